@@ -1,0 +1,189 @@
+//! Reading JSON objects field by field: every fault is named with its place, and a field that
+//! nobody asked for is an error.
+//!
+//! Written by hand and not derived, since a derived reader can say neither where a value stood
+//! nor what was meant, and since the runtime then needs no procedural macros.
+
+use serde_json::{Map, Value};
+
+use crate::error::{Error, ErrorKind};
+use crate::time::Timestamp;
+use crate::units::Usd;
+
+/// Parse a text that must be one JSON value.
+pub(crate) fn parse(text: &str) -> Result<Value, Error> {
+    serde_json::from_str(text).map_err(|error| Error::value(format!("not valid JSON: {error}")))
+}
+
+/// An object whose fields are taken one after the other.
+pub(crate) struct Fields {
+    rest: Map<String, Value>,
+    asked: Vec<&'static str>,
+}
+
+impl Fields {
+    pub(crate) fn new(value: Value) -> Result<Self, Error> {
+        match value {
+            Value::Object(rest) => Ok(Self {
+                rest,
+                asked: Vec::new(),
+            }),
+            other => Err(expected("an object", &other)),
+        }
+    }
+
+    /// The field's value; `None` if it is absent or null.
+    pub(crate) fn take(&mut self, name: &'static str) -> Option<Value> {
+        self.asked.push(name);
+        self.rest.remove(name).filter(|value| !value.is_null())
+    }
+
+    /// The field, read by `read`, with the field's name added to its errors.
+    pub(crate) fn optional<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(Value) -> Result<T, Error>,
+    ) -> Result<Option<T>, Error> {
+        self.take(name)
+            .map(read)
+            .transpose()
+            .map_err(|error| error.within(name))
+    }
+
+    pub(crate) fn required<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(Value) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.optional(name, read)?
+            .ok_or_else(|| Error::value("this field is missing").within(name))
+    }
+
+    /// A list whose items are read by `read`; empty if absent.
+    pub(crate) fn list<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnMut(Value) -> Result<T, Error>,
+    ) -> Result<Vec<T>, Error> {
+        Ok(self
+            .optional(name, |value| items(value, read))?
+            .unwrap_or_default())
+    }
+
+    /// A field by a name that is not fixed.
+    pub(crate) fn remove(&mut self, name: &str) -> Option<Value> {
+        self.rest.remove(name)
+    }
+
+    /// The first field that nobody has asked for.
+    pub(crate) fn unknown(&self) -> Option<&str> {
+        self.rest.keys().next().map(String::as_str)
+    }
+
+    /// Refuse what nobody has asked for.
+    pub(crate) fn finish(self) -> Result<(), Error> {
+        match self.unknown() {
+            None => Ok(()),
+            Some(name) => {
+                let hint = nearest(name, &self.asked).map_or_else(
+                    || format!("known here: {}", self.asked.join(", ")),
+                    |near| format!("did you mean `{near}`?"),
+                );
+                Err(Error::new(ErrorKind::Version, format!("unknown field; {hint}")).within(name))
+            }
+        }
+    }
+}
+
+/// The items of a list, each with its number added to its errors.
+pub(crate) fn items<T>(
+    value: Value,
+    mut read: impl FnMut(Value) -> Result<T, Error>,
+) -> Result<Vec<T>, Error> {
+    match value {
+        Value::Array(values) => values
+            .into_iter()
+            .enumerate()
+            .map(|(i, value)| read(value).map_err(|error| error.within(format_args!("[{i}]"))))
+            .collect(),
+        other => Err(expected("a list", &other)),
+    }
+}
+
+pub(crate) fn string(value: Value) -> Result<String, Error> {
+    match value {
+        Value::String(text) => Ok(text),
+        other => Err(expected("a text", &other)),
+    }
+}
+
+pub(crate) fn strings(value: Value) -> Result<Vec<String>, Error> {
+    items(value, string)
+}
+
+pub(crate) fn whole(value: Value) -> Result<u32, Error> {
+    value
+        .as_u64()
+        .and_then(|n| u32::try_from(n).ok())
+        .ok_or_else(|| expected("a whole number from 0 to 4294967295", &value))
+}
+
+pub(crate) fn number(value: Value) -> Result<f64, Error> {
+    value
+        .as_f64()
+        .filter(|x| x.is_finite())
+        .ok_or_else(|| expected("a number", &value))
+}
+
+/// An amount of money that cannot be negative.
+pub(crate) fn usd(value: Value) -> Result<Usd, Error> {
+    let usd = Usd::try_from_f64(number(value)?)?;
+    if usd < Usd::ZERO {
+        Err(Error::value(format!("{usd} USD must not be negative")))
+    } else {
+        Ok(usd)
+    }
+}
+
+pub(crate) fn time(value: Value) -> Result<Timestamp, Error> {
+    Timestamp::parse(&string(value)?)
+}
+
+/// "must be X, not Y".
+pub(crate) fn expected(what: &str, found: &Value) -> Error {
+    let mut shown = found.to_string();
+    if shown.len() > 40 {
+        let cut = (0..=37)
+            .rev()
+            .find(|&at| shown.is_char_boundary(at))
+            .unwrap_or(0);
+        shown.truncate(cut);
+        shown.push_str("...");
+    }
+    Error::value(format!("must be {what}, not {shown}"))
+}
+
+/// The known name that is at most two edits away.
+pub(crate) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    known
+        .iter()
+        .map(|&candidate| (edits(name.as_bytes(), candidate.as_bytes()), candidate))
+        .filter(|&(distance, candidate)| distance <= 2 && distance < candidate.len())
+        .min_by_key(|&(distance, _)| distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// Levenshtein distance.
+fn edits(a: &[u8], b: &[u8]) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let change = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = change.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
