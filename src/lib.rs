@@ -1,4 +1,6 @@
 //! Which requests deserve the expensive model, and what would that cost and gain?
 
+pub mod catalog;
+pub mod replay;
 pub mod stats;
 pub mod trace;

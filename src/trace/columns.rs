@@ -213,6 +213,18 @@ impl Trace {
         self.requests.session[i].known()
     }
 
+    /// A request's channel, by number.
+    #[must_use]
+    pub fn channel(&self, i: usize) -> Option<NameId> {
+        self.requests.channel[i].known()
+    }
+
+    /// A request's region, by number.
+    #[must_use]
+    pub fn region(&self, i: usize) -> Option<NameId> {
+        self.requests.region[i].known()
+    }
+
     /// The places of a request's outcomes.
     #[must_use]
     pub fn outcomes(&self, i: usize) -> Range<usize> {

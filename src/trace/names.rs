@@ -55,6 +55,12 @@ impl Names {
         self.texts.get(id.index()).map(|text| &**text)
     }
 
+    /// The text at a place below [`Names::len`].
+    #[must_use]
+    pub fn text(&self, place: usize) -> &str {
+        &self.texts[place]
+    }
+
     /// The number of a text that is there.
     #[must_use]
     pub fn find(&self, text: &str) -> Option<NameId> {

@@ -1,0 +1,503 @@
+//! What each endpoint made of each request, priced: one set of columns an endpoint.
+//!
+//! Everything that a figure needs from an outcome is worked out here once, whatever the number of
+//! policies: score in millionths, cost and net value in picodollars, latency, the buckets of the
+//! histograms, and what each of them rests on.
+
+use weighbridge_router::{RequestRef, Timestamp, Trade, Usage, Usd};
+
+use super::stage::{Stage, StageEndpoint, TimeSource, Told};
+use crate::stats::bucket;
+use crate::trace::OutcomeRef;
+
+/// One thing that a figure may rest on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Fact {
+    /// There is an outcome of this endpoint or of its model.
+    Observed,
+    /// The request may go to this endpoint, as its card says.
+    Eligible,
+    /// The cost is tokens times a price row.
+    Priced,
+    /// The cost is a recorded bill.
+    Billed,
+    /// Input tokens were estimated from the prompt.
+    InputEstimated,
+    /// The latency was predicted from the endpoint's card.
+    LatencyPredicted,
+    /// The recorded bill and the price row differ.
+    BillDiffers,
+    /// Success comes from another endpoint of the same model.
+    OtherEndpoint,
+}
+
+/// A set of [`Fact`]s.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Facts(u8);
+
+impl Facts {
+    /// Whether the fact holds.
+    #[must_use]
+    pub const fn has(self, fact: Fact) -> bool {
+        self.0 >> fact as u8 & 1 == 1
+    }
+
+    fn set(&mut self, fact: Fact) {
+        self.0 |= 1 << fact as u8;
+    }
+
+    pub(super) const fn bits(self) -> u8 {
+        self.0
+    }
+}
+
+/// The columns of one endpoint, a value a request.
+#[derive(Debug, Clone, Default)]
+pub(super) struct EndpointColumns {
+    /// Millionths; negative where unknown.
+    pub(super) score: Vec<i32>,
+    /// Picodollars; `UNKNOWN` where unknown.
+    pub(super) cost: Vec<i64>,
+    /// Picodollars; `UNKNOWN` where unknown.
+    pub(super) net: Vec<i64>,
+    /// `u32::MAX` where unknown.
+    pub(super) latency_ms: Vec<u32>,
+    pub(super) latency_bucket: Vec<u16>,
+    pub(super) cost_bucket: Vec<u16>,
+    pub(super) facts: Vec<Facts>,
+    /// Which of score, cost and net value are known: bits 1, 2 and 4.
+    pub(super) known: Vec<u8>,
+}
+
+pub(super) const UNKNOWN: i64 = i64::MIN;
+pub(super) const UNKNOWN_SCORE: i32 = -1;
+/// The score of a right answer: scores are counted in millionths.
+pub(super) const RIGHT: i64 = 1_000_000;
+/// Costs are put into buckets of nanodollars, fine enough for a request of one token.
+pub(super) const PICOS_PER_COST_UNIT: i64 = 1_000;
+
+/// What each endpoint of a stage made of each request.
+#[derive(Debug)]
+pub struct Charged {
+    pub(super) columns: Vec<EndpointColumns>,
+    report: ChargeReport,
+    rows: usize,
+}
+
+/// What was noticed while charging, to be said aloud.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ChargeReport {
+    /// Outcomes whose recorded bill differs from tokens times price by more than a hundredth.
+    pub bills_differ: u64,
+    /// Outcomes with tokens, but no bill and no price row in force: how many, by endpoint.
+    pub without_price: Vec<(String, u64)>,
+    /// Requests without a time of their own.
+    pub without_time: u64,
+}
+
+impl Charged {
+    /// Charge every outcome of the stage. `trade` holds for requests that bring none of their own.
+    #[must_use]
+    pub fn new(stage: &Stage<'_>, trade: Option<Trade>, threads: usize) -> Self {
+        let rows = stage.trace().len();
+        let pass_at = stage.trace().header().pass_at;
+        let parts = super::decisions::in_parts(rows, threads, |range| {
+            let mut part: Vec<EndpointColumns> = stage
+                .endpoints()
+                .iter()
+                .map(|_| EndpointColumns::default())
+                .collect();
+            let mut unpriced = vec![0u64; part.len()];
+            for i in range {
+                let request = stage.request(i);
+                let worth = Worth::of(&request, trade);
+                for (j, columns) in part.iter_mut().enumerate() {
+                    let charge = Charge::of(stage, i, j, &request, pass_at);
+                    unpriced[j] += u64::from(charge.price_missing);
+                    columns.push(&charge, worth);
+                }
+            }
+            (part, unpriced)
+        });
+        let mut columns: Vec<EndpointColumns> = stage
+            .endpoints()
+            .iter()
+            .map(|_| EndpointColumns::default())
+            .collect();
+        let mut unpriced = vec![0u64; columns.len()];
+        for (part, counts) in parts {
+            columns
+                .iter_mut()
+                .zip(part)
+                .for_each(|(whole, part)| whole.append(part));
+            unpriced
+                .iter_mut()
+                .zip(counts)
+                .for_each(|(sum, count)| *sum += count);
+        }
+        let report = report(stage, &columns, &unpriced);
+        Self {
+            columns,
+            report,
+            rows,
+        }
+    }
+
+    /// How many requests.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// What was noticed.
+    #[must_use]
+    pub fn report(&self) -> &ChargeReport {
+        &self.report
+    }
+
+    /// The score of an endpoint's answer to a request, in millionths.
+    #[must_use]
+    pub fn score(&self, endpoint: u16, row: usize) -> Option<i32> {
+        let score = self.columns[usize::from(endpoint)].score[row];
+        (score != UNKNOWN_SCORE).then_some(score)
+    }
+
+    /// What an endpoint's answer to a request costs.
+    #[must_use]
+    pub fn cost(&self, endpoint: u16, row: usize) -> Option<Usd> {
+        known(self.columns[usize::from(endpoint)].cost[row])
+    }
+
+    /// What an endpoint's answer to a request is worth, costs taken off.
+    #[must_use]
+    pub fn net(&self, endpoint: u16, row: usize) -> Option<Usd> {
+        known(self.columns[usize::from(endpoint)].net[row])
+    }
+
+    /// How long an endpoint's answer takes, in ms, recorded or predicted.
+    #[must_use]
+    pub fn latency_ms(&self, endpoint: u16, row: usize) -> Option<u32> {
+        let ms = self.columns[usize::from(endpoint)].latency_ms[row];
+        (ms != u32::MAX).then_some(ms)
+    }
+
+    /// What these rest on.
+    #[must_use]
+    pub fn facts(&self, endpoint: u16, row: usize) -> Facts {
+        self.columns[usize::from(endpoint)].facts[row]
+    }
+}
+
+fn known(picos: i64) -> Option<Usd> {
+    (picos != UNKNOWN).then(|| Usd::from_picos(picos))
+}
+
+/// v, e and w of one request: its own, else the trade's; without a value nothing has a net value.
+#[derive(Debug, Clone, Copy)]
+struct Worth {
+    value: i64,
+    wrong: i64,
+    second: i64,
+}
+
+impl Worth {
+    fn of(request: &RequestRef<'_>, trade: Option<Trade>) -> Option<Self> {
+        let pick =
+            |own: Option<Usd>, common: fn(Trade) -> Usd| own.or(trade.map(common)).map(Usd::picos);
+        Some(Self {
+            value: pick(request.value_usd, |trade| trade.value)?,
+            wrong: pick(request.wrong_usd, |trade| trade.wrong).unwrap_or(0),
+            second: pick(request.second_usd, |trade| trade.second).unwrap_or(0),
+        })
+    }
+
+    /// value * s - wrong * (1 - s) - cost - second * seconds, rounded half-even to picodollars.
+    fn net(self, score: i32, cost: i64, latency_ms: Option<u32>) -> Option<i64> {
+        let score = i128::from(score);
+        let right =
+            i128::from(self.value) * score - i128::from(self.wrong) * (i128::from(RIGHT) - score);
+        let waiting = match self.second {
+            0 => 0,
+            second => i128::from(second) * i128::from(latency_ms?) * 1000,
+        };
+        let picos = half_even(right - waiting, i128::from(RIGHT)) - i128::from(cost);
+        i64::try_from(picos).ok()
+    }
+}
+
+/// `a / b` rounded half-even, for a positive `b`.
+pub(super) fn half_even(a: i128, b: i128) -> i128 {
+    let (quotient, rest) = (a.div_euclid(b), a.rem_euclid(b));
+    let up = 2 * rest > b || (2 * rest == b && quotient % 2 != 0);
+    quotient + i128::from(up)
+}
+
+/// What one endpoint made of one request.
+#[derive(Debug, Default)]
+struct Charge {
+    score: Option<i32>,
+    cost: Option<i64>,
+    latency_ms: Option<u32>,
+    facts: Facts,
+    price_missing: bool,
+}
+
+/// Sums over the samples of one endpoint.
+#[derive(Default)]
+struct Samples {
+    sum: i128,
+    count: i128,
+}
+
+impl Samples {
+    fn add(&mut self, value: Option<i64>) {
+        if let Some(value) = value {
+            self.sum += i128::from(value);
+            self.count += 1;
+        }
+    }
+
+    /// The mean of the known, rounded half-even.
+    fn mean(&self) -> Option<i64> {
+        match self.count {
+            0 => None,
+            1 => i64::try_from(self.sum).ok(),
+            count => i64::try_from(half_even(self.sum, count)).ok(),
+        }
+    }
+}
+
+impl Charge {
+    fn of(
+        stage: &Stage<'_>,
+        row: usize,
+        endpoint: usize,
+        request: &RequestRef<'_>,
+        pass_at: Option<f64>,
+    ) -> Self {
+        let card = &stage.endpoints()[endpoint];
+        let mut charge = Self::default();
+        if card
+            .card
+            .as_ref()
+            .is_none_or(|card| card.admits(request).is_ok())
+        {
+            charge.facts.set(Fact::Eligible);
+        }
+        let outcomes = stage.trace().outcomes(row);
+        // A stage has fewer endpoints than `u16` counts.
+        let place = u16::try_from(endpoint).unwrap_or(u16::MAX);
+        let told = outcomes
+            .clone()
+            .map(|k| stage.tells_of(k, place))
+            .max()
+            .unwrap_or(Told::Nothing);
+        if told == Told::Nothing {
+            return charge;
+        }
+        charge.facts.set(Fact::Observed);
+        if told == Told::Model {
+            charge.facts.set(Fact::OtherEndpoint);
+        }
+        let (mut score, mut cost, mut latency) =
+            (Samples::default(), Samples::default(), Samples::default());
+        for k in outcomes.filter(|&k| stage.tells_of(k, place) == told) {
+            let outcome = stage.trace().outcome(k);
+            score.add(outcome.success().map(|score| millionths(score, pass_at)));
+            cost.add(charge.cost_of(card, request, &outcome, told));
+            latency.add(charge.latency_of(card, &outcome, told));
+        }
+        charge.score = score.mean().and_then(|score| i32::try_from(score).ok());
+        charge.cost = cost.mean();
+        charge.latency_ms = latency.mean().and_then(|ms| u32::try_from(ms).ok());
+        charge
+    }
+
+    /// Tokens times price where both are known, else the recorded bill.
+    fn cost_of(
+        &mut self,
+        endpoint: &StageEndpoint,
+        request: &RequestRef<'_>,
+        outcome: &OutcomeRef<'_>,
+        told: Told,
+    ) -> Option<i64> {
+        let bill = outcome
+            .cost_usd
+            .filter(|_| told == Told::Endpoint)
+            .map(Usd::picos);
+        let row = endpoint
+            .card
+            .as_ref()
+            .and_then(|card| card.price_at(request.at));
+        let input = outcome.input_tokens.or(request.input_tokens);
+        let estimated = input.is_none();
+        let usage = input
+            .or(request.input_tokens_or_estimate())
+            .zip(outcome.output_tokens);
+        let usage = usage.map(|(input, output)| Usage {
+            input,
+            cached: outcome.cached_tokens.unwrap_or_default(),
+            output,
+        });
+        let priced = row.zip(usage).map(|(row, usage)| row.cost(usage).picos());
+        if priced.is_some() {
+            self.facts.set(Fact::Priced);
+            if estimated {
+                self.facts.set(Fact::InputEstimated);
+            }
+        } else if bill.is_some() {
+            self.facts.set(Fact::Billed);
+        } else {
+            self.price_missing |= usage.is_some();
+        }
+        if let (Some(priced), Some(bill)) = (priced, bill)
+            && (priced - bill).abs() > bill.abs() / 100
+        {
+            self.facts.set(Fact::BillDiffers);
+        }
+        priced.or(bill)
+    }
+
+    /// As recorded, else the card's time to the first token and the output at the card's speed.
+    fn latency_of(
+        &mut self,
+        endpoint: &StageEndpoint,
+        outcome: &OutcomeRef<'_>,
+        told: Told,
+    ) -> Option<i64> {
+        if let Some(ms) = outcome.latency_ms.filter(|_| told == Told::Endpoint) {
+            return Some(i64::from(ms.0));
+        }
+        let seconds = endpoint
+            .card
+            .as_ref()?
+            .seconds(f64::from(outcome.output_tokens?.0))?;
+        self.facts.set(Fact::LatencyPredicted);
+        // A prediction of more than 49 days is cut there.
+        Some((seconds * 1000.0).round().min(f64::from(u32::MAX - 1)) as i64)
+    }
+}
+
+/// A score in millionths, half-even; right or wrong by the pass mark where there is one.
+fn millionths(score: f64, pass_at: Option<f64>) -> i64 {
+    match pass_at {
+        Some(mark) => i64::from(score >= mark) * RIGHT,
+        None => (score * 1e6).round_ties_even() as i64,
+    }
+}
+
+impl EndpointColumns {
+    fn push(&mut self, charge: &Charge, worth: Option<Worth>) {
+        let net = worth
+            .zip(charge.score)
+            .zip(charge.cost)
+            .and_then(|((worth, score), cost)| worth.net(score, cost, charge.latency_ms));
+        self.score.push(charge.score.unwrap_or(UNKNOWN_SCORE));
+        self.cost.push(charge.cost.unwrap_or(UNKNOWN));
+        self.net.push(net.unwrap_or(UNKNOWN));
+        self.latency_ms.push(charge.latency_ms.unwrap_or(u32::MAX));
+        self.latency_bucket
+            .push(bucket(charge.latency_ms.map_or(0, u64::from)));
+        let cost_units = charge.cost.unwrap_or(0) / PICOS_PER_COST_UNIT;
+        self.cost_bucket.push(bucket(cost_units.unsigned_abs()));
+        self.facts.push(charge.facts);
+        let known = [charge.score.is_some(), charge.cost.is_some(), net.is_some()];
+        self.known.push(
+            known
+                .iter()
+                .enumerate()
+                .map(|(bit, &known)| u8::from(known) << bit)
+                .sum(),
+        );
+    }
+
+    fn append(&mut self, part: Self) {
+        self.score.extend(part.score);
+        self.cost.extend(part.cost);
+        self.net.extend(part.net);
+        self.latency_ms.extend(part.latency_ms);
+        self.latency_bucket.extend(part.latency_bucket);
+        self.cost_bucket.extend(part.cost_bucket);
+        self.facts.extend(part.facts);
+        self.known.extend(part.known);
+    }
+}
+
+fn report(stage: &Stage<'_>, columns: &[EndpointColumns], unpriced: &[u64]) -> ChargeReport {
+    let differs = |columns: &EndpointColumns| {
+        columns
+            .facts
+            .iter()
+            .filter(|facts| facts.has(Fact::BillDiffers))
+            .count() as u64
+    };
+    let rows = stage.trace().len();
+    ChargeReport {
+        bills_differ: columns.iter().map(differs).sum(),
+        without_price: stage
+            .endpoints()
+            .iter()
+            .zip(unpriced)
+            .filter(|&(_, &count)| count > 0)
+            .map(|(endpoint, &count)| (endpoint.id.clone(), count))
+            .collect(),
+        without_time: (0..rows).filter(|&i| stage.trace().at(i).is_none()).count() as u64,
+    }
+}
+
+/// The moment that stands for requests without one, in words.
+impl std::fmt::Display for TimeSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let at = |f: &mut std::fmt::Formatter<'_>, at: &Timestamp, why| {
+            write!(f, "prices as of {at} ({why})")
+        };
+        match self {
+            Self::AsOf(moment) => at(f, moment, "--as-of"),
+            Self::PricesAt(moment) => at(f, moment, "the trace's prices_at"),
+            Self::Newest => f.write_str("the newest price rows"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn division_rounds_half_to_even() {
+        for (a, b, is) in [
+            (5, 2, 2),
+            (7, 2, 4),
+            (-5, 2, -2),
+            (-7, 2, -4),
+            (6, 4, 2),
+            (10, 4, 2),
+            (11, 4, 3),
+            (0, 9, 0),
+        ] {
+            assert_eq!(half_even(a, b), is, "{a}/{b}");
+        }
+    }
+
+    #[test]
+    fn net_value_is_value_less_wrong_less_cost_less_waiting() {
+        let worth = Worth {
+            value: 2_000_000,
+            wrong: 500_000,
+            second: 10,
+        };
+        assert_eq!(
+            worth.net(1_000_000, 7, Some(2_000)),
+            Some(2_000_000 - 7 - 20)
+        );
+        assert_eq!(worth.net(0, 7, Some(0)), Some(-500_007));
+        assert_eq!(worth.net(250_000, 0, Some(0)), Some(500_000 - 375_000));
+        assert_eq!(
+            worth.net(0, 7, None),
+            None,
+            "waiting has a price and the time is unknown"
+        );
+        assert_eq!(Worth { second: 0, ..worth }.net(0, 7, None), Some(-500_007));
+    }
+}

@@ -1,0 +1,24 @@
+//! Recorded requests against policies: what each would have chosen, and what that would have cost
+//! and gained.
+//!
+//! Four steps, each a file. `stage`: the endpoints that matter and the moment of each request.
+//! `charge`: what each endpoint made of each request, priced. `decisions`: what each router
+//! chooses. `tally`: both together, as exact sums that merge. The `ledger` reads the first three
+//! row by row. Knows no files, no terminal and no clock; floors and hindsight come from `evaluate`
+//! as further decisions.
+
+mod charge;
+mod decisions;
+mod ledger;
+mod replicate;
+mod segments;
+mod stage;
+mod tally;
+
+pub use charge::{ChargeReport, Charged, Fact, Facts};
+pub use decisions::{Assignment, Decisions, decide_all};
+pub use ledger::{Ledger, LedgerRow};
+pub use replicate::unit_keys;
+pub use segments::{SegmentKey, Segments};
+pub use stage::{Stage, StageEndpoint, TimeSource};
+pub use tally::{Cell, PolicyCell, Support, Tally, TallyInput, TallyMismatch, TallySpec};

@@ -1,0 +1,199 @@
+//! The endpoints that a replay is about, the moment of each request, and which outcome speaks for
+//! which endpoint.
+
+use weighbridge_router::{Endpoint, RequestRef, Router, Timestamp};
+
+use crate::catalog::Catalog;
+use crate::trace::{NameId, Trace};
+
+/// One endpoint of the replay.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StageEndpoint {
+    /// Its id, or the name of a model that only the trace knows.
+    pub id: String,
+    /// The model behind it.
+    pub model: String,
+    /// Its card in the catalog in force; none for what only the trace or a router file knows.
+    pub card: Option<Endpoint>,
+}
+
+/// Where the moment of a request without a time comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeSource {
+    /// The caller set it (`--as-of`).
+    AsOf(Timestamp),
+    /// The trace's header sets it (`prices_at`).
+    PricesAt(Timestamp),
+    /// Nothing does: the newest price row holds.
+    Newest,
+}
+
+/// A trace made ready for replay.
+#[derive(Debug)]
+pub struct Stage<'a> {
+    trace: &'a Trace,
+    endpoints: Vec<StageEndpoint>,
+    time: TimeSource,
+    /// For each text of the trace, the endpoints whose model it names.
+    speaks_for: Vec<Vec<u16>>,
+    /// For each text of the trace, the endpoint that it is.
+    is_endpoint: Vec<Option<u16>>,
+}
+
+impl<'a> Stage<'a> {
+    /// The stage for these routers: their endpoints and those that the trace recorded.
+    ///
+    /// Recorded outcomes speak for the endpoint that they name, else for the first endpoint of
+    /// their model in the catalog, else for one that bears the model's name and is known by its
+    /// recorded bills alone.
+    #[must_use]
+    pub fn new(
+        trace: &'a Trace,
+        catalog: &Catalog,
+        routers: &[Router],
+        as_of: Option<Timestamp>,
+    ) -> Self {
+        let mut endpoints: Vec<StageEndpoint> = Vec::new();
+        let mut add = |id: &str, model: &str| {
+            if !endpoints.iter().any(|held| held.id == id) {
+                let card = catalog.endpoint(id).map(|card| card.endpoint.clone());
+                endpoints.push(StageEndpoint {
+                    id: id.to_owned(),
+                    model: model.to_owned(),
+                    card,
+                });
+            }
+        };
+        for endpoint in routers.iter().flat_map(Router::endpoints) {
+            add(&endpoint.id, &endpoint.model);
+        }
+        for (model, endpoint) in recorded_pairs(trace) {
+            let model = catalog
+                .model(model)
+                .map_or(model, |known| known.id.as_str());
+            match (endpoint, catalog.endpoints_of(model).next()) {
+                (Some(endpoint), _) => add(endpoint, model),
+                (None, Some(first)) => add(&first.endpoint.id, model),
+                (None, None) => add(model, model),
+            }
+        }
+        let time = match (as_of, trace.header().prices_at) {
+            (Some(at), _) => TimeSource::AsOf(at),
+            (None, Some(at)) => TimeSource::PricesAt(at),
+            (None, None) => TimeSource::Newest,
+        };
+        let texts = (0..trace.names().len()).map(|i| trace.names().text(i));
+        let (speaks_for, is_endpoint) = texts
+            .map(|text| {
+                let model = catalog.model(text).map_or(text, |known| known.id.as_str());
+                let of_model = positions(&endpoints, |endpoint| endpoint.model == model).collect();
+                (
+                    of_model,
+                    positions(&endpoints, |endpoint| endpoint.id == text).next(),
+                )
+            })
+            .unzip();
+        Self {
+            trace,
+            endpoints,
+            time,
+            speaks_for,
+            is_endpoint,
+        }
+    }
+
+    /// The recorded requests.
+    #[must_use]
+    pub fn trace(&self) -> &'a Trace {
+        self.trace
+    }
+
+    /// The endpoints; everything else in a replay refers to them by place.
+    #[must_use]
+    pub fn endpoints(&self) -> &[StageEndpoint] {
+        &self.endpoints
+    }
+
+    /// The place of an endpoint.
+    #[must_use]
+    pub fn find(&self, id: &str) -> Option<u16> {
+        positions(&self.endpoints, |endpoint| endpoint.id == id).next()
+    }
+
+    /// Where moments come from that the trace does not know.
+    #[must_use]
+    pub fn time_source(&self) -> TimeSource {
+        self.time
+    }
+
+    /// A request at its moment: as recorded, else as the time source says.
+    #[must_use]
+    pub fn request(&self, i: usize) -> RequestRef<'a> {
+        let request = self.trace.request(i);
+        let otherwise = match self.time {
+            TimeSource::AsOf(at) | TimeSource::PricesAt(at) => Some(at),
+            TimeSource::Newest => None,
+        };
+        RequestRef {
+            at: request.at.or(otherwise),
+            ..request
+        }
+    }
+
+    /// Whether an outcome tells of an endpoint: of its model, and of the endpoint itself.
+    pub(super) fn tells_of(&self, outcome: usize, endpoint: u16) -> Told {
+        if !self.speaks_for[self.trace.outcome_model(outcome).index()].contains(&endpoint) {
+            return Told::Nothing;
+        }
+        match self
+            .trace
+            .outcome_endpoint(outcome)
+            .map(|name: NameId| self.is_endpoint[name.index()])
+        {
+            // A recorder that names no endpoint means whichever is asked about.
+            None => Told::Endpoint,
+            Some(Some(recorded)) if recorded == endpoint => Told::Endpoint,
+            Some(_) => Told::Model,
+        }
+    }
+}
+
+/// What an outcome tells of an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Told {
+    Nothing,
+    /// Success and tokens, which belong to the model.
+    Model,
+    /// Its bill and its speed too.
+    Endpoint,
+}
+
+fn positions<'e>(
+    endpoints: &'e [StageEndpoint],
+    holds: impl Fn(&StageEndpoint) -> bool + 'e,
+) -> impl Iterator<Item = u16> + 'e {
+    endpoints
+        .iter()
+        .enumerate()
+        .filter(move |(_, endpoint)| holds(endpoint))
+        .filter_map(|(i, _)| u16::try_from(i).ok())
+}
+
+/// Each pair of model and endpoint that an outcome names, in order of first appearance.
+fn recorded_pairs(trace: &Trace) -> Vec<(&str, Option<&str>)> {
+    let mut pairs: Vec<(NameId, Option<NameId>)> = Vec::new();
+    let mut last = None;
+    for k in 0..trace.outcome_count() {
+        let pair = (trace.outcome_model(k), trace.outcome_endpoint(k));
+        // Most traces alternate between few pairs; the list stays short.
+        if last != Some(pair) && !pairs.contains(&pair) {
+            pairs.push(pair);
+        }
+        last = Some(pair);
+    }
+    let text = |id| trace.names().get(id).unwrap_or_default();
+    pairs
+        .into_iter()
+        .map(|(model, endpoint)| (text(model), endpoint.map(text)))
+        .collect()
+}

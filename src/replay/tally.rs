@@ -1,0 +1,560 @@
+//! Sums that merge: what any number of policies did with any part of the requests.
+//!
+//! All sums are whole numbers, so that they come out the same in any order, on any number of
+//! threads, shards or machines: masses in parts per million, scores in millionths, money in
+//! picodollars, and products of them in `i128`.
+
+use std::ops::Range;
+
+use sha2::{Digest, Sha256};
+use weighbridge_router::{Ppm, Trade};
+
+use super::charge::{Charged, EndpointColumns, RIGHT, half_even};
+use super::decisions::{Assignment, Decisions, in_parts};
+use super::replicate::Columns;
+use super::segments::Segments;
+use crate::stats::{Histogram, Replicates};
+
+/// What a tally is about: two tallies merge only if these are equal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TallySpec {
+    /// The policies and floors, by name.
+    pub policies: Vec<String>,
+    /// The endpoints of the stage, by id.
+    pub endpoints: Vec<String>,
+    /// The names of each family of segments.
+    pub segments: Vec<Vec<String>>,
+    /// The trade that requests without their own are charged by.
+    pub trade: Option<Trade>,
+    /// The seed of the bootstrap.
+    pub seed: u64,
+    /// How many bootstrap replicates; 0 for none.
+    pub replicates: usize,
+}
+
+/// Two tallies of different specifications.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("these tallies are about different policies, endpoints, trades or seeds")]
+pub struct TallyMismatch;
+
+/// On how many requests every policy's figure is known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Support {
+    /// The success.
+    pub success: u64,
+    /// The cost.
+    pub cost: u64,
+    /// The net value.
+    pub net: u64,
+}
+
+/// The sums of one policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyCell {
+    /// Mass on each endpoint, ppm.
+    pub share: Vec<u64>,
+    /// Mass that nobody answers, ppm.
+    pub unanswered: u64,
+    /// Mass that went down the fallback chain, ppm.
+    pub fell_back: u64,
+    /// Mass on endpoints whose success is unknown, ppm.
+    pub unobserved: u64,
+    /// Mass on endpoints whose cost is unknown, ppm.
+    pub uncosted: u64,
+    /// Success of all requests where it is known for this policy: millionths times ppm.
+    pub own_success: i128,
+    /// Success on the common support: millionths times ppm.
+    pub success: i128,
+    /// Cost on the common support: picodollars times ppm.
+    pub cost: i128,
+    /// Net value on the common support: picodollars times ppm.
+    pub net: i128,
+    /// Latency in ms, mass in ppm, where known.
+    pub latency: Histogram,
+    /// Cost of an answer in nanodollars, mass in ppm, where known.
+    pub cost_spread: Histogram,
+    /// Mass by what it rests on, ppm: the index is a set of [`Fact`](super::Fact)s.
+    facts: Vec<u64>,
+}
+
+/// The sums of one group of requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cell {
+    /// How many requests.
+    pub requests: u64,
+    /// How many of them count for figures that compare.
+    pub support: Support,
+    /// Each policy's sums.
+    pub policies: Vec<PolicyCell>,
+    /// Sums of products of two policies' expected costs, in squared micro-USD, on the common
+    /// support: row after row of the upper triangle.
+    cost_products: Vec<i128>,
+    replicates: Replicates,
+}
+
+/// The sums of a set of requests, in total and by segment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tally {
+    spec: TallySpec,
+    total: Cell,
+    segments: Vec<Vec<Cell>>,
+}
+
+/// What a tally reads: columns over the same requests.
+#[derive(Debug, Clone, Copy)]
+pub struct TallyInput<'a> {
+    /// What each endpoint made of each request.
+    pub charged: &'a Charged,
+    /// What each policy chose.
+    pub decisions: &'a [Decisions],
+    /// The unit of resampling of each request.
+    pub units: &'a [u64],
+    /// The families of segments.
+    pub segments: &'a [Segments],
+}
+
+const SUCCESS: u8 = 1;
+const COST: u8 = 2;
+const NET: u8 = 4;
+const ALL: u8 = SUCCESS | COST | NET;
+/// Rows that are worked on at a time, so that their columns stay in the cache.
+const CHUNK: usize = 8192;
+
+impl Tally {
+    /// No requests yet.
+    #[must_use]
+    pub fn new(spec: TallySpec) -> Self {
+        let cell = Cell::new(&spec);
+        let segments = spec
+            .segments
+            .iter()
+            .map(|labels| vec![cell.clone(); labels.len()])
+            .collect();
+        Self {
+            spec,
+            total: cell,
+            segments,
+        }
+    }
+
+    /// The sums of all requests, by several threads.
+    #[must_use]
+    pub fn measure(spec: &TallySpec, input: TallyInput<'_>, threads: usize) -> Self {
+        let parts = in_parts(input.charged.rows(), threads, |range| {
+            let mut part = Self::new(spec.clone());
+            part.update(input, range);
+            part
+        });
+        parts
+            .into_iter()
+            .fold(Self::new(spec.clone()), |mut whole, part| {
+                whole.add(&part);
+                whole
+            })
+    }
+
+    /// What it is about.
+    #[must_use]
+    pub fn spec(&self) -> &TallySpec {
+        &self.spec
+    }
+
+    /// A hash of what it is about, for those who store tallies.
+    #[must_use]
+    pub fn spec_hash(&self) -> [u8; 32] {
+        Sha256::digest(format!("{:?}", self.spec)).into()
+    }
+
+    /// The sums of all requests.
+    #[must_use]
+    pub fn total(&self) -> &Cell {
+        &self.total
+    }
+
+    /// The sums of each segment of a family.
+    #[must_use]
+    pub fn segments(&self, family: usize) -> &[Cell] {
+        &self.segments[family]
+    }
+
+    /// Add the requests of a range.
+    pub fn update(&mut self, input: TallyInput<'_>, range: Range<usize>) {
+        let mut start = range.start;
+        while start < range.end {
+            let end = range.end.min(start + CHUNK);
+            self.update_chunk(input, start..end);
+            start = end;
+        }
+    }
+
+    /// Add the sums of other requests.
+    ///
+    /// # Errors
+    /// Where the two are not about the same.
+    pub fn merge(&mut self, other: &Self) -> Result<(), TallyMismatch> {
+        if self.spec != other.spec {
+            return Err(TallyMismatch);
+        }
+        self.add(other);
+        Ok(())
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.total.merge(&other.total);
+        let pairs = self
+            .segments
+            .iter_mut()
+            .flatten()
+            .zip(other.segments.iter().flatten());
+        pairs.for_each(|(cell, other)| cell.merge(other));
+    }
+
+    fn update_chunk(&mut self, input: TallyInput<'_>, rows: Range<usize>) {
+        let known = common_support(input, rows.clone());
+        self.total.count(&known, |_| true);
+        for (family, segments) in input.segments.iter().enumerate() {
+            for (place, cell) in self.segments[family].iter_mut().enumerate() {
+                cell.count(&known, |i| segments.of(rows.start + i) == place);
+            }
+        }
+        let mut expected = Expected::new(input.decisions.len(), rows.len());
+        for (policy, decisions) in input.decisions.iter().enumerate() {
+            let mut add = |row: usize, assignment: &Assignment| {
+                let i = row - rows.start;
+                let sums =
+                    self.total.policies[policy].add(input.charged, assignment, row, known[i]);
+                expected.set(policy, i, sums);
+                for (family, segments) in input.segments.iter().enumerate() {
+                    let cell = &mut self.segments[family][segments.of(row)];
+                    cell.policies[policy].add(input.charged, assignment, row, known[i]);
+                }
+            };
+            for (row, &code) in rows.clone().zip(&decisions.codes[rows.clone()]) {
+                add(row, &decisions.table[usize::from(code)]);
+            }
+        }
+        self.total.add_products(&expected);
+        for (family, segments) in input.segments.iter().enumerate() {
+            for (place, cell) in self.segments[family].iter_mut().enumerate() {
+                let members: Vec<usize> = (0..rows.len())
+                    .filter(|&i| segments.of(rows.start + i) == place)
+                    .collect();
+                if !members.is_empty() {
+                    cell.add_products(&expected.only(&members));
+                }
+            }
+        }
+        if self.spec.replicates > 0 {
+            self.replicate(input, rows, &known, &expected);
+        }
+    }
+
+    fn replicate(
+        &mut self,
+        input: TallyInput<'_>,
+        rows: Range<usize>,
+        known: &[u8],
+        expected: &Expected,
+    ) {
+        let every: Vec<usize> = (0..rows.len()).collect();
+        let units = &input.units[rows.clone()];
+        self.total.add_replicates(units, known, expected, &every);
+        for (family, segments) in input.segments.iter().enumerate() {
+            for (place, cell) in self.segments[family].iter_mut().enumerate() {
+                let members: Vec<usize> = (0..rows.len())
+                    .filter(|&i| segments.of(rows.start + i) == place)
+                    .collect();
+                cell.add_replicates(units, known, expected, &members);
+            }
+        }
+    }
+}
+
+/// For each row, which figures are known for every policy.
+fn common_support(input: TallyInput<'_>, rows: Range<usize>) -> Vec<u8> {
+    let mut known = vec![ALL; rows.len()];
+    for decisions in input.decisions {
+        let codes = &decisions.codes[rows.clone()];
+        for ((row, known), &code) in rows.clone().zip(&mut known).zip(codes) {
+            for &(endpoint, _) in &decisions.table[usize::from(code)].masses {
+                *known &= input.charged.columns[usize::from(endpoint)].known[row];
+            }
+        }
+    }
+    known
+}
+
+/// Each policy's expected success, cost and net value on the rows of a chunk; 0 where it does not
+/// count.
+struct Expected {
+    rows: usize,
+    /// Policy after policy, row after row.
+    sums: Vec<[i128; 3]>,
+}
+
+impl Expected {
+    fn new(policies: usize, rows: usize) -> Self {
+        Self {
+            rows,
+            sums: vec![[0; 3]; policies * rows],
+        }
+    }
+
+    fn set(&mut self, policy: usize, row: usize, sums: [i128; 3]) {
+        self.sums[policy * self.rows + row] = sums;
+    }
+
+    fn policy(&self, policy: usize) -> &[[i128; 3]] {
+        &self.sums[policy * self.rows..(policy + 1) * self.rows]
+    }
+
+    fn policies(&self) -> usize {
+        self.sums.len() / self.rows.max(1)
+    }
+
+    fn only(&self, rows: &[usize]) -> Self {
+        let mut some = Self::new(self.policies(), rows.len());
+        for policy in 0..self.policies() {
+            for (place, &row) in rows.iter().enumerate() {
+                some.set(policy, place, self.policy(policy)[row]);
+            }
+        }
+        some
+    }
+}
+
+impl Cell {
+    fn new(spec: &TallySpec) -> Self {
+        let policies = spec.policies.len();
+        let columns = if spec.replicates == 0 {
+            0
+        } else {
+            Columns::count(policies)
+        };
+        Self {
+            requests: 0,
+            support: Support::default(),
+            policies: vec![PolicyCell::new(spec.endpoints.len()); policies],
+            cost_products: vec![0; policies * (policies + 1) / 2],
+            replicates: Replicates::new(columns, spec.replicates),
+        }
+    }
+
+    /// The sum of products of two policies' expected costs, squared micro-USD, over the common
+    /// support.
+    #[must_use]
+    pub fn cost_product(&self, a: usize, b: usize) -> i128 {
+        let (a, b) = (a.min(b), a.max(b));
+        let policies = self.policies.len();
+        self.cost_products[a * policies - a * (a + 1) / 2 + b]
+    }
+
+    /// The bootstrap's repeats of the support: how many requests count for success, cost and net.
+    #[must_use]
+    pub fn replicate_support(&self) -> [&[i128]; 3] {
+        [0, 1, 2].map(|column| self.replicates.sums(column))
+    }
+
+    /// The bootstrap's repeats of a policy's success, cost and net value, in the units of its sums.
+    #[must_use]
+    pub fn replicate_sums(&self, policy: usize) -> [&[i128]; 3] {
+        [0, 1, 2].map(|figure| self.replicates.sums(Columns::policy(policy) + figure))
+    }
+
+    fn count(&mut self, known: &[u8], member: impl Fn(usize) -> bool) {
+        for (_, &known) in known.iter().enumerate().filter(|&(i, _)| member(i)) {
+            self.requests += 1;
+            self.support.success += u64::from(known & SUCCESS != 0);
+            self.support.cost += u64::from(known & COST != 0);
+            self.support.net += u64::from(known & NET != 0);
+        }
+    }
+
+    fn add_products(&mut self, expected: &Expected) {
+        // Picodollar-ppm to micro-USD, half-even.
+        let micros = |sums: &[i128; 3]| half_even(sums[1], 1_000_000_000_000);
+        let columns: Vec<Vec<i64>> = (0..expected.policies())
+            .map(|policy| {
+                expected
+                    .policy(policy)
+                    .iter()
+                    .map(|sums| i64::try_from(micros(sums)).unwrap_or(i64::MAX))
+                    .collect()
+            })
+            .collect();
+        let mut place = 0;
+        for (a, left) in columns.iter().enumerate() {
+            for right in &columns[a..] {
+                self.cost_products[place] += left
+                    .iter()
+                    .zip(right)
+                    .map(|(&x, &y)| i128::from(x) * i128::from(y))
+                    .sum::<i128>();
+                place += 1;
+            }
+        }
+    }
+
+    fn add_replicates(&mut self, units: &[u64], known: &[u8], expected: &Expected, rows: &[usize]) {
+        if rows.is_empty() {
+            return;
+        }
+        let units: Vec<u64> = rows.iter().map(|&i| units[i]).collect();
+        let support = [SUCCESS, COST, NET].map(|bit| {
+            rows.iter()
+                .map(|&i| i128::from(known[i] & bit != 0))
+                .collect::<Vec<i128>>()
+        });
+        let figures =
+            (0..expected.policies()).flat_map(|policy| [0, 1, 2].map(|figure| (policy, figure)));
+        let columns: Vec<Vec<i128>> = support
+            .into_iter()
+            .chain(figures.map(|(policy, figure)| {
+                rows.iter()
+                    .map(|&i| expected.policy(policy)[i][figure])
+                    .collect()
+            }))
+            .collect();
+        let columns: Vec<&[i128]> = columns.iter().map(Vec::as_slice).collect();
+        self.replicates.add_block(&units, &columns);
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.requests += other.requests;
+        self.support.success += other.support.success;
+        self.support.cost += other.support.cost;
+        self.support.net += other.support.net;
+        self.policies
+            .iter_mut()
+            .zip(&other.policies)
+            .for_each(|(cell, other)| cell.merge(other));
+        self.cost_products
+            .iter_mut()
+            .zip(&other.cost_products)
+            .for_each(|(sum, other)| *sum += other);
+        self.replicates.merge(&other.replicates);
+    }
+}
+
+impl PolicyCell {
+    fn new(endpoints: usize) -> Self {
+        Self {
+            share: vec![0; endpoints],
+            unanswered: 0,
+            fell_back: 0,
+            unobserved: 0,
+            uncosted: 0,
+            own_success: 0,
+            success: 0,
+            cost: 0,
+            net: 0,
+            latency: Histogram::new(),
+            cost_spread: Histogram::new(),
+            facts: vec![0; 1 << 8],
+        }
+    }
+
+    /// The mass that rests on a fact, ppm.
+    #[must_use]
+    pub fn resting_on(&self, fact: super::Fact) -> u64 {
+        self.facts
+            .iter()
+            .enumerate()
+            .filter(|(bits, _)| bits >> fact as u8 & 1 == 1)
+            .map(|(_, mass)| mass)
+            .sum()
+    }
+
+    /// Add a request; returns what counts of its success, cost and net value.
+    fn add(
+        &mut self,
+        charged: &Charged,
+        assignment: &Assignment,
+        row: usize,
+        known: u8,
+    ) -> [i128; 3] {
+        self.unanswered += u64::from(assignment.unanswered.0);
+        self.fell_back += u64::from(assignment.fell_back.0);
+        let mut sums = [0i128; 3];
+        for &(endpoint, share) in &assignment.masses {
+            let endpoint = usize::from(endpoint);
+            self.share[endpoint] += u64::from(share.0);
+            let seen = self.observe(&charged.columns[endpoint], row, share);
+            sums.iter_mut()
+                .zip(seen)
+                .for_each(|(sum, seen)| *sum += seen);
+        }
+        for (sum, bit) in sums.iter_mut().zip([SUCCESS, COST, NET]) {
+            if known & bit == 0 {
+                *sum = 0;
+            }
+        }
+        self.success += sums[0];
+        self.cost += sums[1];
+        self.net += sums[2];
+        sums
+    }
+
+    /// Add one endpoint's part of a request; returns share times success, cost and net value.
+    fn observe(&mut self, columns: &EndpointColumns, row: usize, share: Ppm) -> [i128; 3] {
+        let (known, mass) = (columns.known[row], u64::from(share.0));
+        self.facts[usize::from(columns.facts[row].bits())] += mass;
+        let mut sums = [0i128; 3];
+        let times = |value: i64| i128::from(value) * i128::from(share.0);
+        if known & SUCCESS == 0 {
+            self.unobserved += mass;
+        } else {
+            sums[0] = times(i64::from(columns.score[row]));
+            self.own_success += sums[0];
+        }
+        if known & COST == 0 {
+            self.uncosted += mass;
+        } else {
+            sums[1] = times(columns.cost[row]);
+            self.cost_spread.add_to(columns.cost_bucket[row], mass);
+        }
+        if known & NET != 0 {
+            sums[2] = times(columns.net[row]);
+        }
+        if columns.latency_ms[row] != u32::MAX {
+            self.latency.add_to(columns.latency_bucket[row], mass);
+        }
+        sums
+    }
+
+    fn merge(&mut self, other: &Self) {
+        let masses = self.share.iter_mut().chain(&mut self.facts);
+        masses
+            .zip(other.share.iter().chain(&other.facts))
+            .for_each(|(mass, other)| *mass += other);
+        self.unanswered += other.unanswered;
+        self.fell_back += other.fell_back;
+        self.unobserved += other.unobserved;
+        self.uncosted += other.uncosted;
+        self.own_success += other.own_success;
+        self.success += other.success;
+        self.cost += other.cost;
+        self.net += other.net;
+        self.latency.merge(&other.latency);
+        self.cost_spread.merge(&other.cost_spread);
+    }
+}
+
+/// The mass of all requests of a cell, and the success that they would have were all right.
+impl Cell {
+    /// Bounds of a policy's success over all requests: every unobserved answer wrong, and right.
+    /// Between 0 and 1; `None` without requests.
+    #[must_use]
+    pub fn success_bounds(&self, policy: usize) -> Option<(f64, f64)> {
+        let policy = &self.policies[policy];
+        let whole = i128::from(self.requests) * i128::from(Ppm::ONE.0) * i128::from(RIGHT);
+        let unobserved = i128::from(policy.unobserved) * i128::from(RIGHT);
+        let share = |sum: i128| sum as f64 / whole as f64;
+        (whole > 0).then(|| {
+            (
+                share(policy.own_success),
+                share(policy.own_success + unobserved),
+            )
+        })
+    }
+}
