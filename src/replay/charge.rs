@@ -227,7 +227,8 @@ impl Worth {
 }
 
 /// `a / b` rounded half-even, for a positive `b`.
-pub(super) fn half_even(a: i128, b: i128) -> i128 {
+#[must_use]
+pub fn half_even(a: i128, b: i128) -> i128 {
     let (quotient, rest) = (a.div_euclid(b), a.rem_euclid(b));
     let up = 2 * rest > b || (2 * rest == b && quotient % 2 != 0);
     quotient + i128::from(up)

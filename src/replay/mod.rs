@@ -15,7 +15,7 @@ mod segments;
 mod stage;
 mod tally;
 
-pub use charge::{ChargeReport, Charged, Fact, Facts};
+pub use charge::{ChargeReport, Charged, Fact, Facts, half_even};
 pub use decisions::{Assignment, Decisions, decide_all};
 pub use ledger::{Ledger, LedgerRow};
 pub use replicate::unit_keys;

@@ -16,7 +16,7 @@ use super::segments::Segments;
 use crate::stats::{Histogram, Replicates};
 
 /// What a tally is about: two tallies merge only if these are equal.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TallySpec {
     /// The policies and floors, by name.
     pub policies: Vec<String>,

@@ -1,0 +1,145 @@
+//! Policies against each other, on the same requests and the same bootstrap resamples.
+
+use serde::Serialize;
+
+use super::figure::Figure;
+use super::summary::{Reader, Sum};
+use crate::stats::{Z_95, bootstrap_p_value, holm, standard_error, units_to_tell};
+
+/// One policy against another in one figure.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Comparison {
+    /// The policy.
+    pub a: String,
+    /// What it is compared with.
+    pub b: String,
+    /// The figure's name in the report.
+    pub figure: &'static str,
+    /// The figure of `a` less that of `b`.
+    pub difference: Figure,
+    /// The probability of such a difference or a greater one were there none, after Holm's
+    /// correction for all comparisons of this figure.
+    pub p_adjusted: Option<f64>,
+    /// Whether `a` is better.
+    pub verdict: Verdict,
+    /// How many such requests would tell a true difference of this size, at 80% power.
+    pub requests_to_tell: Option<u64>,
+}
+
+/// What a comparison comes to, at 5%.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// `a` is better.
+    Better,
+    /// `a` is worse.
+    Worse,
+    /// The requests at hand cannot tell.
+    CannotTell,
+    /// The two are the same on every request.
+    Same,
+}
+
+impl Verdict {
+    /// In words.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Better => "better",
+            Self::Worse => "worse",
+            Self::CannotTell => "cannot tell",
+            Self::Same => "the same",
+        }
+    }
+}
+
+const FIGURES: [(Sum, &str, &str); 3] = [
+    (Sum::Net, "net_usd_per_request", "USD"),
+    (Sum::Success, "success", "share"),
+    (Sum::Cost, "cost_usd_per_request", "USD"),
+];
+
+/// Compare each pair (a, b) of policies in net value, success and cost.
+pub(super) fn compare(reader: &Reader<'_>, pairs: &[(usize, usize)]) -> Vec<Comparison> {
+    FIGURES
+        .iter()
+        .flat_map(|&(sum, figure, unit)| compare_figure(reader, pairs, sum, figure, unit))
+        .collect()
+}
+
+fn compare_figure(
+    reader: &Reader<'_>,
+    pairs: &[(usize, usize)],
+    sum: Sum,
+    figure: &'static str,
+    unit: &'static str,
+) -> Vec<Comparison> {
+    let names = &reader.tally.spec().policies;
+    let mut p_values = Vec::new();
+    let mut comparisons = Vec::new();
+    for &(a, b) in pairs {
+        let Some((x, y)) = reader.mean_of(a, sum).zip(reader.mean_of(b, sum)) else {
+            continue;
+        };
+        let replicates: Vec<f64> = reader
+            .replicates(a, sum)
+            .into_iter()
+            .zip(reader.replicates(b, sum))
+            .map(|(a, b)| a - b)
+            .collect();
+        let n = reader.support(sum);
+        let same = x == y && replicates.iter().all(|&difference| difference == 0.0);
+        // Without resamples the products of costs still tell how far their difference varies.
+        let analytic = if sum == Sum::Cost {
+            reader.cost_difference_error(a, b)
+        } else {
+            None
+        };
+        let error = standard_error(&replicates).or(analytic);
+        let p = bootstrap_p_value(&replicates)
+            .or(analytic.map(|error| normal_p_value((x - y) / error)));
+        let mut difference = Figure::known(x - y, unit, n)
+            .with_replicates(replicates)
+            .on("paired");
+        if let (None, Some(error)) = (difference.ci95, analytic) {
+            difference.ci95 = Some([x - y - Z_95 * error, x - y + Z_95 * error]);
+        }
+        p_values.push(p.filter(|_| !same));
+        comparisons.push(Comparison {
+            a: names[a].clone(),
+            b: names[b].clone(),
+            figure,
+            difference,
+            p_adjusted: None,
+            verdict: if same {
+                Verdict::Same
+            } else {
+                Verdict::CannotTell
+            },
+            requests_to_tell: error.and_then(|error| units_to_tell(x - y, n, error)),
+        });
+    }
+    let known: Vec<f64> = p_values.iter().flatten().copied().collect();
+    let mut adjusted = holm(&known).into_iter();
+    for (comparison, p) in comparisons.iter_mut().zip(&p_values) {
+        comparison.p_adjusted = p.and_then(|_| adjusted.next());
+        if comparison.p_adjusted.is_some_and(|p| p < 0.05) {
+            let higher = comparison.difference.x.is_some_and(|x| x > 0.0);
+            comparison.verdict = if higher == (sum != Sum::Cost) {
+                Verdict::Better
+            } else {
+                Verdict::Worse
+            };
+        }
+    }
+    comparisons
+}
+
+/// The two-sided p-value of a standard normal deviate; 1 where it is not a number (no variance).
+fn normal_p_value(z: f64) -> f64 {
+    if z.is_nan() {
+        1.0
+    } else {
+        libm::erfc(z.abs() / std::f64::consts::SQRT_2)
+    }
+}

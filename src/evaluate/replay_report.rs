@@ -1,0 +1,378 @@
+//! The result of a replay: every policy beside its floors.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use weighbridge_router::{Ppm, Trade};
+
+use super::compare::{Comparison, compare};
+use super::floors::{Outcomes, Single};
+use super::summary::{PolicyFigures, Reader};
+use crate::replay::{
+    Charged, Decisions, SegmentKey, Segments, Stage, Tally, TallyInput, TallySpec, unit_keys,
+};
+
+/// What a replay was asked for.
+#[derive(Debug, Clone)]
+pub struct ReplayOptions {
+    /// The worth of an answer for requests that bring none.
+    pub trade: Option<Trade>,
+    /// Groups that figures are also given for.
+    pub segments: Vec<SegmentKey>,
+    /// Role and model or endpoint, where known.
+    pub roles: BTreeMap<String, String>,
+    /// The seed of folds and bootstrap.
+    pub seed: u64,
+    /// Bootstrap replicates; 0 for no intervals.
+    pub replicates: usize,
+    /// Threads.
+    pub threads: usize,
+}
+
+/// A replay's result; its JSON form is described in `docs/formats.md`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ReplayReport {
+    /// `weighbridge.replay/1`.
+    pub format: &'static str,
+    /// The version that wrote it.
+    pub version: &'static str,
+    /// What was replayed.
+    pub trace: TraceSummary,
+    /// The worth of an answer that was charged.
+    pub trade: Option<TradeSummary>,
+    /// The seed.
+    pub seed: u64,
+    /// Bootstrap replicates behind each interval.
+    pub replicates: usize,
+    /// The policies, in the order of the call.
+    pub policies: Vec<PolicyFigures>,
+    /// What they must beat, and hindsight.
+    pub floors: Vec<PolicyFigures>,
+    /// Policies against the first one and against the best fixed choice.
+    pub comparisons: Vec<Comparison>,
+    /// What a reader should know before he believes any of it.
+    pub warnings: Vec<String>,
+}
+
+/// What was replayed.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct TraceSummary {
+    /// Requests that count.
+    pub requests: u64,
+    /// Outcomes of them.
+    pub outcomes: u64,
+    /// Sum of row hashes modulo 2^256.
+    pub fingerprint: String,
+    /// Requests left out because a router may have learned from their prompt group.
+    pub dropped_training_rows: u64,
+    /// Requests on which every policy's success is known.
+    pub compared: u64,
+    /// How the rows were made up, where they were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub synthetic: Option<String>,
+    /// Where the rows come from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+}
+
+/// v, e and w in USD.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct TradeSummary {
+    /// Worth of a right answer.
+    pub value_usd: f64,
+    /// Cost of a wrong answer that nobody catches.
+    pub wrong_usd: f64,
+    /// Worth of a second of waiting.
+    pub second_usd: f64,
+}
+
+impl From<Trade> for TradeSummary {
+    fn from(trade: Trade) -> Self {
+        Self {
+            value_usd: trade.value.to_f64(),
+            wrong_usd: trade.wrong.to_f64(),
+            second_usd: trade.second.to_f64(),
+        }
+    }
+}
+
+/// The name of hindsight among the floors.
+pub const HINDSIGHT: &str = "hindsight";
+
+/// Work out every figure of a replay.
+///
+/// `decisions` are those of the policies, in their order; floors are added here.
+#[must_use]
+pub fn replay_report(
+    stage: &Stage<'_>,
+    charged: &Charged,
+    decisions: Vec<Decisions>,
+    options: &ReplayOptions,
+) -> ReplayReport {
+    let segments: Vec<Segments> = options
+        .segments
+        .iter()
+        .map(|&key| Segments::by(stage.trace(), key))
+        .collect();
+    let units = if options.replicates > 0 {
+        unit_keys(stage.trace(), options.seed, options.threads)
+    } else {
+        Vec::new()
+    };
+    let policies = decisions.len();
+    let floors = floors(stage, charged, &decisions, options);
+    let all: Vec<Decisions> = decisions.into_iter().chain(floors).collect();
+    let spec = spec(stage, &all, &segments, options);
+    let input = TallyInput {
+        charged,
+        decisions: &all,
+        units: &units,
+        segments: &segments,
+    };
+    let tally = Tally::measure(&spec, input, options.threads);
+    let hindsight = all
+        .iter()
+        .position(|decisions| decisions.name() == HINDSIGHT);
+    let reader = |cell| Reader {
+        tally: &tally,
+        cell,
+        hindsight,
+        assumed: &stage.trace().header().assumed,
+        has_trade: options.trade.is_some(),
+    };
+    let total = reader(tally.total());
+    let mut figures: Vec<PolicyFigures> =
+        (0..all.len()).map(|policy| total.figures(policy)).collect();
+    for (family, key) in options.segments.iter().enumerate() {
+        for (cell, label) in tally.segments(family).iter().zip(segments[family].labels()) {
+            let reader = reader(cell);
+            for (policy, figures) in figures.iter_mut().enumerate() {
+                figures
+                    .segments
+                    .push(reader.segment(policy, key.name(), label));
+            }
+        }
+    }
+    let comparisons = compare(&total, &pairs(policies, &all));
+    let floors = figures.split_off(policies);
+    ReplayReport {
+        format: "weighbridge.replay/1",
+        version: env!("CARGO_PKG_VERSION"),
+        trace: TraceSummary {
+            requests: stage.trace().len() as u64,
+            outcomes: stage.trace().outcome_count() as u64,
+            fingerprint: stage.trace().fingerprint().to_string(),
+            dropped_training_rows: 0,
+            compared: tally.total().support.success,
+            synthetic: stage.trace().header().synthetic.clone(),
+            source: stage.trace().header().source.clone(),
+        },
+        trade: options.trade.map(TradeSummary::from),
+        seed: options.seed,
+        replicates: options.replicates,
+        warnings: warnings(stage, charged, &figures),
+        policies: figures,
+        floors,
+        comparisons,
+    }
+}
+
+fn spec(
+    stage: &Stage<'_>,
+    all: &[Decisions],
+    segments: &[Segments],
+    options: &ReplayOptions,
+) -> TallySpec {
+    TallySpec {
+        policies: all
+            .iter()
+            .map(|decisions| decisions.name().to_owned())
+            .collect(),
+        endpoints: stage
+            .endpoints()
+            .iter()
+            .map(|endpoint| endpoint.id.clone())
+            .collect(),
+        segments: segments
+            .iter()
+            .map(|segments| segments.labels().to_vec())
+            .collect(),
+        trade: options.trade,
+        seed: options.seed,
+        replicates: options.replicates,
+    }
+}
+
+/// Every policy but the first against the first, and every policy against the best fixed choice.
+fn pairs(policies: usize, all: &[Decisions]) -> Vec<(usize, usize)> {
+    let against_first = (1..policies).map(|a| (a, 0));
+    let best = (policies..all.len()).find(|&floor| all[floor].name().starts_with(BEST_SINGLE));
+    // A policy that is the best fixed choice itself has nothing to be told apart from.
+    let against_best = best
+        .into_iter()
+        .flat_map(|best| (0..policies).map(move |a| (a, best)));
+    against_first.chain(against_best).collect()
+}
+
+const BEST_SINGLE: &str = "best single";
+
+fn floors(
+    stage: &Stage<'_>,
+    charged: &Charged,
+    policies: &[Decisions],
+    options: &ReplayOptions,
+) -> Vec<Decisions> {
+    let rows = 0..charged.rows();
+    let endpoints = 0..u16::try_from(stage.endpoints().len()).unwrap_or(u16::MAX);
+    let valued = endpoints
+        .into_iter()
+        .any(|endpoint| rows.clone().any(|row| charged.net(endpoint, row).is_some()));
+    let outcomes = Outcomes {
+        stage,
+        charged,
+        valued,
+        seed: options.seed,
+    };
+    let singles = outcomes.singles();
+    let mut floors = Vec::new();
+    if let Some(best) = best_single(&singles) {
+        let id = &stage.endpoints()[usize::from(best.endpoint)].id;
+        floors.push(outcomes.always(&format!("{BEST_SINGLE}: {id}"), best.endpoint));
+    }
+    if let Some(pair) = pair(stage, &singles, options) {
+        floors.extend(mixture(&outcomes, policies, pair, &singles));
+        if valued {
+            floors.push(outcomes.length(pair));
+            floors.push(outcomes.task_table(pair));
+        }
+    }
+    if !singles.is_empty() || valued {
+        floors.push(outcomes.hindsight());
+    }
+    floors
+}
+
+/// The fixed choice with the greatest net value, or success where no value is known.
+fn best_single(singles: &[Single]) -> Option<&Single> {
+    singles.iter().max_by_key(|single| {
+        (
+            single.net,
+            single.success,
+            single.cost.map(std::cmp::Reverse),
+        )
+    })
+}
+
+/// Driver and specialist where they are bound, else the cheapest and the most successful.
+fn pair(stage: &Stage<'_>, singles: &[Single], options: &ReplayOptions) -> Option<[u16; 2]> {
+    let role = |role: &str| {
+        let name = options.roles.get(role)?;
+        let named = |single: &&Single| {
+            let endpoint = &stage.endpoints()[usize::from(single.endpoint)];
+            endpoint.id == *name || endpoint.model == *name
+        };
+        singles.iter().find(named).map(|single| single.endpoint)
+    };
+    let cheapest = singles
+        .iter()
+        .filter(|single| single.cost.is_some())
+        .min_by_key(|single| single.cost)
+        .map(|single| single.endpoint);
+    let best = singles
+        .iter()
+        .max_by_key(|single| single.success)
+        .map(|single| single.endpoint);
+    let pair = [role("driver").or(cheapest)?, role("specialist").or(best)?];
+    (pair[0] != pair[1]).then_some(pair)
+}
+
+/// The mixture of a pair that costs what the best policy costs.
+fn mixture(
+    outcomes: &Outcomes<'_>,
+    policies: &[Decisions],
+    [cheap, dear]: [u16; 2],
+    singles: &[Single],
+) -> Option<Decisions> {
+    let stage = outcomes.stage;
+    let spec = TallySpec {
+        policies: policies
+            .iter()
+            .map(|decisions| decisions.name().to_owned())
+            .collect(),
+        endpoints: stage
+            .endpoints()
+            .iter()
+            .map(|endpoint| endpoint.id.clone())
+            .collect(),
+        ..TallySpec::default()
+    };
+    let tally = Tally::measure(
+        &spec,
+        TallyInput {
+            charged: outcomes.charged,
+            decisions: policies,
+            units: &[],
+            segments: &[],
+        },
+        1,
+    );
+    let total = tally.total();
+    let leader = (0..policies.len())
+        .max_by_key(|&policy| (total.policies[policy].net, total.policies[policy].success))?;
+    let cost = |endpoint: u16| {
+        singles
+            .iter()
+            .find(|single| single.endpoint == endpoint)?
+            .cost
+            .map(|cost| cost as f64)
+    };
+    let (low, high) = (cost(cheap)?, cost(dear)?);
+    let spent = total.policies[leader].cost as f64 / 1e6;
+    if high <= low || total.support.cost == 0 {
+        return None;
+    }
+    let share = ((spent - low) / (high - low)).clamp(0.0, 1.0);
+    let name = format!("random mixture at the cost of {}", policies[leader].name());
+    // Between 0 and a million.
+    Some(outcomes.mixture(&name, cheap, dear, Ppm((share * 1e6).round() as u32)))
+}
+
+fn warnings(stage: &Stage<'_>, charged: &Charged, figures: &[PolicyFigures]) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let report = charged.report();
+    let requests = stage.trace().len();
+    if report.without_time > 0 {
+        warnings.push(format!(
+            "{} of {requests} requests have no time of their own: {}",
+            report.without_time,
+            stage.time_source()
+        ));
+    }
+    for (endpoint, count) in &report.without_price {
+        warnings.push(format!("{endpoint}: {count} outcomes have tokens but neither a bill nor a price row in force; their cost is unknown"));
+    }
+    if report.bills_differ > 0 {
+        warnings.push(format!("{} recorded bills differ by more than 1% from tokens x price; the price row was charged", report.bills_differ));
+    }
+    for assumption in &stage.trace().header().assumed {
+        warnings.push(format!(
+            "assumed, not recorded: {} = {}",
+            assumption.field, assumption.what
+        ));
+    }
+    for policy in figures {
+        if policy.unobserved > 0.0 {
+            warnings.push(format!("{}: the trace does not tell {:.0} of {requests} answers; figures are for the others, bounds for all", policy.name, policy.unobserved));
+        }
+        if policy.unanswered > 0.0 {
+            warnings.push(format!("{}: no eligible endpoint for {:.0} of {requests} requests; they count as failed at no cost", policy.name, policy.unanswered));
+        }
+    }
+    if figures
+        .iter()
+        .any(|policy| policy.cost_top1pct_share.x.is_some_and(|share| share > 0.2))
+    {
+        warnings.push("the dearest 1% of answers make up more than a fifth of a bill: intervals of costs are too narrow".to_owned());
+    }
+    warnings
+}
