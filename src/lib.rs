@@ -3,5 +3,6 @@
 pub mod catalog;
 pub mod evaluate;
 pub mod replay;
+pub mod report;
 pub mod stats;
 pub mod trace;

@@ -1,0 +1,14 @@
+//! Results as something to read or to parse.
+//!
+//! A result is first laid out as a [`Document`] of headings, tables and notes; one renderer a
+//! format turns that into bytes. JSON is the result itself, not the document. Computes nothing:
+//! every number was worked out before it comes here.
+
+mod document;
+mod number;
+mod render;
+mod replay;
+
+pub use document::{Align, Block, Column, Document, Table};
+pub use render::{Format, render};
+pub use replay::replay_document;

@@ -1,0 +1,147 @@
+//! A document as terminal text, Markdown or CSV.
+
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement};
+
+use super::document::{Align, Block, Document, Table};
+
+/// A way to show a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// For a person at a terminal.
+    Table,
+    /// The tables only, one after the other, a blank line between.
+    Csv,
+    /// For a document.
+    Markdown,
+}
+
+/// The document as text. `width` is the terminal's, where there is one.
+#[must_use]
+pub fn render(document: &Document, format: Format, width: Option<u16>) -> String {
+    let blocks = document.blocks.iter();
+    let parts: Vec<String> = match format {
+        Format::Table => blocks.map(|block| terminal(block, width)).collect(),
+        Format::Markdown => blocks.map(markdown).collect(),
+        Format::Csv => blocks
+            .filter_map(|block| match block {
+                Block::Table(table) => Some(csv(table)),
+                _ => None,
+            })
+            .collect(),
+    };
+    parts.join("\n")
+}
+
+fn terminal(block: &Block, width: Option<u16>) -> String {
+    match block {
+        Block::Heading(text) => format!("{text}\n"),
+        Block::Text(text) => format!("{text}\n"),
+        Block::Notes(notes) => notes.iter().map(|note| format!("  · {note}\n")).collect(),
+        Block::Table(table) => terminal_table(table, width),
+    }
+}
+
+fn terminal_table(table: &Table, width: Option<u16>) -> String {
+    let mut drawn = comfy_table::Table::new();
+    drawn
+        .load_style(UTF8_HORIZONTAL_ONLY)
+        .set_content_arrangement(ContentArrangement::Dynamic);
+    if let Some(width) = width {
+        drawn.set_width(width);
+    }
+    drawn.set_header(
+        table
+            .columns
+            .iter()
+            .map(|column| Cell::new(&column.title).add_attribute(Attribute::Bold)),
+    );
+    for row in &table.rows {
+        drawn.add_row(row);
+    }
+    for (i, column) in table.columns.iter().enumerate() {
+        if let (Align::Right, Some(drawn)) = (column.align, drawn.column_mut(i)) {
+            drawn.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    format!("{drawn}\n")
+}
+
+fn markdown(block: &Block) -> String {
+    match block {
+        Block::Heading(text) => format!("## {text}\n"),
+        Block::Text(text) => format!("{text}\n"),
+        Block::Notes(notes) => notes.iter().map(|note| format!("- {note}\n")).collect(),
+        Block::Table(table) => {
+            let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
+            let escaped = |text: &String| text.replace('|', "\\|");
+            let rule = |column: &super::document::Column| {
+                if column.align == Align::Right {
+                    "---:"
+                } else {
+                    "---"
+                }
+            };
+            let mut text = line(
+                table
+                    .columns
+                    .iter()
+                    .map(|column| escaped(&column.title))
+                    .collect(),
+            );
+            text.push_str(&line(
+                table
+                    .columns
+                    .iter()
+                    .map(|column| rule(column).to_owned())
+                    .collect(),
+            ));
+            table
+                .rows
+                .iter()
+                .for_each(|row| text.push_str(&line(row.iter().map(escaped).collect())));
+            text
+        }
+    }
+}
+
+fn csv(table: &Table) -> String {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let titles = table.columns.iter().map(|column| column.title.as_str());
+    // Writing to memory does not fail.
+    let _ = writer.write_record(titles);
+    for row in &table.rows {
+        let _ = writer.write_record(row);
+    }
+    String::from_utf8(writer.into_inner().unwrap_or_default()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document() -> Document {
+        let mut table = Table::new("t", &["<name", "n"]);
+        table.row(vec!["a|b".into(), "1".into()]);
+        table.row(vec!["c,d".into(), "22".into()]);
+        let mut document = Document::default();
+        document
+            .heading("Title")
+            .table(table)
+            .notes(vec!["note".into()]);
+        document
+    }
+
+    #[test]
+    fn each_format_carries_the_table() {
+        assert_eq!(
+            render(&document(), Format::Csv, None),
+            "name,n\na|b,1\n\"c,d\",22\n"
+        );
+        assert_eq!(
+            render(&document(), Format::Markdown, None),
+            "## Title\n\n| name | n |\n| --- | ---: |\n| a\\|b | 1 |\n| c,d | 22 |\n\n- note\n"
+        );
+        assert!(render(&document(), Format::Table, Some(40)).contains("c,d"));
+    }
+}

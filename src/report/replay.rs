@@ -1,0 +1,270 @@
+//! A replay as a document.
+
+use super::document::{Document, Table};
+use super::number::{NONE, count, money, percent, seconds, share, signed, usd, usd_per_1000};
+use crate::evaluate::{Comparison, Figure, HINDSIGHT, PolicyFigures, ReplayReport};
+
+/// Lay a replay out. Wide tables drop nothing: the terminal wraps them.
+#[must_use]
+pub fn replay_document(report: &ReplayReport) -> Document {
+    let mut document = Document::default();
+    document.text(opening(report));
+    document.table(policies(report));
+    document.notes(evidence(report));
+    for by in segment_families(report) {
+        document.heading(format!("By {by}"));
+        document.table(segments(report, by));
+    }
+    if !report.comparisons.is_empty() {
+        document.heading("Paired comparisons, 95% intervals, Holm-corrected verdicts");
+        document.table(comparisons(&report.comparisons));
+    }
+    if !report.warnings.is_empty() {
+        document.heading("Note");
+        document.notes(report.warnings.clone());
+    }
+    document
+}
+
+fn opening(report: &ReplayReport) -> String {
+    let trace = &report.trace;
+    let mut text = format!(
+        "{} requests, {} outcomes",
+        count(trace.requests as f64),
+        count(trace.outcomes as f64)
+    );
+    if trace.synthetic.is_some() {
+        text.push_str(" (synthetic)");
+    }
+    if trace.dropped_training_rows > 0 {
+        text.push_str(&format!(
+            "; {} left out, on which a router was trained",
+            count(trace.dropped_training_rows as f64)
+        ));
+    }
+    if let Some(trade) = report.trade {
+        text.push_str(&format!(
+            ". A right answer is worth ${}",
+            money(trade.value_usd)
+        ));
+        if trade.wrong_usd > 0.0 {
+            text.push_str(&format!(", a wrong one costs ${}", money(trade.wrong_usd)));
+        }
+        if trade.second_usd > 0.0 {
+            text.push_str(&format!(
+                ", a second of waiting ${}",
+                money(trade.second_usd)
+            ));
+        }
+    }
+    text.push('.');
+    text
+}
+
+fn policies(report: &ReplayReport) -> Table {
+    let mut table = Table::new(
+        "policies",
+        &[
+            "<policy",
+            "<requests go to",
+            "right",
+            "USD / 1,000 requests",
+            "USD / right answer",
+            "net USD / 1,000",
+            "p50",
+            "p95",
+        ],
+    );
+    for policy in &report.policies {
+        table.row(policy_row(policy));
+    }
+    table.line();
+    for floor in &report.floors {
+        table.row(policy_row(floor));
+    }
+    table
+}
+
+fn policy_row(policy: &PolicyFigures) -> Vec<String> {
+    let total = policy.answered + policy.unanswered + policy.unobserved;
+    let mut shares: Vec<(&String, f64)> = policy
+        .share
+        .iter()
+        .map(|(id, &share)| (id, share))
+        .collect();
+    shares.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let mut goes: Vec<String> = shares
+        .iter()
+        .take(3)
+        .map(|(id, x)| format!("{} {}", share(*x), short(id)))
+        .collect();
+    if shares.len() > 3 {
+        goes.push(format!("{} others", shares.len() - 3));
+    }
+    if policy.unanswered > 0.0 {
+        goes.push(format!("{} unanswered", share(policy.unanswered / total)));
+    }
+    let name = if policy.name == HINDSIGHT {
+        format!("{} (nobody can reach it)", policy.name)
+    } else {
+        policy.name.clone()
+    };
+    vec![
+        name,
+        goes.join("\n"),
+        two_lines(percent(&policy.success)),
+        two_lines(usd_per_1000(&policy.cost_usd_per_request)),
+        two_lines(usd(&policy.cost_usd_per_success)),
+        two_lines(usd_per_1000(&policy.net_usd_per_request)),
+        seconds(&policy.latency_ms_p50),
+        seconds(&policy.latency_ms_p95),
+    ]
+}
+
+/// A figure with its interval on the line below.
+fn two_lines(text: String) -> String {
+    text.replacen(" [", "\n[", 1)
+}
+
+/// An endpoint without the provider, where that is part of the id.
+fn short(id: &str) -> &str {
+    id.split('@').next().unwrap_or(id)
+}
+
+/// What the figures rest on: one line where all policies agree, else one for each way.
+fn evidence(report: &ReplayReport) -> Vec<String> {
+    let mut notes = Vec::new();
+    type Pick = fn(&PolicyFigures) -> &Figure;
+    let figures: [(&str, Pick); 4] = [
+        ("right", |policy| &policy.success),
+        ("cost", |policy| &policy.cost_usd_per_request),
+        ("net", |policy| &policy.net_usd_per_request),
+        ("latency", |policy| &policy.latency_ms_p50),
+    ];
+    for (name, pick) in figures {
+        let mut ways: Vec<(String, Vec<&str>)> = Vec::new();
+        for policy in report.policies.iter().chain(&report.floors) {
+            let figure = pick(policy);
+            let way = if figure.x.is_some() {
+                figure.evidence.clone()
+            } else {
+                format!("unknown: {}", figure.why.as_deref().unwrap_or(""))
+            };
+            match ways.iter_mut().find(|(known, _)| *known == way) {
+                Some((_, policies)) => policies.push(&policy.name),
+                None => ways.push((way, vec![&policy.name])),
+            }
+        }
+        if let [(way, _)] = &ways[..] {
+            notes.push(format!("{name}: {way}"));
+        } else {
+            notes.extend(
+                ways.iter()
+                    .map(|(way, policies)| format!("{name}: {way} ({})", policies.join(", "))),
+            );
+        }
+    }
+    for policy in &report.policies {
+        if let Some([low, high]) = policy.success_bounds
+            && high > low
+        {
+            notes.push(format!(
+                "{}: over all requests between {} and {} right, as the unobserved answers fall",
+                policy.name,
+                share(low),
+                share(high)
+            ));
+        }
+    }
+    notes
+}
+
+fn segment_families(report: &ReplayReport) -> Vec<&'static str> {
+    let mut families: Vec<&'static str> = Vec::new();
+    for segment in report.policies.iter().flat_map(|policy| &policy.segments) {
+        if !families.contains(&segment.by) {
+            families.push(segment.by);
+        }
+    }
+    families
+}
+
+fn segments(report: &ReplayReport, by: &str) -> Table {
+    let mut table = Table::new(
+        "segments",
+        &[
+            "<segment",
+            "requests",
+            "<policy",
+            "right",
+            "USD / 1,000 requests",
+            "net USD / 1,000",
+        ],
+    );
+    let Some(first) = report.policies.first() else {
+        return table;
+    };
+    let names: Vec<&str> = first
+        .segments
+        .iter()
+        .filter(|segment| segment.by == by)
+        .map(|segment| segment.segment.as_str())
+        .collect();
+    for name in names {
+        table.line();
+        for policy in report
+            .policies
+            .iter()
+            .chain(report.floors.iter().filter(|floor| floor.name == HINDSIGHT))
+        {
+            let Some(segment) = policy
+                .segments
+                .iter()
+                .find(|segment| segment.by == by && segment.segment == name)
+            else {
+                continue;
+            };
+            table.row(vec![
+                name.to_owned(),
+                count(segment.requests as f64),
+                policy.name.clone(),
+                percent(&segment.success),
+                usd_per_1000(&segment.cost_usd_per_request),
+                usd_per_1000(&segment.net_usd_per_request),
+            ]);
+        }
+    }
+    table
+}
+
+fn comparisons(comparisons: &[Comparison]) -> Table {
+    let mut table = Table::new(
+        "comparisons",
+        &[
+            "<policy",
+            "<against",
+            "<figure",
+            "difference",
+            "<verdict",
+            "requests to tell",
+        ],
+    );
+    for comparison in comparisons {
+        let (figure, difference) = match comparison.figure {
+            "success" => ("right", percent(&comparison.difference)),
+            "cost_usd_per_request" => ("USD / 1,000", usd_per_1000(&comparison.difference)),
+            _ => ("net USD / 1,000", usd_per_1000(&comparison.difference)),
+        };
+        table.row(vec![
+            comparison.a.clone(),
+            comparison.b.clone(),
+            figure.to_owned(),
+            signed(&difference),
+            comparison.verdict.words().to_owned(),
+            comparison
+                .requests_to_tell
+                .map_or_else(|| NONE.to_owned(), |n| count(n as f64)),
+        ]);
+    }
+    table
+}
