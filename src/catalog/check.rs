@@ -380,6 +380,15 @@ mod tests {
     }
 
     #[test]
+    fn prices_are_read_as_they_are_written() {
+        let prices = "[[endpoint.price]]\nsource = \"s\"\nusd_per_mtok = { input = 1_000.5, cached = 2.8e-2, output = +1_0 }\n";
+        let catalog = Catalog::parse("own.toml", &format!("{MODEL}{ENDPOINT}{prices}")).unwrap();
+        let rates = catalog.endpoint("m@p").unwrap().endpoint.prices[0].rates;
+        let picos = [rates.input, rates.cached, rates.output].map(|usd| usd.picos());
+        assert_eq!(picos, [1_000_500_000, 28_000, 10_000_000]);
+    }
+
+    #[test]
     fn rows_may_stand_in_any_order_and_meet_exactly() {
         let text =
             format!("{MODEL}{ENDPOINT}{PRICE}from = 2026-01-01\n{PRICE}until = 2026-01-01\n");

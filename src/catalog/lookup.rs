@@ -178,6 +178,7 @@ impl Catalog {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn tokens(input: u32, cached: u32, output: u32) -> Usage {
         Usage {
@@ -283,6 +284,55 @@ mod tests {
         assert_eq!(catalog.resolve("o4"), None);
         assert_eq!(catalog.model("o3@openai"), None);
         assert_eq!(catalog.endpoints_of("o4").count(), 0);
+    }
+
+    #[test]
+    fn names_that_traces_use_mean_models() {
+        let catalog = Catalog::builtin();
+        for (name, id) in [
+            ("DeepSeek V3.2 Reasoner", "deepseek-v3.2"),
+            ("deepseek/deepseek-v3.2-speciale", "deepseek-v3.2-speciale"),
+            ("Claude 4.5 Opus medium (20251101)", "claude-opus-4-5"),
+            ("Claude 4.5 Sonnet (20250929)", "claude-sonnet-4-5"),
+            ("Gemini 3 Pro Preview (2025-11-18)", "gemini-3-pro"),
+            ("GPT-5 (2025-08-07) (medium reasoning)", "gpt-5"),
+            ("GPT-5 mini (2025-08-07) (medium reasoning)", "gpt-5-mini"),
+            ("GPT-5.1 (2025-11-13) (medium reasoning)", "gpt-5.1"),
+            ("o3 (2025-04-16)", "o3"),
+            ("gpt-4-1106-preview", "gpt-4-1106-preview"),
+            (
+                "mistralai/Mixtral-8x7B-Instruct-v0.1",
+                "mistralai/Mixtral-8x7B-Instruct-v0.1",
+            ),
+        ] {
+            assert_eq!(
+                catalog.model(name).map(|model| model.id.as_str()),
+                Some(id),
+                "{name}"
+            );
+            assert!(catalog.endpoints_of(name).next().is_some(), "{name}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_damaged_file_is_read_or_refused_in_one_line(
+            file in 0..builtin::FILES.len(),
+            at in any::<prop::sample::Index>(),
+            cut in 0..200usize,
+            put in "[\\[\\]{}=,\"'a-z0-9.\\n-]{0,8}",
+        ) {
+            // The files are ASCII, so every byte is a boundary.
+            let text = builtin::FILES[file].text;
+            let start = at.index(text.len());
+            let end = (start + cut).min(text.len());
+            let damaged = format!("{}{put}{}", &text[..start], &text[end..]);
+            if let Err(error) = Catalog::parse("own.toml", &damaged) {
+                let text = error.to_string();
+                prop_assert!(!text.contains('\n'), "{}", text);
+                prop_assert!(error.line >= 1 && error.line <= damaged.lines().count() + 1, "{}", text);
+            }
+        }
     }
 
     #[test]

@@ -161,6 +161,7 @@ fn provenance(policy: &Policy, catalog: &Catalog, parts: &Parts) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use weighbridge_router::{LogLinear, Logistic, RequestRef, Timestamp};
 
     fn policy(choose: &str) -> Policy {
@@ -318,6 +319,27 @@ mod tests {
             count += 1;
         }
         assert_eq!(count, 7);
+    }
+
+    proptest! {
+        #[test]
+        fn a_damaged_policy_is_compiled_or_refused_in_one_line(
+            name in prop::sample::select(vec!["random-95-5", "hard-math-and-code", "rules-then-learned"]),
+            at in any::<prop::sample::Index>(),
+            cut in 0..60usize,
+            put in "[\\[\\]{}=,\"'a-z0-9.\\n-]{0,8}",
+        ) {
+            let path = format!("{}/policies/{name}.toml", env!("CARGO_MANIFEST_DIR"));
+            let text = std::fs::read_to_string(path).unwrap();
+            let start = at.index(text.len());
+            let end = (start + cut).min(text.len());
+            let damaged = format!("{}{put}{}", &text[..start], &text[end..]);
+            let router = Policy::parse("own.toml", &damaged)
+                .and_then(|policy| compile(&policy, &Catalog::builtin(), &both(), &[], None));
+            if let Err(error) = router {
+                prop_assert!(!error.to_string().contains('\n'), "{}", error);
+            }
+        }
     }
 
     #[test]
