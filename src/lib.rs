@@ -1,8 +1,4 @@
-//! Which requests deserve the expensive model, and what would that cost and gain?
+//! Weighbridge: which requests deserve the expensive model, and what would that cost and gain?
 
 pub mod catalog;
-pub mod evaluate;
-pub mod replay;
-pub mod report;
-pub mod stats;
-pub mod trace;
+pub mod policy;

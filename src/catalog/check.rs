@@ -191,3 +191,227 @@ fn tiers(wires: Vec<(Tier, Place)>) -> Result<Vec<Tier>, TomlError> {
     }
     Ok(wires.into_iter().map(|(tier, _)| tier).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::catalog::{Catalog, SourceFile};
+
+    const MODEL: &str = "format = \"weighbridge.catalog/1\"\n[[model]]\nid = \"m\"\n";
+    const ENDPOINT: &str = "[[endpoint]]\nid = \"m@p\"\nmodel = \"m\"\n";
+    const PRICE: &str =
+        "[[endpoint.price]]\nsource = \"s\"\nusd_per_mtok = { input = 1, output = 2 }\n";
+
+    fn refusal(text: &str) -> String {
+        Catalog::parse("own.toml", text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_is_wrong_in_a_file_is_named_with_line_field_and_mend() {
+        for (text, says) in [
+            (
+                "[[model]]\nid = \"m\"\n",
+                "own.toml:1: format: this field is missing; begin the file with `format = \"weighbridge.catalog/1\"`",
+            ),
+            (
+                "\nformat = \"weighbridge.catalog/2\"\n",
+                "own.toml:2: format: `weighbridge.catalog/2` is another version than `weighbridge.catalog/1`, which this program reads; use a newer program",
+            ),
+            (
+                "format = \"weighbridge.policy/1\"\n",
+                "own.toml:1: format: `weighbridge.policy/1` is not `weighbridge.catalog/1`; this is another kind of file",
+            ),
+            (
+                "format = \"weighbridge.catalog/1\"\n\n[[model]\n",
+                "own.toml:3: not valid TOML: ",
+            ),
+            (
+                "format = 1\nformat = 2\n",
+                "own.toml:2: not valid TOML: duplicate key",
+            ),
+        ] {
+            assert!(refusal(text).starts_with(says), "{}", refusal(text));
+        }
+        for (rest, says) in [
+            (
+                "[[modell]]\n",
+                "own.toml:4: modell: unknown field; did you mean `model`?",
+            ),
+            (
+                "contxt_tokens = 5\n",
+                "own.toml:4: model[0].contxt_tokens: unknown field; did you mean `context_tokens`?",
+            ),
+            (
+                "context_tokens = -5\n",
+                "own.toml:4: model[0].context_tokens: must be a whole number from 0 to 4294967295, not -5",
+            ),
+            (
+                "context_tokens = \"many\"\n",
+                "own.toml:4: model[0].context_tokens: must be a whole number from 0 to 4294967295, not \"many\"",
+            ),
+            (
+                "[[model]]\n\nid = \"m\"\n",
+                "own.toml:6: model[1].id: the name `m` stands twice, first at own.toml:3; take one out",
+            ),
+            (
+                "aliases = [\n\"n\",\n\"m\",\n]\n",
+                "own.toml:6: model[0].aliases[1]: the name `m` stands twice, first at own.toml:3; take one out",
+            ),
+            (
+                "[[model]]\naliases = []\n",
+                "own.toml:4: model[1].id: this field is missing",
+            ),
+            (
+                "[[model]]\nid = \"\"\n",
+                "own.toml:5: model[1].id: must not be empty",
+            ),
+        ] {
+            assert_eq!(refusal(&format!("{MODEL}{rest}")), says);
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_in_an_endpoint_is_named_with_line_field_and_mend() {
+        for (rest, says) in [
+            (
+                "[[model]]\nid = \"large\"\n[[endpoint]]\nid = \"lagre@p\"\nmodel = \"lagre\"\n",
+                "own.toml:11: endpoint[1].model: there is no model `lagre`; did you mean `large`?",
+            ),
+            (
+                "[[endpoint]]\nid = \"n@p\"\nmodel = \"other\"\n",
+                "own.toml:9: endpoint[1].model: there is no model `other`; add a [[model]] of that id",
+            ),
+            (
+                "[[endpoint]]\nid = \"m-p\"\nmodel = \"m\"\n",
+                "own.toml:8: endpoint[1].id: `m-p` must be the model and its provider: `m@...`",
+            ),
+            (
+                "[[endpoint]]\nid = \"m@p\"\nmodel = \"m\"\n",
+                "own.toml:8: endpoint[1].id: the name `m@p` stands twice, first at own.toml:5; take one out",
+            ),
+            (
+                "from = \"2025-02-30\"\n",
+                "own.toml:7: endpoint[0].from: `2025-02-30` is not a time; write it like 2025-12-02T09:14:03Z or 2025-12-02",
+            ),
+            (
+                "from = 2025-02-03T10:00:00\n",
+                "own.toml:7: endpoint[0].from: `2025-02-03T10:00:00` is not a time; write it like 2025-12-02T09:14:03Z or 2025-12-02",
+            ),
+            (
+                "from = 2025-02-03\nuntil = 2025-02-03\n",
+                "own.toml:8: endpoint[0].until: ends at 2025-02-03T00:00:00Z, not after it begins at 2025-02-03T00:00:00Z; `until` is the first moment after the end",
+            ),
+            (
+                "tokens_per_second = 0\n",
+                "own.toml:7: endpoint[0].tokens_per_second: must be a number above 0, not 0",
+            ),
+            (
+                "tokens_per_second = nan\n",
+                "own.toml:7: endpoint[0].tokens_per_second: must be a number above 0, not nan",
+            ),
+            (
+                "fixed_usd_per_month = -1\n",
+                "own.toml:7: endpoint[0].fixed_usd_per_month: -1 USD must not be negative",
+            ),
+            (
+                "can = \"tools\"\n",
+                "own.toml:7: endpoint[0].can: must be a list, not \"tools\"",
+            ),
+        ] {
+            assert_eq!(refusal(&format!("{MODEL}{ENDPOINT}{rest}")), says);
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_in_a_price_is_named_with_line_field_and_mend() {
+        for (rest, says) in [
+            (
+                "[[endpoint.price]]\nusd_per_mtok = { input = -0.5, output = 1 }\n",
+                "own.toml:8: endpoint[0].price[0].usd_per_mtok.input: -0.5 USD must not be negative",
+            ),
+            (
+                "[[endpoint.price]]\nusd_per_mtok = { input = 0.1234567, output = 1 }\n",
+                "own.toml:8: endpoint[0].price[0].usd_per_mtok.input: has more than six decimal places; prices are counted in millionths of a USD per million tokens",
+            ),
+            (
+                "[[endpoint.price]]\nusd_per_mtok = { input = inf, output = 1 }\n",
+                "own.toml:8: endpoint[0].price[0].usd_per_mtok.input: must be an amount in USD, at most 9 million, not inf",
+            ),
+            (
+                "[[endpoint.price]]\nusd_per_mtok = { input = 1, outptu = 1 }\n",
+                "own.toml:8: endpoint[0].price[0].usd_per_mtok.output: this field is missing",
+            ),
+            (
+                "[[endpoint.price]]\nusd_per_mtok = { input = 1, output = 1 }\n",
+                "own.toml:7: endpoint[0].price[0].source: this field is missing",
+            ),
+            (
+                "[[endpoint.price]]\nhours_utc = [1, 2]\n",
+                "own.toml:8: endpoint[0].price[0].hours_utc: reserved: prices by hour of the day come with a later version; take this field out",
+            ),
+            (
+                "[[endpoint.price]]\nbatch = 0.5\n",
+                "own.toml:8: endpoint[0].price[0].batch: reserved: batch prices come with a later version; take this field out",
+            ),
+        ] {
+            assert_eq!(refusal(&format!("{MODEL}{ENDPOINT}{rest}")), says);
+        }
+        for (first, second, says) in [
+            (
+                "",
+                "",
+                "own.toml:10: endpoint[0].price[1]: overlaps the price row at line 7, which has no end; end that row where this one begins",
+            ),
+            (
+                "until = 2026-01-02\n",
+                "from = 2026-01-01\n",
+                "own.toml:11: endpoint[0].price[1]: overlaps the price row at line 7, which ends at 2026-01-02T00:00:00Z; end that row where this one begins",
+            ),
+        ] {
+            assert_eq!(
+                refusal(&format!("{MODEL}{ENDPOINT}{PRICE}{first}{PRICE}{second}")),
+                says
+            );
+        }
+        let tiers = "tiers = [\n{ above_input_tokens = 5, usd_per_mtok = { input = 1, output = 1 } },\n{ above_input_tokens = 5, usd_per_mtok = { input = 1, output = 1 } },\n]\n";
+        assert_eq!(
+            refusal(&format!("{MODEL}{ENDPOINT}{PRICE}{tiers}")),
+            "own.toml:12: endpoint[0].price[0].tiers[1]: tiers must stand in order of `above_input_tokens`, smallest first, each once"
+        );
+    }
+
+    #[test]
+    fn prices_are_read_as_they_are_written() {
+        let prices = "[[endpoint.price]]\nsource = \"s\"\nusd_per_mtok = { input = 1_000.5, cached = 2.8e-2, output = +1_0 }\n";
+        let catalog = Catalog::parse("own.toml", &format!("{MODEL}{ENDPOINT}{prices}")).unwrap();
+        let rates = catalog.endpoint("m@p").unwrap().endpoint.prices[0].rates;
+        let picos = [rates.input, rates.cached, rates.output].map(|usd| usd.picos());
+        assert_eq!(picos, [1_000_500_000, 28_000, 10_000_000]);
+    }
+
+    #[test]
+    fn rows_may_stand_in_any_order_and_meet_exactly() {
+        let text =
+            format!("{MODEL}{ENDPOINT}{PRICE}from = 2026-01-01\n{PRICE}until = 2026-01-01\n");
+        let catalog = Catalog::parse("own.toml", &text).unwrap();
+        let rows = &catalog.endpoint("m@p").unwrap().endpoint.prices;
+        assert_eq!(rows[0].from, None);
+        assert_eq!(rows[1].from, rows[0].until);
+    }
+
+    #[test]
+    fn a_name_of_the_catalog_below_cannot_be_taken() {
+        let text =
+            "format = \"weighbridge.catalog/1\"\n[[model]]\nid = \"mine\"\naliases = [\"o3\"]\n";
+        let file = SourceFile {
+            name: "own.toml",
+            text,
+        };
+        assert_eq!(
+            Catalog::builtin()
+                .overlaid(&[file])
+                .unwrap_err()
+                .to_string(),
+            "own.toml:4: model[0].aliases[0]: the name `o3` already means another model of the catalog; choose another"
+        );
+    }
+}

@@ -107,7 +107,7 @@ impl<'a> Document<'a> {
             file: self.file.to_owned(),
             line: self.line(start),
             field: field.to_owned(),
-            message: message.into(),
+            message: one_line(&message.into()),
         }
     }
 }
@@ -118,7 +118,7 @@ impl Place {
             file: self.file.clone(),
             line: self.line,
             field: self.field.clone(),
-            message: message.into(),
+            message: one_line(&message.into()),
         }
     }
 }
@@ -357,10 +357,29 @@ pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
         .map(|(_, candidate)| candidate)
 }
 
+/// Names and values of a file may hold line ends; an error is one line.
+fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() {
+            line.extend(c.escape_debug());
+        } else {
+            line.push(c);
+        }
+    }
+    line
+}
+
+/// `outer.name`, the name in quotes where TOML needs them.
 fn join(outer: &str, name: &str) -> String {
-    match (outer, name) {
-        ("", name) => name.to_owned(),
-        (outer, "") => outer.to_owned(),
-        (outer, name) => format!("{outer}.{name}"),
+    let bare = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    let name = if name.bytes().all(bare) {
+        name.to_owned()
+    } else {
+        format!("\"{}\"", name.escape_debug())
+    };
+    match outer {
+        "" => name,
+        outer => format!("{outer}.{name}"),
     }
 }

@@ -140,3 +140,104 @@ fn end(endpoint: &Endpoint, now: Timestamp) -> Option<(Severity, String)> {
     };
     Some((Severity::Warning, message))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(rest: &str, now: Option<&str>) -> Vec<String> {
+        let text = format!(
+            "format = \"weighbridge.catalog/1\"\n[[model]]\nid = \"m\"\n[[endpoint]]\nid = \"m@p\"\nmodel = \"m\"\nttft_ms = 1\ntokens_per_second = 1\n{rest}"
+        );
+        let catalog = Catalog::parse("own.toml", &text).unwrap();
+        check(&catalog, now.map(|now| Timestamp::parse(now).unwrap()))
+            .into_iter()
+            .map(|finding| {
+                format!(
+                    "{} {}: {}",
+                    finding.severity, finding.subject, finding.message
+                )
+            })
+            .collect()
+    }
+
+    fn price(window: &str) -> String {
+        format!(
+            "[[endpoint.price]]\nsource = \"s\"\nusd_per_mtok = {{ input = 1, output = 2 }}\n{window}\n"
+        )
+    }
+
+    #[test]
+    fn a_whole_card_gives_no_finding() {
+        assert_eq!(found(&price(""), Some("2026-01-01")), [""; 0]);
+    }
+
+    #[test]
+    fn gaps_are_errors_between_rows_and_at_both_ends_of_a_life() {
+        let rows = price("from = 2026-01-02\nuntil = 2026-02-01")
+            + &price("from = 2026-03-01\nuntil = 2026-04-01");
+        assert_eq!(
+            found(&rows, None),
+            [
+                "error m@p: no price row from 2026-02-01T00:00:00Z to 2026-03-01T00:00:00Z; add one, or join its neighbours"
+            ]
+        );
+        let life = format!("from = 2026-01-01\nuntil = 2026-04-02\n{rows}");
+        assert_eq!(found(&life, None).len(), 3);
+    }
+
+    #[test]
+    fn ends_are_told_before_and_after() {
+        let life = format!("until = 2026-04-02\n{}", price(""));
+        assert_eq!(found(&life, Some("2026-03-02")), [""; 0]);
+        assert_eq!(
+            found(&life, Some("2026-03-03")),
+            ["warning m@p: ends at 2026-04-02T00:00:00Z, within 30 days"]
+        );
+        assert_eq!(
+            found(&life, Some("2026-04-02")),
+            ["info m@p: ended at 2026-04-02T00:00:00Z; kept for traffic of its time"]
+        );
+        let row = price("until = 2026-04-02");
+        assert_eq!(
+            found(&row, Some("2026-04-03")),
+            [
+                "warning m@p: its last price row ended at 2026-04-02T00:00:00Z; add the one that followed"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_missing_is_told() {
+        assert!(found("", None)[0].starts_with("warning m@p: no price row:"));
+        let rest = price("")
+            + "[[model]]\nid = \"n\"\n[[endpoint]]\nid = \"m@q\"\nmodel = \"m\"\n"
+            + &price("");
+        let all = found(&rest, None);
+        assert!(
+            all[0].starts_with("warning n: no endpoint sells this model"),
+            "{all:?}"
+        );
+        assert!(all[1].starts_with("info m@q: speed unknown"), "{all:?}");
+    }
+
+    #[test]
+    fn the_shipped_catalog_has_no_error() {
+        let now = Timestamp::parse("2025-12-10").unwrap();
+        let findings = check(&Catalog::builtin(), Some(now));
+        assert!(
+            findings
+                .iter()
+                .all(|finding| finding.severity != Severity::Error),
+            "{findings:?}"
+        );
+        let speciale = findings.iter().find(|finding| {
+            finding.severity == Severity::Warning
+                && finding.subject == "deepseek-v3.2-speciale@deepseek"
+        });
+        assert!(
+            speciale
+                .is_some_and(|finding| finding.message.starts_with("ends at 2025-12-15T15:59:00Z"))
+        );
+    }
+}

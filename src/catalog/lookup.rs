@@ -174,3 +174,222 @@ impl Catalog {
         self.names.keys().map(String::as_str)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn tokens(input: u32, cached: u32, output: u32) -> Usage {
+        Usage {
+            input: Tokens(input),
+            cached: Tokens(cached),
+            output: Tokens(output),
+        }
+    }
+
+    fn at(text: &str) -> Option<Timestamp> {
+        Some(Timestamp::parse(text).unwrap())
+    }
+
+    #[test]
+    fn the_shipped_prices_give_the_known_bills() {
+        let catalog = Catalog::builtin();
+        let bill = |endpoint, usage, time: &str| {
+            let price = catalog.price(endpoint, usage, at(time));
+            price.map(|usd| usd.to_string())
+        };
+        let one = |usd: &str| Some(usd.to_owned());
+        let usage = tokens(1000, 0, 300);
+        assert_eq!(
+            bill("deepseek-v3.2@deepseek", usage, "2025-12-01"),
+            one("0.000406")
+        );
+        assert_eq!(bill("deepseek-v3.2@deepseek", usage, "2025-11-30"), None);
+        let cached = tokens(1000, 563, 300);
+        assert_eq!(
+            bill("deepseek-v3.2@deepseek", cached, "2025-12-05"),
+            one("0.000264124")
+        );
+        let speciale = "deepseek-v3.2-speciale@deepseek";
+        let answer = tokens(0, 0, 23_000);
+        assert_eq!(
+            bill(speciale, answer, "2025-12-15T15:58:59Z"),
+            one("0.00966")
+        );
+        assert_eq!(bill(speciale, answer, "2025-12-15T15:59:00Z"), None);
+        let reseller = "deepseek-v3.2-speciale@openrouter";
+        assert_eq!(bill(reseller, answer, "2025-12-20"), None);
+        assert_eq!(bill(reseller, answer, "2026-02-01"), one("0.0276"));
+        let gemini = "gemini-3-pro@google";
+        assert_eq!(
+            bill(gemini, tokens(200_000, 0, 0), "2025-12-05"),
+            one("0.4")
+        );
+        assert_eq!(
+            bill(gemini, tokens(200_001, 1, 1), "2025-12-05"),
+            one("0.8000184")
+        );
+        assert_eq!(
+            bill(
+                "claude-opus-4-5@anthropic",
+                tokens(0, 0, 1_000_000),
+                "2025-12-05"
+            ),
+            one("25")
+        );
+    }
+
+    #[test]
+    fn official_endpoints_come_first_and_limits_are_inherited() {
+        let catalog = Catalog::builtin();
+        let first = catalog
+            .endpoints_of("DeepSeek V3.2 Reasoner")
+            .next()
+            .unwrap();
+        assert_eq!(first.endpoint.id, "deepseek-v3.2@deepseek");
+        assert_eq!(first.endpoint.context_tokens, Some(Tokens(131_072)));
+        assert_eq!(first.max_output_tokens, Some(Tokens(65_536)));
+        let ids: Vec<&str> = catalog
+            .endpoints_of("deepseek-v3.2-speciale")
+            .map(|card| card.endpoint.id.as_str())
+            .collect();
+        assert_eq!(
+            ids,
+            [
+                "deepseek-v3.2-speciale@deepseek",
+                "deepseek-v3.2-speciale@openrouter",
+                "deepseek-v3.2-speciale@azure"
+            ]
+        );
+        for id in ids {
+            assert!(
+                catalog.endpoint(id).unwrap().endpoint.can.is_empty(),
+                "{id}"
+            );
+        }
+    }
+
+    #[test]
+    fn names_mean_endpoints_models_or_nothing() {
+        let catalog = Catalog::builtin();
+        assert!(matches!(
+            catalog.resolve("deepseek-reasoner"),
+            Some(Resolved::Model(model)) if model.id == "deepseek-v3.2"
+        ));
+        assert!(matches!(
+            catalog.resolve("o3@openai"),
+            Some(Resolved::Endpoint(_))
+        ));
+        assert_eq!(catalog.resolve("o4"), None);
+        assert_eq!(catalog.model("o3@openai"), None);
+        assert_eq!(catalog.endpoints_of("o4").count(), 0);
+    }
+
+    #[test]
+    fn names_that_traces_use_mean_models() {
+        let catalog = Catalog::builtin();
+        for (name, id) in [
+            ("DeepSeek V3.2 Reasoner", "deepseek-v3.2"),
+            ("deepseek/deepseek-v3.2-speciale", "deepseek-v3.2-speciale"),
+            ("Claude 4.5 Opus medium (20251101)", "claude-opus-4-5"),
+            ("Claude 4.5 Sonnet (20250929)", "claude-sonnet-4-5"),
+            ("Gemini 3 Pro Preview (2025-11-18)", "gemini-3-pro"),
+            ("GPT-5 (2025-08-07) (medium reasoning)", "gpt-5"),
+            ("GPT-5 mini (2025-08-07) (medium reasoning)", "gpt-5-mini"),
+            ("GPT-5.1 (2025-11-13) (medium reasoning)", "gpt-5.1"),
+            ("o3 (2025-04-16)", "o3"),
+            ("gpt-4-1106-preview", "gpt-4-1106-preview"),
+            (
+                "mistralai/Mixtral-8x7B-Instruct-v0.1",
+                "mistralai/Mixtral-8x7B-Instruct-v0.1",
+            ),
+        ] {
+            assert_eq!(
+                catalog.model(name).map(|model| model.id.as_str()),
+                Some(id),
+                "{name}"
+            );
+            assert!(catalog.endpoints_of(name).next().is_some(), "{name}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_damaged_file_is_read_or_refused_in_one_line(
+            file in 0..builtin::FILES.len(),
+            at in any::<prop::sample::Index>(),
+            cut in 0..200usize,
+            put in "[\\[\\]{}=,\"'a-z0-9.\\n-]{0,8}",
+        ) {
+            // The files are ASCII, so every byte is a boundary.
+            let text = builtin::FILES[file].text;
+            let start = at.index(text.len());
+            let end = (start + cut).min(text.len());
+            let damaged = format!("{}{put}{}", &text[..start], &text[end..]);
+            if let Err(error) = Catalog::parse("own.toml", &damaged) {
+                let text = error.to_string();
+                prop_assert!(!text.contains('\n'), "{}", text);
+                prop_assert!(error.line >= 1 && error.line <= damaged.lines().count() + 1, "{}", text);
+            }
+        }
+    }
+
+    #[test]
+    fn an_overlay_replaces_by_id_and_adds_to_models_below() {
+        let text = r#"
+            format = "weighbridge.catalog/1"
+            [[endpoint]]
+            id = "o3@openai"
+            model = "o3"
+            [[endpoint.price]]
+            usd_per_mtok = { input = 1, output = 2 }
+            source = "a contract"
+            [[endpoint]]
+            id = "o3@house"
+            model = "o3"
+            fixed_usd_per_month = 900.5
+        "#;
+        let base = Catalog::builtin();
+        let place = |catalog: &Catalog| {
+            let mut cards = catalog.cards().iter();
+            cards.position(|card| card.endpoint.id == "o3@openai")
+        };
+        let held = place(&base);
+        let file = SourceFile {
+            name: "own.toml",
+            text,
+        };
+        let catalog = base.overlaid(&[file]).unwrap();
+        assert_eq!(place(&catalog), held);
+        assert_eq!(
+            catalog.price("o3@openai", tokens(0, 0, 1), None),
+            Some(Usd::from_picos(2_000_000))
+        );
+        let last = catalog.cards().last().unwrap();
+        assert_eq!(last.endpoint.id, "o3@house");
+        assert_eq!(last.fixed_per_month, Some(Usd::parse("900.5").unwrap()));
+        assert_eq!(last.endpoint.context_tokens, Some(Tokens(200_000)));
+    }
+
+    #[test]
+    fn the_order_of_files_is_that_of_their_names() {
+        let file = |name, id| {
+            (
+                name,
+                format!("format = \"weighbridge.catalog/1\"\n[[model]]\nid = \"{id}\"\n"),
+            )
+        };
+        let texts = [file("b.toml", "second"), file("a.toml", "first")];
+        let files = texts
+            .each_ref()
+            .map(|(name, text)| SourceFile { name, text });
+        let catalog = Catalog::default().overlaid(&files).unwrap();
+        let ids: Vec<&str> = catalog
+            .models()
+            .iter()
+            .map(|model| model.id.as_str())
+            .collect();
+        assert_eq!(ids, ["first", "second"]);
+    }
+}
