@@ -1,4 +1,9 @@
-//! Weighbridge: which requests deserve the expensive model, and what would that cost and gain?
+//! Which requests deserve the expensive model, and what would that cost and gain?
 
 pub mod catalog;
+pub mod evaluate;
 pub mod policy;
+pub mod replay;
+pub mod report;
+pub mod stats;
+pub mod trace;
