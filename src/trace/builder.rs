@@ -2,6 +2,7 @@
 //! joined, and the whole is put in order of time.
 
 use weighbridge_router::{Millis, RequestRef, Tokens, Usd};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::columns::{
     Logged, OutcomeColumns, RequestColumns, SideTables, Trace, UNKNOWN, UNKNOWN_LONG,
@@ -21,7 +22,8 @@ pub struct Row<'a> {
     pub outcomes: &'a [OutcomeRef<'a>],
     /// What was really chosen.
     pub logged: Option<LoggedRef<'a>>,
-    /// Unknown fields: the text of a JSON object with the keys `line` and `request`.
+    /// Unknown fields: the text of a JSON object with the keys `line`, `request` and `logged`, each
+    /// an object of the fields that this version does not know at that place.
     pub extra: Option<&'a str>,
 }
 
@@ -48,7 +50,7 @@ impl RowFault {
 /// Collects rows.
 #[derive(Debug)]
 pub struct TraceBuilder {
-    trace: Trace,
+    pub(super) trace: Trace,
 }
 
 impl Default for TraceBuilder {
@@ -117,22 +119,40 @@ impl TraceBuilder {
         Ok(())
     }
 
-    /// Append the rows of another builder; its header is not looked at.
-    pub fn append(&mut self, other: &Self) {
-        let source = &other.trace;
-        let mut outcomes = Vec::new();
-        for i in 0..source.len() {
-            outcomes.clear();
-            outcomes.extend(source.outcomes(i).map(|k| source.outcome(k)));
-            // Every row was checked when `other` took it.
-            let _ = self.push(&Row {
-                id: source.id(i),
-                request: source.request(i),
-                outcomes: &outcomes,
-                logged: source.logged(i),
-                extra: source.request_extra(i),
-            });
+    /// The rows whose id stands on an earlier row too, in the order in which they were appended.
+    #[must_use]
+    pub fn duplicates(&self) -> Vec<usize> {
+        let id = |i: u32| self.trace.id(i as usize);
+        // Numbers are sorted much faster than texts; equal texts are neighbours then.
+        let rows = 0..u32::try_from(self.len()).unwrap_or(u32::MAX);
+        let mut order: Vec<(u64, u32)> = rows.map(|i| (xxh3_64(id(i).as_bytes()), i)).collect();
+        order.sort_unstable();
+        let mut again = Vec::new();
+        for same_hash in order.chunk_by(|a, b| a.0 == b.0) {
+            let earlier = |k: usize| &same_hash[..k];
+            again.extend((1..same_hash.len()).filter_map(|k| {
+                let row = same_hash[k].1;
+                let known = earlier(k).iter().any(|&(_, other)| id(other) == id(row));
+                known.then_some(row as usize)
+            }));
         }
+        again.sort_unstable();
+        again
+    }
+
+    /// Leave out rows; `rows` in rising order.
+    pub(crate) fn without(self, rows: &[usize]) -> Self {
+        let kept: Vec<usize> = (0..self.len())
+            .filter(|i| rows.binary_search(i).is_err())
+            .collect();
+        Self {
+            trace: self.trace.reordered(&kept),
+        }
+    }
+
+    /// An id, in the order in which rows were appended.
+    pub(crate) fn id(&self, i: usize) -> &str {
+        self.trace.id(i)
     }
 
     /// The trace, in order of time (requests without a time last), ties by id; and how many
@@ -141,8 +161,8 @@ impl TraceBuilder {
     /// # Errors
     /// Where an id stands twice: the id.
     pub fn finish(self) -> Result<(Trace, usize), RowFault> {
-        let trace = self.trace;
-        if let Some(id) = duplicate(&trace) {
+        if let Some(&row) = self.duplicates().first() {
+            let id = self.id(row);
             return Err(RowFault::new(
                 "id",
                 format!(
@@ -150,6 +170,13 @@ impl TraceBuilder {
                 ),
             ));
         }
+        Ok(self.finish_distinct())
+    }
+
+    /// [`Self::finish`] for rows that are known to have distinct ids.
+    pub(crate) fn finish_distinct(self) -> (Trace, usize) {
+        let mut trace = self.trace;
+        trace.shrink();
         let key = |i: usize| {
             (
                 trace.requests.at_ms[i] == UNKNOWN_LONG,
@@ -164,11 +191,11 @@ impl TraceBuilder {
         };
         let timed = trace.requests.at_ms.iter().any(|&at| at != UNKNOWN_LONG);
         if !timed || (1..trace.len()).all(|i| ties_by_id(i - 1, i).is_lt()) {
-            return Ok((trace, 0));
+            return (trace, 0);
         }
         let mut order: Vec<usize> = (0..trace.len()).collect();
         order.sort_by(|&i, &j| ties_by_id(i, j));
-        Ok((trace.reordered(&order), out_of_order))
+        (trace.reordered(&order), out_of_order)
     }
 }
 
@@ -259,7 +286,7 @@ impl Trace {
     /// The same rows in another order.
     fn reordered(&self, order: &[usize]) -> Self {
         let old = &self.requests;
-        let mut requests = RequestColumns::default();
+        let mut requests = RequestColumns::with_capacity(order.len());
         let mut outcomes_order = Vec::with_capacity(self.outcome_count());
         for &i in order {
             requests.id.push(old.id.get(i));
@@ -308,44 +335,17 @@ impl Trace {
 
 impl RequestColumns {
     fn push(&mut self, row: RequestRow) {
+        fn all<T: Copy, const N: usize>(columns: [&mut Vec<T>; N], values: [T; N]) {
+            for (column, value) in columns.into_iter().zip(values) {
+                column.push(value);
+            }
+        }
         self.at_ms.push(row.at_ms);
         self.prompt_known.push(row.prompt_known);
-        let names = [
-            &mut self.task,
-            &mut self.tenant,
-            &mut self.session,
-            &mut self.channel,
-            &mut self.region,
-        ];
-        names
-            .into_iter()
-            .zip(row.names)
-            .for_each(|(column, name)| column.push(name));
-        let numbers = [
-            &mut self.turn,
-            &mut self.input_tokens,
-            &mut self.max_output_tokens,
-            &mut self.deadline_ms,
-        ];
-        numbers
-            .into_iter()
-            .zip(row.numbers)
-            .for_each(|(column, number)| column.push(number));
-        let usd = [&mut self.value, &mut self.wrong, &mut self.second];
-        usd.into_iter()
-            .zip(row.usd)
-            .for_each(|(column, picos)| column.push(picos));
-        let places = [
-            &mut self.needs,
-            &mut self.prefix,
-            &mut self.embedding,
-            &mut self.logged,
-            &mut self.extra,
-        ];
-        places
-            .into_iter()
-            .zip(row.places)
-            .for_each(|(column, place)| column.push(place));
+        all(self.names_mut(), row.names);
+        all(self.numbers_mut(), row.numbers);
+        all(self.usd_mut(), row.usd);
+        all(self.places_mut(), row.places);
     }
 }
 
@@ -374,7 +374,7 @@ impl OutcomeColumns {
 
 impl SideTables {
     /// The place of a list; most are empty or equal to the one before.
-    fn list(&mut self, items: &[String]) -> u32 {
+    pub(super) fn list(&mut self, items: &[String]) -> u32 {
         let known = self
             .lists
             .iter()
@@ -408,6 +408,8 @@ fn check(row: &Row<'_>) -> Result<(), RowFault> {
     if row.id.is_empty() {
         return Err(RowFault::new("id", "must not be empty"));
     }
+    check_request(&row.request)
+        .map_err(|fault| RowFault::new(format!("request.{}", fault.field), fault.message))?;
     for (i, outcome) in row.outcomes.iter().enumerate() {
         check_outcome(outcome).map_err(|fault| {
             RowFault::new(format!("outcomes[{i}].{}", fault.field), fault.message)
@@ -424,6 +426,31 @@ fn check(row: &Row<'_>) -> Result<(), RowFault> {
     Ok(())
 }
 
+fn check_request(request: &RequestRef<'_>) -> Result<(), RowFault> {
+    for (field, usd) in [
+        ("value_usd", request.value_usd),
+        ("wrong_usd", request.wrong_usd),
+        ("second_usd", request.second_usd),
+    ] {
+        if let Some(usd) = usd.filter(|usd| *usd < Usd::ZERO) {
+            return Err(RowFault::new(field, format!("{usd} must not be negative")));
+        }
+    }
+    let tokens = |tokens: Option<Tokens>| tokens.map(|tokens| tokens.0);
+    countable("turn", request.turn)?;
+    countable("input_tokens", tokens(request.input_tokens))?;
+    countable("max_output_tokens", tokens(request.max_output_tokens))?;
+    countable("deadline_ms", request.deadline_ms.map(|ms| ms.0))
+}
+
+/// The greatest number stands for the unknown in a column.
+fn countable(field: &str, number: Option<u32>) -> Result<(), RowFault> {
+    match number {
+        Some(UNKNOWN) => Err(RowFault::new(field, format!("must be less than {UNKNOWN}"))),
+        _ => Ok(()),
+    }
+}
+
 fn check_outcome(outcome: &OutcomeRef<'_>) -> Result<(), RowFault> {
     if outcome.model.is_empty() {
         return Err(RowFault::new("model", "must not be empty"));
@@ -436,9 +463,20 @@ fn check_outcome(outcome: &OutcomeRef<'_>) -> Result<(), RowFault> {
             format!("{score} is outside [0, 1]; scale scores before they are recorded"),
         ));
     }
-    if outcome.cost_usd.is_some_and(|usd| usd < Usd::ZERO) {
-        return Err(RowFault::new("cost_usd", "must not be negative"));
+    if let Some(usd) = outcome.cost_usd.filter(|usd| *usd < Usd::ZERO) {
+        let message = format!("{usd} must not be negative");
+        return Err(RowFault::new("cost_usd", message));
     }
+    for (field, tokens) in [
+        ("input_tokens", outcome.input_tokens),
+        ("cached_tokens", outcome.cached_tokens),
+        ("output_tokens", outcome.output_tokens),
+        ("reasoning_tokens", outcome.reasoning_tokens),
+    ] {
+        countable(field, tokens.map(|tokens| tokens.0))?;
+    }
+    countable("ttft_ms", outcome.ttft_ms.map(|ms| ms.0))?;
+    countable("latency_ms", outcome.latency_ms.map(|ms| ms.0))?;
     let part = |what: &str, part: Option<Tokens>, whole: Option<Tokens>| match (part, whole) {
         (Some(part), Some(whole)) if part > whole => Err(RowFault::new(
             what,
@@ -455,17 +493,6 @@ fn check_outcome(outcome: &OutcomeRef<'_>) -> Result<(), RowFault> {
         outcome.reasoning_tokens,
         outcome.output_tokens,
     )
-}
-
-/// An id that stands twice.
-fn duplicate(trace: &Trace) -> Option<&str> {
-    let mut order: Vec<u32> = (0..u32::try_from(trace.len()).unwrap_or(u32::MAX)).collect();
-    order.sort_unstable_by_key(|&i| trace.id(i as usize));
-    order
-        .windows(2)
-        .map(|pair| (trace.id(pair[0] as usize), trace.id(pair[1] as usize)))
-        .find(|(a, b)| a == b)
-        .map(|(id, _)| id)
 }
 
 #[cfg(test)]

@@ -108,8 +108,24 @@ impl Arena {
         self.ends.len()
     }
 
-    fn bytes(&self) -> usize {
-        self.text.capacity() + self.ends.capacity() * 8
+    /// The texts of another arena after these.
+    pub(super) fn append(&mut self, other: &Self) {
+        let start = self.text.len() as u64;
+        self.text.push_str(&other.text);
+        self.ends.extend(other.ends.iter().map(|end| start + end));
+    }
+
+    pub(super) fn shrink(&mut self) {
+        self.text.shrink_to_fit();
+        self.ends.shrink_to_fit();
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.text.capacity() + self.ends_bytes()
+    }
+
+    pub(super) fn ends_bytes(&self) -> usize {
+        self.ends.capacity() * size_of::<u64>()
     }
 }
 
@@ -281,7 +297,7 @@ impl Trace {
     }
 
     /// Fields of a request's line that this version does not know: the text of a JSON object with
-    /// the keys `line` and `request`.
+    /// the keys `line`, `request` and `logged`, each an object.
     #[must_use]
     pub fn request_extra(&self, i: usize) -> Option<&str> {
         self.extra(self.requests.extra[i])
@@ -300,17 +316,6 @@ impl Trace {
     fn outcomes_order(&self, seen: &[bool]) -> Vec<NameId> {
         let ids = self.names.iter().filter_map(|text| self.names.find(text));
         ids.filter(|id| seen[id.index()]).collect()
-    }
-
-    /// Bytes in memory, prompts aside.
-    #[must_use]
-    pub fn bytes_without_prompts(&self) -> usize {
-        // 16 columns of 4 bytes, 4 of 8, one flag; 10 columns of 4 bytes and 2 of 8 an outcome.
-        let names: usize = self.names.iter().map(|text| 2 * text.len() + 48).sum();
-        self.len() * (16 * 4 + 4 * 8 + 1 + 8)
-            + self.requests.id.bytes()
-            + self.outcome_count() * (11 * 4 + 2 * 8)
-            + names
     }
 
     fn list(&self, place: u32) -> &[String] {

@@ -5,6 +5,7 @@
 //! be, at [`Trace`] for how it is read.
 
 mod builder;
+mod bulk;
 mod columns;
 mod fingerprint;
 mod header;

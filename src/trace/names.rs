@@ -49,6 +49,25 @@ impl Names {
         text.map_or(NameId::NONE, |text| self.intern(text))
     }
 
+    /// Take in the texts of another table: its numbers in this one.
+    pub(crate) fn absorb(&mut self, other: &Self) -> Vec<NameId> {
+        other.iter().map(|text| self.intern(text)).collect()
+    }
+
+    /// Bytes in memory: the texts twice, and a table at most seven eighths full.
+    pub(crate) fn bytes(&self) -> usize {
+        let texts: usize = self.texts.iter().map(|text| 2 * text.len()).sum();
+        let slot = size_of::<(Box<str>, u32)>() + 1;
+        texts
+            + self.texts.capacity() * size_of::<Box<str>>()
+            + self.by_text.capacity() * 8 / 7 * slot
+    }
+
+    pub(crate) fn shrink(&mut self) {
+        self.texts.shrink_to_fit();
+        self.by_text.shrink_to_fit();
+    }
+
     /// The text of a number; `None` for the unknown.
     #[must_use]
     pub fn get(&self, id: NameId) -> Option<&str> {
