@@ -1,3 +1,5 @@
 //! Which requests deserve the expensive model, and what would that cost and gain?
 
+pub mod generate;
+pub mod stats;
 pub mod trace;

@@ -1,0 +1,24 @@
+//! Statistics: keyed draws, exact bootstrap sums, quantiles, intervals, rankings.
+//!
+//! It deliberately knows no traces, money or text: units are keys, values are numbers, and what
+//! either means is the caller's. All that can be merged (the bootstrap's replicate sums, the
+//! histogram) is made of integers and keyed by unit, so that neither order nor sharding shows in a
+//! result. Whatever is unknown or undefined is `None`, never 0.
+//!
+//! Start with [`Replicates`] for how an interval comes about.
+
+mod histogram;
+mod interval;
+mod keyed;
+mod poisson;
+mod quantile;
+mod ranking;
+mod replicates;
+
+pub use histogram::Histogram;
+pub use interval::{Z_95, bootstrap_p_value, holm, standard_error, units_to_tell, wilson_95};
+pub use keyed::{Keyed, fold, uniform, unit_hash};
+pub use poisson::weights_into;
+pub use quantile::{percentile_interval, quantile_sorted};
+pub use ranking::auc;
+pub use replicates::Replicates;
