@@ -1,9 +1,5 @@
 //! Which requests deserve the expensive model, and what would that cost and gain?
 
-pub mod catalog;
-pub mod evaluate;
-pub mod policy;
-pub mod replay;
-pub mod report;
+pub mod generate;
 pub mod stats;
 pub mod trace;
