@@ -2,10 +2,8 @@
 
 pub mod catalog;
 pub mod evaluate;
-pub mod generate;
 pub mod policy;
 pub mod replay;
 pub mod report;
 pub mod stats;
 pub mod trace;
-pub mod trace_io;

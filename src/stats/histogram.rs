@@ -26,11 +26,36 @@ impl Histogram {
 
     /// Adds `mass` at `value`; a mass of 0 changes nothing.
     pub fn add(&mut self, value: u64, mass: u64) {
+        self.add_to(bucket(value), mass);
+    }
+
+    /// Adds `mass` to the bucket that [`bucket`] gave for a value; a mass of 0 changes nothing.
+    pub fn add_to(&mut self, bucket: u16, mass: u64) {
         if mass > 0 {
-            let bucket = bucket(value);
-            self.grow(bucket + 1);
+            let bucket = usize::from(bucket);
+            if bucket >= self.masses.len() {
+                self.grow(bucket + 1);
+            }
             self.masses[bucket] += u128::from(mass);
         }
+    }
+
+    /// The share of the sum of all values that the largest `q` of the mass make up, values taken
+    /// at their bucket's midpoint; the bucket that the limit falls into counts in part.
+    ///
+    /// `None` without mass or where every value is 0.
+    #[must_use]
+    pub fn top_share(&self, q: f64) -> Option<f64> {
+        let product = |(bucket, &mass): (usize, &u128)| midpoint(bucket) as f64 * mass as f64;
+        let total: f64 = self.masses.iter().enumerate().map(product).sum();
+        let mut left = self.mass() as f64 * q.clamp(0.0, 1.0);
+        let mut top = 0.0;
+        for (bucket, &mass) in self.masses.iter().enumerate().rev() {
+            let taken = left.min(mass as f64);
+            top += midpoint(bucket) as f64 * taken;
+            left -= taken;
+        }
+        (total > 0.0).then(|| top / total)
     }
 
     /// Adds all masses of `other`; associative and commutative.
@@ -85,11 +110,12 @@ impl Histogram {
 }
 
 /// The bucket of `value`: the value itself below 16; above, the octave and the four bits that
-/// follow the leading one.
-fn bucket(value: u64) -> usize {
+#[must_use]
+pub fn bucket(value: u64) -> u16 {
     let shift = (u64::BITS - value.leading_zeros()).saturating_sub(OCTAVE_BITS + 1);
     // The leading one adds the sixteen buckets of the octave below.
-    (shift as usize * (1 << OCTAVE_BITS)) + (value >> shift) as usize
+    // At most 60 * 16 + 31, so nothing is cut off.
+    (shift as u16 * (1 << OCTAVE_BITS)) + (value >> shift) as u16
 }
 
 /// The middle of a bucket, rounded down.
@@ -120,7 +146,7 @@ mod tests {
         }
         assert_eq!(bucket(u64::MAX), 975);
         for index in 0..=975 {
-            assert_eq!(bucket(midpoint(index)), index);
+            assert_eq!(usize::from(bucket(midpoint(index))), index);
         }
     }
 

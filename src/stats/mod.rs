@@ -15,7 +15,7 @@ mod quantile;
 mod ranking;
 mod replicates;
 
-pub use histogram::Histogram;
+pub use histogram::{Histogram, bucket};
 pub use interval::{Z_95, bootstrap_p_value, holm, standard_error, units_to_tell, wilson_95};
 pub use keyed::{Keyed, fold, uniform, unit_hash};
 pub use poisson::weights_into;
