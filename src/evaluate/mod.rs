@@ -6,11 +6,13 @@
 mod compare;
 mod figure;
 mod floors;
+mod heldout;
 mod replay_report;
 mod summary;
 
 pub use compare::{Comparison, Verdict};
 pub use figure::Figure;
+pub use heldout::keep_unseen;
 pub use replay_report::{
     HINDSIGHT, ReplayOptions, ReplayReport, TraceSummary, TradeSummary, replay_report,
 };

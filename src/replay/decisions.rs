@@ -130,8 +130,7 @@ impl Decisions {
     }
 }
 
-/// Decide every request of the stage by every router. `progress` is told how many requests are
-/// done, from one thread.
+/// Decide every request of the stage by every router.
 #[must_use]
 pub fn decide_all(
     stage: &Stage<'_>,
@@ -232,7 +231,7 @@ impl<'a> Decider<'a> {
 }
 
 /// Work on `0..rows` in contiguous parts, one a thread; the results in order of the parts.
-pub(super) fn in_parts<T: Send>(
+pub(crate) fn in_parts<T: Send>(
     rows: usize,
     threads: usize,
     work: impl Fn(Range<usize>) -> T + Sync,

@@ -4,11 +4,16 @@
 //! format turns that into bytes. JSON is the result itself, not the document. Computes nothing:
 //! every number was worked out before it comes here.
 
+mod catalog;
 mod document;
 mod number;
 mod render;
 mod replay;
 
+pub use catalog::{
+    EndpointResult, FindingsResult, catalog_document, catalog_result, findings_document,
+    findings_result,
+};
 pub use document::{Align, Block, Column, Document, Table};
 pub use render::{Format, render};
 pub use replay::replay_document;

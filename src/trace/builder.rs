@@ -283,7 +283,18 @@ impl Trace {
         columns.extra.push(extra);
     }
 
-    /// The same rows in another order.
+    /// The rows that are kept, in their order.
+    ///
+    /// `keep` has a flag a request; requests beyond its end are left out.
+    #[must_use]
+    pub fn only(&self, keep: &[bool]) -> Self {
+        let rows: Vec<usize> = (0..self.len())
+            .filter(|&i| keep.get(i).copied().unwrap_or(false))
+            .collect();
+        self.reordered(&rows)
+    }
+
+    /// The rows of these places, in that order.
     fn reordered(&self, order: &[usize]) -> Self {
         let old = &self.requests;
         let mut requests = RequestColumns::with_capacity(order.len());

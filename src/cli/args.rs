@@ -1,0 +1,430 @@
+//! What can be said on the command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use weighbridge_router::{Timestamp, Trade, Usd};
+
+use crate::replay::SegmentKey;
+
+/// Which requests deserve the expensive model, and what would that cost and gain?
+///
+/// Record requests (import, generate), replay policies against them, train a router, and ship the
+/// file that decides. Results go to standard output, everything else to standard error. Exit
+/// codes: 0 done, 1 the data or a check says no, 2 the call is wrong.
+#[derive(Debug, Parser)]
+#[command(name = "weighbridge", version, max_term_width = 100, arg_required_else_help = true)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub(super) common: Common,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// Flags of every command.
+#[derive(Debug, Clone, Args)]
+pub(super) struct Common {
+    /// Threads to work on; results do not depend on it [default: all cores]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(super) threads: Option<u16>,
+    /// Seed of every random draw
+    #[arg(long, global = true, value_name = "N", default_value_t = 1)]
+    pub(super) seed: u64,
+    /// Say nothing but results and errors
+    #[arg(short, long, global = true)]
+    pub(super) quiet: bool,
+    /// List every line that was skipped and every file that was read
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    pub(super) verbose: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Turn another recorder's log into a trace
+    Import(ImportArgs),
+    /// Make a synthetic trace from a scenario
+    Generate(GenerateArgs),
+    /// Say what is in a trace, and what it can and cannot answer
+    Inspect(InspectArgs),
+    /// Show or check the catalog of models, endpoints and prices
+    #[command(subcommand)]
+    Catalog(CatalogCommand),
+    /// Turn a policy that people write into a router file that machines load
+    Compile(CompileArgs),
+    /// Replay policies against recorded requests: cost, success, latency, net value
+    Replay(ReplayArgs),
+    /// Train a router that predicts each model's success and tokens
+    Train(TrainArgs),
+    /// Measure a trained router on requests that it never saw
+    Eval(EvalArgs),
+    /// Say why a request goes where it goes
+    Explain(ExplainArgs),
+    /// Print a decision a line, as every other loader prints it
+    Decide(DecideArgs),
+    /// Check a router file: checksum, golden requests, expiry
+    Verify(VerifyArgs),
+    /// Serve decisions over HTTP
+    Serve(ServeArgs),
+}
+
+/// Which catalog is in force.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct CatalogArgs {
+    /// Catalog file or folder, over the one that is built in; repeatable, later ones override
+    #[arg(long, value_name = "PATH")]
+    pub(super) catalog: Vec<PathBuf>,
+}
+
+/// Which models have the roles.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct RoleArgs {
+    /// Model or endpoint that has the role `driver`
+    #[arg(long, value_name = "NAME")]
+    pub(super) driver: Option<String>,
+    /// Model or endpoint that has the role `specialist`
+    #[arg(long, value_name = "NAME")]
+    pub(super) specialist: Option<String>,
+}
+
+/// What an answer is worth.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct TradeArgs {
+    /// Worth of a right answer in USD, for requests that bring no value of their own
+    #[arg(long, value_name = "USD", value_parser = usd)]
+    pub(super) value: Option<Usd>,
+    /// Cost in USD of a wrong answer that nobody catches
+    #[arg(long, value_name = "USD", value_parser = usd, requires = "value")]
+    pub(super) wrong: Option<Usd>,
+    /// Worth of a second of waiting in USD
+    #[arg(long, value_name = "USD", value_parser = usd, requires = "value")]
+    pub(super) second: Option<Usd>,
+}
+
+impl TradeArgs {
+    /// The trade, where a value is given.
+    pub(super) fn trade(&self) -> Option<Trade> {
+        let or_zero = |usd: Option<Usd>| usd.unwrap_or(Usd::ZERO);
+        self.value.map(|value| Trade { value, wrong: or_zero(self.wrong), second: or_zero(self.second) })
+    }
+}
+
+/// How a result is shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Shown {
+    /// For a person at a terminal
+    #[default]
+    Table,
+    /// For a program: the whole result
+    Json,
+    /// For a spreadsheet: the tables
+    Csv,
+    /// For a document
+    Markdown,
+}
+
+/// What to do with a line that cannot be read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Bad {
+    /// Stop there
+    #[default]
+    Fail,
+    /// Leave it out, count and list it
+    Skip,
+}
+
+/// How traces are read and results shown.
+#[derive(Debug, Clone, Args)]
+pub(super) struct ReadArgs {
+    /// What to do with a line that cannot be read
+    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
+    pub(super) on_error: Bad,
+}
+
+/// How a result is shown.
+#[derive(Debug, Clone, Args)]
+pub(super) struct ShowArgs {
+    /// How the result is printed
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(super) format: Shown,
+    /// Write the whole result as JSON to this file as well
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ImportArgs {
+    /// Files or folders of the recorder; `-` is standard input (csv)
+    #[arg(required = true, value_name = "IN")]
+    pub(super) inputs: Vec<PathBuf>,
+    /// The recorder's format
+    #[arg(long, value_enum)]
+    pub(super) from: Recorder,
+    /// The trace to write (`.gz` compresses, `-` is standard output)
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: PathBuf,
+    /// csv: which column holds a field, for example `--map score=resolved`; repeatable
+    #[arg(long, value_name = "FIELD=COLUMN")]
+    pub(super) map: Vec<String>,
+    /// csv: what parts the cells [default: a comma, a tab for .tsv]
+    #[arg(long, value_name = "CHARACTER")]
+    pub(super) separator: Option<char>,
+    /// routellm: tokens that an answer is taken to have, since none were recorded
+    #[arg(long, value_name = "N")]
+    pub(super) assume_output_tokens: Option<u32>,
+    #[command(flatten)]
+    pub(super) roles: RoleArgs,
+    #[command(flatten)]
+    pub(super) read: ReadArgs,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum Recorder {
+    /// RouteLLM's MMLU answers: a CSV a subject, a column of True or False a model
+    Routellm,
+    /// Any CSV with a row an outcome; say with --map what is where
+    Csv,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct GenerateArgs {
+    /// The trace to write (`.gz` compresses, `-` is standard output)
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: PathBuf,
+    /// A scenario that is built in, or a scenario file
+    #[arg(long, value_name = "NAME|FILE", default_value = "engineering")]
+    pub(super) scenario: String,
+    /// How many requests
+    #[arg(long, value_name = "N", default_value_t = 3000, value_parser = clap::value_parser!(u32).range(1..=50_000_000))]
+    pub(super) requests: u32,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct InspectArgs {
+    /// Traces, read as one; `-` is standard input
+    #[arg(required = true, value_name = "TRACE")]
+    pub(super) traces: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) catalog: CatalogArgs,
+    #[command(flatten)]
+    pub(super) roles: RoleArgs,
+    #[command(flatten)]
+    pub(super) read: ReadArgs,
+    #[command(flatten)]
+    pub(super) show: ShowArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum CatalogCommand {
+    /// Print endpoints, prices and where they come from
+    Show {
+        /// Models or endpoints; all where none is named
+        #[arg(value_name = "NAME")]
+        names: Vec<String>,
+        #[command(flatten)]
+        catalog: CatalogArgs,
+        #[command(flatten)]
+        show: ShowArgs,
+    },
+    /// Find gaps between price rows, endpoints without prices, and what has expired; exit 1 on an error
+    Check {
+        #[command(flatten)]
+        catalog: CatalogArgs,
+        /// The day to check for [default: today]
+        #[arg(long, value_name = "DATE", value_parser = time)]
+        as_of: Option<Timestamp>,
+        #[command(flatten)]
+        show: ShowArgs,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CompileArgs {
+    /// The policy
+    #[arg(value_name = "POLICY")]
+    pub(super) policy: PathBuf,
+    /// The router file to write
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: PathBuf,
+    #[command(flatten)]
+    pub(super) catalog: CatalogArgs,
+    #[command(flatten)]
+    pub(super) roles: RoleArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReplayArgs {
+    /// Traces, read as one; `-` is standard input
+    #[arg(required = true, value_name = "TRACE")]
+    pub(super) traces: Vec<PathBuf>,
+    /// Policies, router files, or folders of policies; repeatable; the first is compared with all others
+    #[arg(short, long = "policy", required = true, num_args = 1.., value_name = "POLICY")]
+    pub(super) policies: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) trade: TradeArgs,
+    /// Set the trade of learned policies to --value as well, and not only charge by it
+    #[arg(long, requires = "value")]
+    pub(super) redecide: bool,
+    /// Give figures for each value of this field too; repeatable
+    #[arg(long, value_name = "FIELD", value_parser = segment_key)]
+    pub(super) by: Vec<SegmentKey>,
+    /// The date whose prices hold for requests without a time
+    #[arg(long, value_name = "DATE", value_parser = time)]
+    pub(super) as_of: Option<Timestamp>,
+    /// Bootstrap replicates behind each interval; 0 for none
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    pub(super) replicates: u32,
+    #[command(flatten)]
+    pub(super) catalog: CatalogArgs,
+    #[command(flatten)]
+    pub(super) roles: RoleArgs,
+    #[command(flatten)]
+    pub(super) read: ReadArgs,
+    #[command(flatten)]
+    pub(super) show: ShowArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TrainArgs {
+    /// Traces, read as one
+    #[arg(required = true, value_name = "TRACE")]
+    pub(super) traces: Vec<PathBuf>,
+    /// The router file to write
+    #[arg(short, long, value_name = "FILE", required_unless_present = "split")]
+    pub(super) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) trade: TradeArgs,
+    /// Share of prompt groups that are kept from training, to measure on
+    #[arg(long, value_name = "SHARE", default_value_t = 0.4)]
+    pub(super) holdout: f64,
+    /// What the split into training and held-out groups is keyed by
+    #[arg(long, value_name = "TEXT", default_value = "weighbridge")]
+    pub(super) salt: String,
+    /// From which graded score an answer counts as right
+    #[arg(long, value_name = "SCORE")]
+    pub(super) pass_at: Option<f64>,
+    /// Do not tell the heads the task
+    #[arg(long)]
+    pub(super) no_task: bool,
+    /// Train on the splits of this file instead (protocol,seed,fold,id,part) and write predictions
+    #[arg(long, value_name = "FILE", requires = "predictions", conflicts_with = "output")]
+    pub(super) split: Option<PathBuf>,
+    /// Where the predictions on the splits go (protocol,seed,fold,id,p_strong,p_weak)
+    #[arg(long, value_name = "FILE", requires = "split")]
+    pub(super) predictions: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) catalog: CatalogArgs,
+    #[command(flatten)]
+    pub(super) roles: RoleArgs,
+    #[command(flatten)]
+    pub(super) read: ReadArgs,
+    /// How the result is printed
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(super) format: Shown,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct EvalArgs {
+    /// The router file
+    #[arg(value_name = "FILE")]
+    pub(super) router: PathBuf,
+    /// Traces, read as one; rows that the router learned from are left out and counted
+    #[arg(required = true, value_name = "TRACE")]
+    pub(super) traces: Vec<PathBuf>,
+    /// Bootstrap replicates behind each interval; 0 for none
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    pub(super) replicates: u32,
+    /// The date whose prices hold for requests without a time
+    #[arg(long, value_name = "DATE", value_parser = time)]
+    pub(super) as_of: Option<Timestamp>,
+    #[command(flatten)]
+    pub(super) catalog: CatalogArgs,
+    #[command(flatten)]
+    pub(super) roles: RoleArgs,
+    #[command(flatten)]
+    pub(super) read: ReadArgs,
+    #[command(flatten)]
+    pub(super) show: ShowArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExplainArgs {
+    /// The router file
+    #[arg(value_name = "FILE")]
+    pub(super) router: PathBuf,
+    /// The prompt; `-` reads it from standard input
+    #[arg(long, value_name = "TEXT", required_unless_present = "request")]
+    pub(super) prompt: Option<String>,
+    /// The request as a JSON object, as it stands in a trace
+    #[arg(long, value_name = "JSON", conflicts_with = "prompt")]
+    pub(super) request: Option<String>,
+    /// The request's task
+    #[arg(long, value_name = "NAME", conflicts_with = "request")]
+    pub(super) task: Option<String>,
+    /// Abilities that the request needs; repeatable
+    #[arg(long, value_name = "NAME", conflicts_with = "request")]
+    pub(super) needs: Vec<String>,
+    /// When the request arrives [default: the newest price row]
+    #[arg(long, value_name = "DATE", value_parser = time, conflicts_with = "request")]
+    pub(super) at: Option<Timestamp>,
+    #[command(flatten)]
+    pub(super) show: ShowArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DecideArgs {
+    /// The router file
+    #[arg(value_name = "FILE")]
+    pub(super) router: PathBuf,
+    /// A trace, or request objects a line; `-` is standard input
+    #[arg(value_name = "TRACE")]
+    pub(super) trace: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct VerifyArgs {
+    /// The router file
+    #[arg(value_name = "FILE")]
+    pub(super) router: PathBuf,
+    /// The day to check expiry for [default: today]
+    #[arg(long, value_name = "DATE", value_parser = time)]
+    pub(super) as_of: Option<Timestamp>,
+    #[command(flatten)]
+    pub(super) catalog: CatalogArgs,
+    #[command(flatten)]
+    pub(super) show: ShowArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ServeArgs {
+    /// A router file, or a policy
+    #[arg(value_name = "FILE")]
+    pub(super) router: PathBuf,
+    /// Where to listen; another address than loopback is reachable by others
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8787")]
+    pub(super) listen: SocketAddr,
+    #[command(flatten)]
+    pub(super) catalog: CatalogArgs,
+    #[command(flatten)]
+    pub(super) roles: RoleArgs,
+}
+
+fn usd(text: &str) -> Result<Usd, String> {
+    match Usd::parse(text) {
+        Ok(usd) if usd >= Usd::ZERO => Ok(usd),
+        Ok(_) => Err("must not be negative".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn time(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(text).map_err(|error| error.to_string())
+}
+
+fn segment_key(text: &str) -> Result<SegmentKey, String> {
+    let known = SegmentKey::NAMES.iter().find(|(name, _)| *name == text);
+    known.map(|&(_, key)| key).ok_or_else(|| {
+        let names: Vec<&str> = SegmentKey::NAMES.iter().map(|(name, _)| *name).collect();
+        format!("requests can be grouped by {}", names.join(", "))
+    })
+}

@@ -1,0 +1,57 @@
+//! The command line: arguments to options, files to values, results to text, errors to codes.
+//!
+//! No logic of its own. One of the two places (the other is `serve`) that may look at the clock
+//! and the terminal.
+
+mod args;
+mod catalog;
+mod decide;
+mod eval;
+pub mod exit;
+mod generate;
+mod import;
+mod inspect;
+mod load;
+mod output;
+mod replay;
+mod serve;
+mod train;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+use output::Console;
+
+/// Run the command that the process was started with.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors; clap knows which stream they belong on.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { exit::WRONG_CALL } else { exit::DONE });
+        }
+    };
+    let console = Console::new(&cli.common);
+    let outcome = match cli.command {
+        Command::Import(args) => import::run(&args, &console),
+        Command::Generate(args) => generate::run(&args, &console),
+        Command::Inspect(args) => inspect::run(&args, &console),
+        Command::Catalog(command) => catalog::run(&command, &console),
+        Command::Compile(args) => decide::compile(&args, &console),
+        Command::Replay(args) => replay::run(&args, &console),
+        Command::Train(args) => train::run(&args, &console),
+        Command::Eval(args) => eval::run(&args, &console),
+        Command::Explain(args) => decide::explain(&args, &console),
+        Command::Decide(args) => decide::decide(&args, &console),
+        Command::Verify(args) => decide::verify(&args, &console),
+        Command::Serve(args) => serve::run(&args, &console),
+    };
+    outcome.unwrap_or_else(|failure| {
+        console.error(&failure.message);
+        ExitCode::from(failure.code)
+    })
+}

@@ -1,0 +1,122 @@
+//! Where text goes: results to standard output, all else to standard error.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::thread::available_parallelism;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+use weighbridge_router::Timestamp;
+
+use super::args::{Common, ShowArgs, Shown};
+use super::exit::{self, Failure, Outcome, says_no};
+use crate::report::{Document, Format, render};
+use crate::trace_io::write_file;
+
+/// The streams, and how much to say on them.
+pub(super) struct Console {
+    quiet: bool,
+    pub(super) verbose: bool,
+    pub(super) threads: usize,
+    pub(super) seed: u64,
+}
+
+impl Console {
+    pub(super) fn new(common: &Common) -> Self {
+        let cores = available_parallelism().map_or(1, usize::from);
+        Self {
+            quiet: common.quiet,
+            verbose: common.verbose,
+            threads: common.threads.map_or(cores, usize::from),
+            seed: common.seed,
+        }
+    }
+
+    /// A remark.
+    pub(super) fn say(&self, text: &str) {
+        if !self.quiet {
+            to_stderr(text);
+        }
+    }
+
+    /// Something that the user should know before he believes the result.
+    pub(super) fn warn(&self, text: &str) {
+        if !self.quiet {
+            to_stderr(&format!("warning: {text}"));
+        }
+    }
+
+    pub(super) fn error(&self, text: &str) {
+        to_stderr(&format!("error: {text}"));
+    }
+
+    /// A bar for long work; drawn only at a terminal.
+    pub(super) fn progress(&self, what: &str, length: u64) -> ProgressBar {
+        if self.quiet || !io::stderr().is_terminal() {
+            return ProgressBar::hidden();
+        }
+        let bar = ProgressBar::new(length);
+        if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {percent}% {eta}") {
+            bar.set_style(style);
+        }
+        bar.set_message(what.to_owned());
+        bar
+    }
+
+    /// Show a result, and write it as JSON where that is asked for.
+    pub(super) fn result<T: Serialize>(&self, result: &T, document: &Document, show: &ShowArgs) -> Outcome {
+        if let Some(path) = &show.output {
+            write_json(path, result)?;
+        }
+        self.show(result, document, show.format)
+    }
+
+    /// Show a result.
+    pub(super) fn show<T: Serialize>(&self, result: &T, document: &Document, shown: Shown) -> Outcome {
+        let text = match shown {
+            Shown::Json => json(result)?,
+            Shown::Table => render(document, Format::Table, piped_width()),
+            Shown::Csv => render(document, Format::Csv, None),
+            Shown::Markdown => render(document, Format::Markdown, None),
+        };
+        print(&text)
+    }
+}
+
+/// The width of a table that goes to a file or a pipe; a terminal tells its own.
+fn piped_width() -> Option<u16> {
+    (!io::stdout().is_terminal()).then_some(160)
+}
+
+/// Write to standard output. A reader that has seen enough (`| head`) is no error.
+pub(super) fn print(text: &str) -> Outcome {
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(says_no(format!("standard output: {error}"))),
+        _ => Ok(ExitCode::from(exit::DONE)),
+    }
+}
+
+/// Write a result as JSON, whole or not at all.
+pub(super) fn write_json<T: Serialize>(path: &Path, result: &T) -> Result<(), Failure> {
+    let text = json(result)?;
+    write_file(path, |file| file.write_all(text.as_bytes())).map_err(says_no)
+}
+
+fn json<T: Serialize>(result: &T) -> Result<String, Failure> {
+    let text = serde_json::to_string_pretty(result).map_err(|error| says_no(format!("the result cannot be written as JSON: {error}")))?;
+    Ok(text + "\n")
+}
+
+fn to_stderr(text: &str) {
+    // Nowhere is left to complain to.
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// This moment. Commands that check for expiry ask; nothing that decides or measures does.
+#[expect(clippy::disallowed_methods, reason = "whether a price has expired depends on the day")]
+pub(super) fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+    Timestamp::from_millis(i64::try_from(since).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,68 @@
+//! `replay`: policies against recorded requests.
+
+use weighbridge_router::Router;
+
+use super::args::ReplayArgs;
+use super::exit::{Failure, Outcome, says_no, wrong_call};
+use super::load::{self, Candidate};
+use super::output::Console;
+use crate::evaluate::{ReplayOptions, keep_unseen, replay_report};
+use crate::replay::{Charged, Stage, decide_all};
+use crate::report::replay_document;
+use crate::trace::Trace;
+
+pub(super) fn run(args: &ReplayArgs, console: &Console) -> Outcome {
+    let catalog = load::catalog(&args.catalog)?;
+    let trace = load::traces(&args.traces, &args.read, console)?;
+    let roles = load::roles(&args.roles, Some(trace.header()));
+    let recorded_only = load::recorded_only(&trace, &catalog);
+    let mut candidates = load::candidates(&args.policies, &catalog, &roles, &recorded_only)?;
+    if let (true, Some(trade)) = (args.redecide, args.trade.trade()) {
+        candidates = candidates.into_iter().map(|candidate| Candidate { router: candidate.router.with_trade(trade), ..candidate }).collect();
+    }
+    let (trace, dropped) = unseen(trace, &candidates, console)?;
+
+    let bar = console.progress("replaying", 3);
+    let routers: Vec<Router> = candidates.iter().map(|candidate| candidate.router.clone()).collect();
+    let stage = Stage::new(&trace, &catalog, &routers, args.as_of);
+    let charged = Charged::new(&stage, args.trade.trade(), console.threads);
+    bar.inc(1);
+    let named: Vec<(String, &Router)> = candidates.iter().map(|candidate| (candidate.name.clone(), &candidate.router)).collect();
+    let decisions = decide_all(&stage, &named, console.threads);
+    bar.inc(1);
+    let options = ReplayOptions {
+        trade: args.trade.trade(),
+        segments: args.by.clone(),
+        roles: load::bound(&roles),
+        seed: console.seed,
+        replicates: args.replicates as usize,
+        threads: console.threads,
+    };
+    let mut report = replay_report(&stage, &charged, decisions, &options);
+    bar.finish_and_clear();
+    report.trace.dropped_training_rows = dropped;
+    console.result(&report, &replay_document(&report), &args.show)
+}
+
+/// The requests that no candidate can have learned from; for all candidates alike, so that they
+/// are compared on the same.
+pub(super) fn unseen(trace: Trace, candidates: &[Candidate], console: &Console) -> Result<(Trace, u64), Failure> {
+    let routers: Vec<&Router> = candidates.iter().map(|candidate| &candidate.router).collect();
+    let keep = keep_unseen(&trace, &routers, console.threads);
+    let dropped = keep.iter().filter(|&&keep| !keep).count();
+    match dropped {
+        0 => Ok((trace, 0)),
+        all if all == trace.len() => Err(says_no(
+            "every request belongs to a prompt group that a router was trained on, so nothing honest can be measured; replay another trace, or train with --holdout",
+        )),
+        _ => Ok((trace.only(&keep), dropped as u64)),
+    }
+}
+
+/// The one candidate of a path, for commands that take one.
+pub(super) fn need_heads(candidate: &Candidate) -> Result<(), Failure> {
+    if candidate.router.heads().is_empty() {
+        return Err(wrong_call(format!("{}: this file has no trained heads; `weighbridge train` makes one that has", candidate.name)));
+    }
+    Ok(())
+}
