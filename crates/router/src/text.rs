@@ -85,9 +85,9 @@ impl Phrases {
         for (i, text) in texts.iter().enumerate() {
             let phrase: Vec<_> = words(text).map(<[u8]>::to_ascii_lowercase).collect();
             if phrase.is_empty() {
+                let text = text.escape_debug();
                 return Err(
-                    Error::value(format!("{text:?} has no word; name a word or a phrase"))
-                        .within(format_args!("[{i}]")),
+                    Error::value(format!("`{text}` has no word")).within(format_args!("[{i}]"))
                 );
             }
             phrases.push(phrase);

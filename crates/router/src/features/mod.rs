@@ -116,7 +116,7 @@ pub struct FeatureScratch {
 
 impl FeatureScratch {
     /// The row that was computed last: column and value, each column at most once, in the recipe's
-    /// order. All surface features (zeros too), the touched columns of words, the task's column.
+    /// order. All surface features (zeros too), the columns of words with a count, the task's column.
     #[must_use]
     pub fn entries(&self) -> &[(u32, f64)] {
         &self.entries

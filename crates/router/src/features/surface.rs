@@ -16,8 +16,8 @@
 //!   another; nothing is looked for across a section's ends, and the options' marks (`A. `) and
 //!   trimmed ends belong to none.
 //! - *met before*: of the two sets of words, those of option texts and those of other sections,
-//!   each holds 4,096 buckets; a word is in a set if its bucket (the top 12 bits of its spread
-//!   FNV-1a hash, as `words/1` defines them) is.
+//!   each holds 4,096 buckets; a word is in a set if its bucket (the top 12 bits of `m` as
+//!   `words/1` defines it) is.
 //! - *log*: `ln(1 + x)`. *Share of*: a quotient; a denominator of 0 is taken as 1.
 //!
 //! | name | value | range |
@@ -57,7 +57,7 @@
 //! | `has_blank` | 1 if a section has `__` | 0, 1 |
 //! | `stem_has_what` `_which` `_how` `_why` | 1 if the stem has the word | 0, 1 |
 //! | `third_person_share` | he, she, his, her, him, they, their / words | 0-1 |
-//! | `stop_word_share` | stop words (the class `STOP` of the scan, listed in docs/formats.md) / words | 0-1 |
+//! | `stop_word_share` | stop words / words: the a an of to in and is that for on by with as are be at from this it which or was were has have had not but their its his her he she they them we you i who what when where how why than then there these those if into can will would may must should could do does did been being such | 0-1 |
 //! | `past_share` | was, were, had, and terms of 4 bytes or more that end in ed / words | 0-1 |
 
 use crate::features::scan::{

@@ -156,28 +156,29 @@ fn words_and_pairs_stand_in_order_of_appearance() {
     let step = words(18);
     let mut scratch = FeatureScratch::default();
     let counts = step.counts("Red, red FOX", &mut scratch).to_vec();
-    let column = |gram: &[u8]| {
+    let place = |gram: &[u8]| {
         let hash = gram.iter().fold(crate::text::HASH_START, |h, b| {
             crate::text::hash_byte(h, *b)
         });
-        crate::text::bucket(hash, 18)
+        let place = crate::text::bucket(hash, 19);
+        (place / 2, if place % 2 == 1 { 1 } else { -1 })
     };
-    assert_eq!(
-        counts,
-        [
-            (column(b"red"), 2),
-            (column(b"red red"), 1),
-            (column(b"fox"), 1),
-            (column(b"red fox"), 1)
-        ]
-    );
+    let column = |gram| place(gram).0;
+    let want = [&b"red"[..], b"red red", b"fox", b"red fox"].map(place);
+    let times = [2, 1, 1, 1];
+    let signed: Vec<_> = (want.iter().zip(times))
+        .map(|((c, sign), n)| (*c, sign * n))
+        .collect();
+    assert_eq!(counts, signed);
+    assert!(counts.iter().any(|(_, n)| *n < 0) && counts.iter().any(|(_, n)| *n > 0));
     let recipe = Recipe::try_new(vec![Step::Words(step)]).unwrap();
     let entries = row(&recipe, "Red, red FOX", None);
     let first = 1.0 + 2_f64.ln();
     let norm = (first * first + 3.0).sqrt();
-    assert_eq!(entries[0].0, column(b"red"));
-    assert!((entries[0].1 - first / norm).abs() < 1e-15);
-    assert!((entries[3].1 - 1.0 / norm).abs() < 1e-15);
+    for ((entry, (column, sign)), size) in entries.iter().zip(want).zip([first, 1.0, 1.0, 1.0]) {
+        assert_eq!(entry.0, column);
+        assert!((entry.1 - f64::from(sign) * size / norm).abs() < 1e-15);
+    }
     let found = recipe.words_of("Red, red FOX. RED fox", column(b"red fox"));
     assert_eq!(found, ["red fox"]);
 }
@@ -289,4 +290,27 @@ proptest! {
         recipe.compute(&second, None, &mut scratch);
         prop_assert_eq!(scratch.entries(), &row(&recipe, &second, None)[..]);
     }
+}
+
+#[test]
+fn a_column_whose_grams_cancel_is_left_out() {
+    // With 16 columns some word has the opposite sign in the same column.
+    let step = words(4);
+    let mut scratch = FeatureScratch::default();
+    let mut single = |word: &str| step.counts(word, &mut scratch)[0];
+    let (column, sign) = single("w0");
+    let other = (1..500)
+        .map(|i| format!("w{i}"))
+        .find(|word| single(word) == (column, -sign))
+        .unwrap();
+    let idf = vec![1.0; 16];
+    let step = Words { idf, ..step };
+    let prompt = format!("w0 {other}");
+    let pair = step.counts("w0", &mut scratch).len() + step.counts(&other, &mut scratch).len();
+    assert_eq!(pair, 2);
+    // Only the pair itself is left, wherever it falls.
+    assert_eq!(step.counts(&prompt, &mut scratch).len(), 1);
+    let recipe = Recipe::try_new(vec![Step::Words(step)]).unwrap();
+    assert_eq!(row(&recipe, &prompt, None).len(), 1);
+    assert!(recipe.words_of(&prompt, column).contains(&other));
 }

@@ -4,11 +4,14 @@
 //!
 //! A gram's hash is FNV-1a (64 bits) over the folded bytes of its first word and, for a pair, over
 //! the byte 0x20 and the folded second word; a pair is two words that follow each other, whatever
-//! stands between them. Its column is the top `bits` bits of
-//! `(h xor (h >> 32)) * 0x9e3779b97f4a7c15 mod 2^64`. There is no sign: all grams of a column add up
-//! to its count `tf`. The value is `(1 + ln tf) * idf[column]`, divided by the Euclidean norm of
-//! all touched columns of the prompt (0 where that is 0), times the step's weight. Columns stand in
-//! the order of their first appearance, a word before the pair that it ends.
+//! stands between them. With `m = (h xor (h >> 32)) * 0x9e3779b97f4a7c15 mod 2^64`, its column is
+//! the top `bits` bits of `m` and its sign the bit below them, 1 for plus. A column's count is the
+//! sum of the signs of its grams, so that grams which share a column by chance tend to cancel
+//! (Weinberger et al. 2009, "Feature hashing for large scale multitask learning").
+//!
+//! The value of a column with count `c` other than 0 is `sign(c) * (1 + ln |c|) * idf`, divided by
+//! the Euclidean norm of all columns of the prompt (0 where that is 0), times the step's weight.
+//! Columns stand in the order of their first appearance, a word before the pair that it ends.
 
 use crate::error::Error;
 use crate::features::{FeatureScratch, check_weight};
@@ -31,53 +34,63 @@ pub struct Words {
     pub weight: f32,
 }
 
-/// Counts a column, remembering which columns were touched.
+/// Stands in `Counts::dense` for a column that no gram touched.
+const UNTOUCHED: i32 = i32::MIN;
+
+/// Counts by column, remembering which columns were touched.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
-    /// A count a column; 0 outside `touched`.
-    dense: Vec<u32>,
+    /// A count a column while counting; all untouched between two prompts.
+    dense: Vec<i32>,
     /// The touched columns in order of first appearance, with their counts once counting is done.
-    touched: Vec<(u32, u32)>,
+    touched: Vec<(u32, i32)>,
 }
 
 impl Counts {
     fn start(&mut self, columns: usize) {
-        for (column, _) in self.touched.drain(..) {
-            self.dense[column as usize] = 0;
-        }
+        self.touched.clear();
         if self.dense.len() < columns {
-            self.dense.resize(columns, 0);
+            self.dense.resize(columns, UNTOUCHED);
         }
     }
 
-    fn add(&mut self, column: u32) {
+    fn add(&mut self, (column, sign): (u32, i32)) {
         let count = &mut self.dense[column as usize];
-        if *count == 0 {
+        if *count == UNTOUCHED {
             self.touched.push((column, 0));
+            *count = 0;
         }
-        *count = count.saturating_add(1);
+        // A prompt has fewer than 2^31 grams, so the sentinel is out of reach.
+        *count = count.saturating_add(sign);
     }
 
-    fn finish(&mut self) -> &[(u32, u32)] {
+    fn finish(&mut self) -> &[(u32, i32)] {
         for (column, count) in &mut self.touched {
-            *count = self.dense[*column as usize];
+            *count = std::mem::replace(&mut self.dense[*column as usize], UNTOUCHED);
         }
+        self.touched.retain(|(_, count)| *count != 0);
         &self.touched
     }
 }
 
 impl Words {
-    /// How many grams of the prompt fall into each column: the touched columns, numbered from 0, in
-    /// order of first appearance, with their counts. Needs `bits` alone, so that an idf can be
-    /// fitted on it.
+    /// The counts of the prompt's grams by column, numbered from 0: those that are not 0, in order
+    /// of first appearance. Needs `bits` alone, so that an idf can be fitted on it: it is
+    /// `ln((1 + n) / (1 + df)) + 1` where `df` of `n` prompts have a count in the column.
     ///
     /// # Panics
-    /// Where `bits` is 0 or above 32; a checked recipe has 4 to 18.
-    pub fn counts<'s>(&self, prompt: &str, scratch: &'s mut FeatureScratch) -> &'s [(u32, u32)] {
+    /// Where `bits` is above 31; a checked recipe has 4 to 18.
+    pub fn counts<'s>(&self, prompt: &str, scratch: &'s mut FeatureScratch) -> &'s [(u32, i32)] {
         let counts = &mut scratch.words;
         counts.start(self.columns());
-        each_gram(prompt, |hash, _| counts.add(bucket(hash, self.bits)));
+        each_gram(prompt, |hash, _| counts.add(self.place(hash)));
         counts.finish()
+    }
+
+    /// The column and the sign of a gram.
+    fn place(&self, hash: u64) -> (u32, i32) {
+        let with_sign = bucket(hash, self.bits + 1);
+        (with_sign >> 1, if with_sign & 1 == 1 { 1 } else { -1 })
     }
 
     pub(super) fn columns(&self) -> usize {
@@ -111,7 +124,7 @@ impl Words {
     pub(super) fn grams_in(&self, prompt: &str, column: u32) -> Vec<String> {
         let mut found: Vec<String> = Vec::new();
         each_gram(prompt, |hash, gram| {
-            if bucket(hash, self.bits) == column {
+            if self.place(hash).0 == column {
                 let text = gram
                     .iter()
                     .map(|word| String::from_utf8_lossy(word).to_ascii_lowercase())
@@ -152,13 +165,13 @@ impl Words {
     }
 }
 
-/// `1 + ln tf`, without a logarithm where there is nothing to damp.
-fn damped(count: u32) -> f64 {
-    if count == 1 {
-        1.0
-    } else {
-        1.0 + libm::log(f64::from(count))
-    }
+/// `sign(c) * (1 + ln |c|)`, without a logarithm where there is nothing to damp.
+fn damped(count: i32) -> f64 {
+    let size = match count.unsigned_abs() {
+        1 => 1.0,
+        size => 1.0 + libm::log(f64::from(size)),
+    };
+    f64::from(count.signum()) * size
 }
 
 /// Calls `with` for each word and then for the pair that it ends, with hash and words.
