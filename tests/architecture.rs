@@ -18,11 +18,26 @@ const MAY_USE: [(&str, &[&str]); 14] = [
     ("policy", &["router", "catalog"]),
     ("replay", &["stats", "catalog", "trace", "router"]),
     ("evaluate", &["stats", "trace", "router", "replay"]),
-    ("learn", &["stats", "catalog", "trace", "replay", "evaluate", "router"]),
+    (
+        "learn",
+        &["stats", "catalog", "trace", "replay", "evaluate", "router"],
+    ),
     ("export", &["router", "policy", "catalog"]),
-    ("serve", &["router", "policy", "catalog", "trace", "trace_io"]),
-    ("report", &["router", "catalog", "replay", "evaluate", "learn", "export"]),
-    ("cli", &["router", "stats", "catalog", "trace", "trace_io", "generate", "policy", "replay", "evaluate", "learn", "export", "serve", "report"]),
+    (
+        "serve",
+        &["router", "policy", "catalog", "trace", "trace_io"],
+    ),
+    (
+        "report",
+        &["router", "catalog", "replay", "evaluate", "learn", "export"],
+    ),
+    (
+        "cli",
+        &[
+            "router", "stats", "catalog", "trace", "trace_io", "generate", "policy", "replay",
+            "evaluate", "learn", "export", "serve", "report",
+        ],
+    ),
     ("main", &["cli"]),
 ];
 
@@ -46,10 +61,22 @@ fn every_arrow_points_down() {
     let mut faults = Vec::new();
     for (path, text) in sources() {
         let module = module_of(&path);
-        let allowed = MAY_USE.iter().find(|(name, _)| *name == module).unwrap_or_else(|| panic!("{}: the module `{module}` has no row in the table", path.display())).1;
+        let allowed = MAY_USE
+            .iter()
+            .find(|(name, _)| *name == module)
+            .unwrap_or_else(|| {
+                panic!(
+                    "{}: the module `{module}` has no row in the table",
+                    path.display()
+                )
+            })
+            .1;
         for used in uses(&code(&text)) {
             if used != module && !allowed.contains(&used.as_str()) {
-                faults.push(format!("{}: `{module}` may not use `{used}`", path.display()));
+                faults.push(format!(
+                    "{}: `{module}` may not use `{used}`",
+                    path.display()
+                ));
             }
         }
     }
@@ -62,9 +89,15 @@ fn what_is_kept_to_some_modules_stays_there() {
     for (path, text) in sources() {
         let (module, code) = (module_of(&path), code(&text));
         for (name, holders) in KEPT {
-            let named = code.contains(&format!("use {name}")) || code.contains(&format!(" {name}::")) || code.contains(&format!("({name}::"));
+            let named = code.contains(&format!("use {name}"))
+                || code.contains(&format!(" {name}::"))
+                || code.contains(&format!("({name}::"));
             if named && !holders.contains(&module.as_str()) {
-                faults.push(format!("{}: only {} may name `{name}`", path.display(), holders.join(", ")));
+                faults.push(format!(
+                    "{}: only {} may name `{name}`",
+                    path.display(),
+                    holders.join(", ")
+                ));
             }
         }
     }
@@ -81,7 +114,10 @@ fn every_file_says_what_it_is_and_does_one_job() {
         }
         let lines = without_tests(&text).lines().count();
         if lines > LINES {
-            faults.push(format!("{}: {lines} lines without tests; split it", path.display()));
+            faults.push(format!(
+                "{}: {lines} lines without tests; split it",
+                path.display()
+            ));
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
@@ -90,12 +126,35 @@ fn every_file_says_what_it_is_and_does_one_job() {
 #[test]
 fn the_runtime_crate_stays_small() {
     let manifest = fs::read_to_string(root().join("crates/router/Cargo.toml")).unwrap();
-    for heavy in ["tokio", "linfa", "ndarray", "rand", "serde_derive", "thiserror"] {
-        assert!(!manifest.contains(heavy), "crates/router depends on {heavy}");
+    for heavy in [
+        "tokio",
+        "linfa",
+        "ndarray",
+        "rand",
+        "serde_derive",
+        "thiserror",
+    ] {
+        assert!(
+            !manifest.contains(heavy),
+            "crates/router depends on {heavy}"
+        );
     }
-    for (path, text) in files_below(&root().join("crates/router/src")).into_iter().map(read) {
-        for banned in ["SystemTime", "Instant::now", "std::thread", "HashMap", "env::var"] {
-            assert!(!code(&text).contains(banned), "{}: names {banned}", path.display());
+    for (path, text) in files_below(&root().join("crates/router/src"))
+        .into_iter()
+        .map(read)
+    {
+        for banned in [
+            "SystemTime",
+            "Instant::now",
+            "std::thread",
+            "HashMap",
+            "env::var",
+        ] {
+            assert!(
+                !code(&text).contains(banned),
+                "{}: names {banned}",
+                path.display()
+            );
         }
     }
 }
@@ -105,7 +164,10 @@ fn root() -> PathBuf {
 }
 
 fn sources() -> Vec<(PathBuf, String)> {
-    files_below(&root().join("src")).into_iter().map(read).collect()
+    files_below(&root().join("src"))
+        .into_iter()
+        .map(read)
+        .collect()
 }
 
 fn read(path: PathBuf) -> (PathBuf, String) {
@@ -130,7 +192,13 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
 /// The first folder or file below `src`.
 fn module_of(path: &Path) -> String {
     let below = path.strip_prefix(root().join("src")).unwrap();
-    let first = below.components().next().unwrap().as_os_str().to_string_lossy().into_owned();
+    let first = below
+        .components()
+        .next()
+        .unwrap()
+        .as_os_str()
+        .to_string_lossy()
+        .into_owned();
     match first.trim_end_matches(".rs") {
         "lib" => "main".to_owned(),
         module => module.to_owned(),
@@ -143,7 +211,11 @@ fn without_tests(text: &str) -> &str {
 
 /// The text without tests and comments.
 fn code(text: &str) -> String {
-    without_tests(text).lines().map(|line| line.split("//").next().unwrap()).collect::<Vec<_>>().join("\n")
+    without_tests(text)
+        .lines()
+        .map(|line| line.split("//").next().unwrap())
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// Modules of this crate, and `router`, that a text names. Number types are free everywhere.
@@ -152,23 +224,50 @@ fn uses(code: &str) -> Vec<String> {
     for (at, _) in code.match_indices("crate::") {
         let rest = &code[at + 7..];
         let names: Vec<&str> = match rest.strip_prefix('{') {
-            Some(list) => list.split('}').next().unwrap().split(',').map(|item| item.trim().split("::").next().unwrap()).collect(),
-            None => vec![rest.split(|c: char| !(c.is_alphanumeric() || c == '_')).next().unwrap()],
+            Some(list) => list
+                .split('}')
+                .next()
+                .unwrap()
+                .split(',')
+                .map(|item| item.trim().split("::").next().unwrap())
+                .collect(),
+            None => vec![
+                rest.split(|c: char| !(c.is_alphanumeric() || c == '_'))
+                    .next()
+                    .unwrap(),
+            ],
         };
-        for name in names.into_iter().filter(|name| !name.is_empty() && name.starts_with(|c: char| c.is_lowercase())) {
+        for name in names
+            .into_iter()
+            .filter(|name| !name.is_empty() && name.starts_with(|c: char| c.is_lowercase()))
+        {
             used.insert(name.to_owned(), ());
         }
     }
     for (at, _) in code.match_indices("weighbridge::") {
-        let name = code[at + 13..].split(|c: char| !(c.is_alphanumeric() || c == '_')).next().unwrap();
+        let name = code[at + 13..]
+            .split(|c: char| !(c.is_alphanumeric() || c == '_'))
+            .next()
+            .unwrap();
         used.insert(name.to_owned(), ());
     }
     let free = ["Usd", "Tokens", "Millis", "Probability", "Ppm", "Timestamp"];
     for (at, _) in code.match_indices("weighbridge_router::") {
         let rest = &code[at + 20..];
         let names: Vec<&str> = match rest.strip_prefix('{') {
-            Some(list) => list.split('}').next().unwrap().split(',').map(str::trim).filter(|name| !name.is_empty()).collect(),
-            None => vec![rest.split(|c: char| !(c.is_alphanumeric() || c == '_')).next().unwrap()],
+            Some(list) => list
+                .split('}')
+                .next()
+                .unwrap()
+                .split(',')
+                .map(str::trim)
+                .filter(|name| !name.is_empty())
+                .collect(),
+            None => vec![
+                rest.split(|c: char| !(c.is_alphanumeric() || c == '_'))
+                    .next()
+                    .unwrap(),
+            ],
         };
         if names.iter().any(|name| !free.contains(name)) {
             used.insert("router".to_owned(), ());
