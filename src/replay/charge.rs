@@ -65,6 +65,8 @@ pub(super) struct EndpointColumns {
     pub(super) latency_ms: Vec<u32>,
     pub(super) latency_bucket: Vec<u16>,
     pub(super) cost_bucket: Vec<u16>,
+    /// Micro-USD, half-even; 0 where unknown.
+    pub(super) cost_micros: Vec<i64>,
     pub(super) facts: Vec<Facts>,
     /// Which of score, cost and net value are known: bits 1, 2 and 4.
     pub(super) known: Vec<u8>,
@@ -106,7 +108,7 @@ impl Charged {
             let mut part: Vec<EndpointColumns> = stage
                 .endpoints()
                 .iter()
-                .map(|_| EndpointColumns::default())
+                .map(|_| EndpointColumns::with_capacity(range.len()))
                 .collect();
             let mut unpriced = vec![0u64; part.len()];
             for i in range {
@@ -123,7 +125,7 @@ impl Charged {
         let mut columns: Vec<EndpointColumns> = stage
             .endpoints()
             .iter()
-            .map(|_| EndpointColumns::default())
+            .map(|_| EndpointColumns::with_capacity(rows))
             .collect();
         let mut unpriced = vec![0u64; columns.len()];
         for (part, counts) in parts {
@@ -214,6 +216,15 @@ impl Worth {
 
     /// value * s - wrong * (1 - s) - cost - second * seconds, rounded half-even to picodollars.
     fn net(self, score: i32, cost: i64, latency_ms: Option<u32>) -> Option<i64> {
+        // Nearly all answers are right or wrong; spare them the wide division.
+        if self.second == 0 && (score == 0 || i64::from(score) == RIGHT) {
+            let worth = if score == 0 {
+                self.wrong.checked_neg()?
+            } else {
+                self.value
+            };
+            return worth.checked_sub(cost);
+        }
         let score = i128::from(score);
         let right =
             i128::from(self.value) * score - i128::from(self.wrong) * (i128::from(RIGHT) - score);
@@ -232,6 +243,12 @@ pub fn half_even(a: i128, b: i128) -> i128 {
     let (quotient, rest) = (a.div_euclid(b), a.rem_euclid(b));
     let up = 2 * rest > b || (2 * rest == b && quotient % 2 != 0);
     quotient + i128::from(up)
+}
+
+/// Picodollars as micro-USD, rounded half-even.
+fn micros(picos: i64) -> i64 {
+    let (quotient, rest) = (picos.div_euclid(1_000_000), picos.rem_euclid(1_000_000));
+    quotient + i64::from(rest > 500_000 || (rest == 500_000 && quotient % 2 != 0))
 }
 
 /// What one endpoint made of one request.
@@ -389,6 +406,20 @@ fn millionths(score: f64, pass_at: Option<f64>) -> i64 {
 }
 
 impl EndpointColumns {
+    fn with_capacity(rows: usize) -> Self {
+        Self {
+            score: Vec::with_capacity(rows),
+            cost: Vec::with_capacity(rows),
+            net: Vec::with_capacity(rows),
+            latency_ms: Vec::with_capacity(rows),
+            latency_bucket: Vec::with_capacity(rows),
+            cost_bucket: Vec::with_capacity(rows),
+            cost_micros: Vec::with_capacity(rows),
+            facts: Vec::with_capacity(rows),
+            known: Vec::with_capacity(rows),
+        }
+    }
+
     fn push(&mut self, charge: &Charge, worth: Option<Worth>) {
         let net = worth
             .zip(charge.score)
@@ -402,6 +433,7 @@ impl EndpointColumns {
             .push(bucket(charge.latency_ms.map_or(0, u64::from)));
         let cost_units = charge.cost.unwrap_or(0) / PICOS_PER_COST_UNIT;
         self.cost_bucket.push(bucket(cost_units.unsigned_abs()));
+        self.cost_micros.push(micros(charge.cost.unwrap_or(0)));
         self.facts.push(charge.facts);
         let known = [charge.score.is_some(), charge.cost.is_some(), net.is_some()];
         self.known.push(
@@ -420,6 +452,7 @@ impl EndpointColumns {
         self.latency_ms.extend(part.latency_ms);
         self.latency_bucket.extend(part.latency_bucket);
         self.cost_bucket.extend(part.cost_bucket);
+        self.cost_micros.extend(part.cost_micros);
         self.facts.extend(part.facts);
         self.known.extend(part.known);
     }

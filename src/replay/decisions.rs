@@ -184,8 +184,8 @@ struct Decider<'a> {
     places: Vec<u16>,
     scratch: Scratch,
     decision: Decision,
-    /// The decision of the request before, and its code.
-    last: Option<(Decision, u16)>,
+    /// The decisions met so far, and their codes.
+    met: Vec<(Decision, u16)>,
     decisions: Decisions,
 }
 
@@ -202,15 +202,13 @@ impl<'a> Decider<'a> {
             places,
             scratch: Scratch::default(),
             decision: Decision::default(),
-            last: None,
+            met: Vec::new(),
             decisions: Decisions::new(name),
         }
     }
 
     fn record(&mut self) {
-        if let Some((last, code)) = &self.last
-            && *last == self.decision
-        {
+        if let Some((_, code)) = self.met.iter().find(|(met, _)| *met == self.decision) {
             self.decisions.codes.push(*code);
             return;
         }
@@ -226,7 +224,7 @@ impl<'a> Decider<'a> {
         };
         let code = self.decisions.code(&assignment);
         self.decisions.codes.push(code);
-        self.last = Some((self.decision.clone(), code));
+        self.met.push((self.decision.clone(), code));
     }
 }
 

@@ -211,62 +211,46 @@ impl Tally {
 
     fn update_chunk(&mut self, input: TallyInput<'_>, rows: Range<usize>) {
         let known = common_support(input, rows.clone());
-        self.total.count(&known, |_| true);
-        for (family, segments) in input.segments.iter().enumerate() {
-            for (place, cell) in self.segments[family].iter_mut().enumerate() {
-                cell.count(&known, |i| segments.of(rows.start + i) == place);
+        let mut part = Part {
+            input,
+            known: &known,
+            start: rows.start,
+            resampled: self.spec.replicates > 0,
+            rows: Vec::new(),
+        };
+        part.rows.extend(rows.clone());
+        self.total.update(&part);
+        for (segments, cells) in input.segments.iter().zip(&mut self.segments) {
+            let mut members = vec![Vec::new(); cells.len()];
+            rows.clone()
+                .for_each(|row| members[segments.of(row)].push(row));
+            for (cell, rows) in cells
+                .iter_mut()
+                .zip(members)
+                .filter(|(_, rows)| !rows.is_empty())
+            {
+                part.rows = rows;
+                cell.update(&part);
             }
-        }
-        let mut expected = Expected::new(input.decisions.len(), rows.len());
-        for (policy, decisions) in input.decisions.iter().enumerate() {
-            let mut add = |row: usize, assignment: &Assignment| {
-                let i = row - rows.start;
-                let sums =
-                    self.total.policies[policy].add(input.charged, assignment, row, known[i]);
-                expected.set(policy, i, sums);
-                for (family, segments) in input.segments.iter().enumerate() {
-                    let cell = &mut self.segments[family][segments.of(row)];
-                    cell.policies[policy].add(input.charged, assignment, row, known[i]);
-                }
-            };
-            for (row, &code) in rows.clone().zip(&decisions.codes[rows.clone()]) {
-                add(row, &decisions.table[usize::from(code)]);
-            }
-        }
-        self.total.add_products(&expected);
-        for (family, segments) in input.segments.iter().enumerate() {
-            for (place, cell) in self.segments[family].iter_mut().enumerate() {
-                let members: Vec<usize> = (0..rows.len())
-                    .filter(|&i| segments.of(rows.start + i) == place)
-                    .collect();
-                if !members.is_empty() {
-                    cell.add_products(&expected.only(&members));
-                }
-            }
-        }
-        if self.spec.replicates > 0 {
-            self.replicate(input, rows, &known, &expected);
         }
     }
+}
 
-    fn replicate(
-        &mut self,
-        input: TallyInput<'_>,
-        rows: Range<usize>,
-        known: &[u8],
-        expected: &Expected,
-    ) {
-        let every: Vec<usize> = (0..rows.len()).collect();
-        let units = &input.units[rows.clone()];
-        self.total.add_replicates(units, known, expected, &every);
-        for (family, segments) in input.segments.iter().enumerate() {
-            for (place, cell) in self.segments[family].iter_mut().enumerate() {
-                let members: Vec<usize> = (0..rows.len())
-                    .filter(|&i| segments.of(rows.start + i) == place)
-                    .collect();
-                cell.add_replicates(units, known, expected, &members);
-            }
-        }
+/// Requests of a chunk that belong to one cell.
+struct Part<'a> {
+    input: TallyInput<'a>,
+    /// For each row of the chunk, which figures every policy knows.
+    known: &'a [u8],
+    /// The first row of the chunk.
+    start: usize,
+    /// Whether sums are repeated by the bootstrap.
+    resampled: bool,
+    rows: Vec<usize>,
+}
+
+impl Part<'_> {
+    fn known(&self, row: usize) -> u8 {
+        self.known[row - self.start]
     }
 }
 
@@ -282,45 +266,6 @@ fn common_support(input: TallyInput<'_>, rows: Range<usize>) -> Vec<u8> {
         }
     }
     known
-}
-
-/// Each policy's expected success, cost and net value on the rows of a chunk; 0 where it does not
-/// count.
-struct Expected {
-    rows: usize,
-    /// Policy after policy, row after row.
-    sums: Vec<[i128; 3]>,
-}
-
-impl Expected {
-    fn new(policies: usize, rows: usize) -> Self {
-        Self {
-            rows,
-            sums: vec![[0; 3]; policies * rows],
-        }
-    }
-
-    fn set(&mut self, policy: usize, row: usize, sums: [i128; 3]) {
-        self.sums[policy * self.rows + row] = sums;
-    }
-
-    fn policy(&self, policy: usize) -> &[[i128; 3]] {
-        &self.sums[policy * self.rows..(policy + 1) * self.rows]
-    }
-
-    fn policies(&self) -> usize {
-        self.sums.len() / self.rows.max(1)
-    }
-
-    fn only(&self, rows: &[usize]) -> Self {
-        let mut some = Self::new(self.policies(), rows.len());
-        for policy in 0..self.policies() {
-            for (place, &row) in rows.iter().enumerate() {
-                some.set(policy, place, self.policy(policy)[row]);
-            }
-        }
-        some
-    }
 }
 
 impl Cell {
@@ -361,59 +306,84 @@ impl Cell {
         [0, 1, 2].map(|figure| self.replicates.sums(Columns::policy(policy) + figure))
     }
 
-    fn count(&mut self, known: &[u8], member: impl Fn(usize) -> bool) {
-        for (_, &known) in known.iter().enumerate().filter(|&(i, _)| member(i)) {
-            self.requests += 1;
-            self.support.success += u64::from(known & SUCCESS != 0);
-            self.support.cost += u64::from(known & COST != 0);
-            self.support.net += u64::from(known & NET != 0);
+    fn update(&mut self, part: &Part<'_>) {
+        self.requests += part.rows.len() as u64;
+        let support = [SUCCESS, COST, NET].map(|bit| {
+            part.rows
+                .iter()
+                .filter(|&&row| part.known(row) & bit != 0)
+                .count() as u64
+        });
+        self.support.success += support[0];
+        self.support.cost += support[1];
+        self.support.net += support[2];
+        let mut micros = vec![0i64; self.policies.len() * part.rows.len()];
+        let mut sums = Vec::new();
+        let by_policy = micros
+            .chunks_exact_mut(part.rows.len())
+            .zip(&mut self.policies)
+            .zip(part.input.decisions);
+        for ((micros, cell), decisions) in by_policy {
+            for (&row, micros) in part.rows.iter().zip(micros) {
+                let assignment = &decisions.table[usize::from(decisions.codes[row])];
+                let counted = cell.add(part.input.charged, assignment, row, part.known(row));
+                if part.known(row) & COST != 0 {
+                    *micros = match assignment.sole() {
+                        Some(endpoint) => {
+                            part.input.charged.columns[usize::from(endpoint)].cost_micros[row]
+                        }
+                        // Picodollar-ppm to micro-USD.
+                        None => i64::try_from(half_even(counted[1], 1_000_000_000_000))
+                            .unwrap_or(i64::MAX),
+                    };
+                }
+                if part.resampled {
+                    sums.push(counted);
+                }
+            }
+        }
+        self.add_products(&micros, part.rows.len());
+        if part.resampled {
+            self.add_replicates(part, &sums);
         }
     }
 
-    fn add_products(&mut self, expected: &Expected) {
-        // Picodollar-ppm to micro-USD, half-even.
-        let micros = |sums: &[i128; 3]| half_even(sums[1], 1_000_000_000_000);
-        let columns: Vec<Vec<i64>> = (0..expected.policies())
-            .map(|policy| {
-                expected
-                    .policy(policy)
-                    .iter()
-                    .map(|sums| i64::try_from(micros(sums)).unwrap_or(i64::MAX))
-                    .collect()
-            })
-            .collect();
+    /// `micros`: each policy's expected costs, policy after policy.
+    fn add_products(&mut self, micros: &[i64], rows: usize) {
+        // Below that, the products of a chunk add up within 64 bits.
+        let small = micros.iter().all(|&x| x < 1 << 24);
+        let columns: Vec<&[i64]> = micros.chunks_exact(rows).collect();
         let mut place = 0;
         for (a, left) in columns.iter().enumerate() {
             for right in &columns[a..] {
-                self.cost_products[place] += left
-                    .iter()
-                    .zip(right)
-                    .map(|(&x, &y)| i128::from(x) * i128::from(y))
-                    .sum::<i128>();
+                let pairs = left.iter().zip(*right);
+                self.cost_products[place] += if small {
+                    i128::from(pairs.map(|(&x, &y)| x * y).sum::<i64>())
+                } else {
+                    pairs
+                        .map(|(&x, &y)| i128::from(x) * i128::from(y))
+                        .sum::<i128>()
+                };
                 place += 1;
             }
         }
     }
 
-    fn add_replicates(&mut self, units: &[u64], known: &[u8], expected: &Expected, rows: &[usize]) {
-        if rows.is_empty() {
-            return;
-        }
-        let units: Vec<u64> = rows.iter().map(|&i| units[i]).collect();
-        let support = [SUCCESS, COST, NET].map(|bit| {
-            rows.iter()
-                .map(|&i| i128::from(known[i] & bit != 0))
+    /// `sums`: success, cost and net value of each request under each policy, policy after policy.
+    fn add_replicates(&mut self, part: &Part<'_>, sums: &[[i128; 3]]) {
+        let units: Vec<u64> = part.rows.iter().map(|&row| part.input.units[row]).collect();
+        let supports = [SUCCESS, COST, NET].map(|bit| {
+            part.rows
+                .iter()
+                .map(|&row| i128::from(part.known(row) & bit != 0))
                 .collect::<Vec<i128>>()
         });
-        let figures =
-            (0..expected.policies()).flat_map(|policy| [0, 1, 2].map(|figure| (policy, figure)));
-        let columns: Vec<Vec<i128>> = support
+        let figures = sums
+            .chunks_exact(part.rows.len())
+            .flat_map(|policy| [0, 1, 2].map(|figure| (policy, figure)));
+        let columns: Vec<Vec<i128>> = supports
             .into_iter()
-            .chain(figures.map(|(policy, figure)| {
-                rows.iter()
-                    .map(|&i| expected.policy(policy)[i][figure])
-                    .collect()
-            }))
+            .chain(figures.map(|(policy, figure)| policy.iter().map(|sums| sums[figure]).collect()))
             .collect();
         let columns: Vec<&[i128]> = columns.iter().map(Vec::as_slice).collect();
         self.replicates.add_block(&units, &columns);
