@@ -5,5 +5,6 @@ pub mod evaluate;
 pub mod policy;
 pub mod replay;
 pub mod report;
+pub mod serve;
 pub mod stats;
 pub mod trace;

@@ -1,0 +1,27 @@
+//! Why the server did not start, or stopped.
+
+use std::io;
+use std::net::SocketAddr;
+
+/// What ended the server, other than a signal. What is wrong with one request is an answer to that
+/// request and never ends the server.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address is taken, not this machine's, or not allowed.
+    #[error("cannot listen on {listen}: {source}; choose another address or port (port 0: any)")]
+    Listen {
+        /// The address that was asked for.
+        listen: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The worker threads could not be started.
+    #[error("cannot start the worker threads: {0}")]
+    Runtime(#[source] io::Error),
+    /// The signals that stop the server could not be awaited.
+    #[error("cannot wait for the signals that stop the server: {0}")]
+    Signal(#[source] io::Error),
+    /// Connections can no longer be accepted.
+    #[error("cannot accept connections any longer: {0}")]
+    Accept(#[source] io::Error),
+}

@@ -1,0 +1,18 @@
+//! The sidecar: decisions of one router over HTTP.
+//!
+//! Owns the server's life (listening, draining), the routes, the shapes of their bodies, and the
+//! draw of one endpoint from a mixture. It decides nothing itself and knows no policy files: whoever
+//! starts it hands over a loaded router. With the command line it is the only place that looks at
+//! the clock, since a request that does not say when it arrived arrived now. Start at [`run`].
+
+mod app;
+mod clock;
+mod decider;
+mod error;
+mod server;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+pub use error::ServeError;
+pub use server::{DEFAULT_LISTEN, DEFAULT_THREADS, ServeOptions, run, serve};

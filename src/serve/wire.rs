@@ -1,0 +1,222 @@
+//! The shapes of bodies: what is asked, what is answered, what is refused.
+//!
+//! Reading is where checking happens; a refusal names the field.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::value::RawValue;
+use weighbridge_router::{Decision, EndpointIndex, Ppm, Prediction, Request, Router};
+
+/// The body of `POST /v1/route`, read and checked.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) id: Option<String>,
+    pub(super) request: Request,
+}
+
+/// Why a request gets no decision.
+#[derive(Debug, PartialEq, Eq, serde::Serialize)]
+pub(super) struct Refusal {
+    /// One line, with the mend.
+    pub(super) message: String,
+    /// The field at fault, for example `request.needs[1]`; `None` where it is the whole body.
+    pub(super) field: Option<String>,
+}
+
+/// The body of every answer that is not 200.
+#[derive(Debug, serde::Serialize)]
+pub(super) struct Refused {
+    pub(super) error: Refusal,
+}
+
+impl Refusal {
+    pub(super) fn whole(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            field: None,
+        }
+    }
+
+    fn field(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            field: Some(field.into()),
+        }
+    }
+
+    /// An error of the request object, whose path starts inside `request`.
+    fn request(error: &weighbridge_router::Error) -> Self {
+        let text = error.to_string();
+        match error.path() {
+            "" => Self::field("request", text),
+            path => {
+                let message = text
+                    .strip_prefix(path)
+                    .and_then(|rest| rest.strip_prefix(": "))
+                    .unwrap_or(&text);
+                Self::field(format!("request.{path}"), message)
+            }
+        }
+    }
+}
+
+impl Asked {
+    /// Read the body of `POST /v1/route`.
+    ///
+    /// # Errors
+    /// Where the body is no JSON object, has other fields than `request` and `id`, or one of the
+    /// two is not what it must be.
+    pub(super) fn from_body(body: &[u8]) -> Result<Self, Refusal> {
+        let text = std::str::from_utf8(body).map_err(|error| {
+            Refusal::whole(format!(
+                "the body is not UTF-8 from byte {}",
+                error.valid_up_to()
+            ))
+        })?;
+        let envelope: Envelope<'_> = serde_json::from_str(text)
+            .map_err(|error| Refusal::whole(format!("the body is not valid JSON: {error}")))?;
+        if let Some(fault) = envelope.fault {
+            return Err(fault);
+        }
+        let request = envelope
+            .request
+            .ok_or_else(|| Refusal::field("request", "this field is missing"))?;
+        let id = match envelope.id {
+            None => None,
+            Some(raw) => serde_json::from_str(raw.get())
+                .map_err(|_| Refusal::field("id", "must be a text"))?,
+        };
+        let request =
+            Request::from_json(request.get()).map_err(|error| Refusal::request(&error))?;
+        Ok(Self { id, request })
+    }
+}
+
+/// The body's fields as they stand. Read by hand, so that the request, which may be long, is
+/// parsed once and every fault names its field.
+#[derive(Default)]
+struct Envelope<'a> {
+    request: Option<&'a RawValue>,
+    id: Option<&'a RawValue>,
+    fault: Option<Refusal>,
+}
+
+impl<'de> Deserialize<'de> for Envelope<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(EnvelopeVisitor)
+    }
+}
+
+struct EnvelopeVisitor;
+
+impl<'de> Visitor<'de> for EnvelopeVisitor {
+    type Value = Envelope<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(r#"an object like {"request": {"prompt": "..."}}"#)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut envelope = Envelope::default();
+        while let Some(name) = map.next_key::<String>()? {
+            let slot = match name.as_str() {
+                "request" => &mut envelope.request,
+                "id" => &mut envelope.id,
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                    envelope.fault.get_or_insert_with(|| {
+                        Refusal::field(name, "unknown field; known here: request, id")
+                    });
+                    continue;
+                }
+            };
+            if slot.replace(map.next_value()?).is_some() {
+                envelope.fault.get_or_insert_with(|| {
+                    Refusal::field(name, "this field stands twice; leave one of them out")
+                });
+            }
+        }
+        Ok(envelope)
+    }
+}
+
+/// The answer of `POST /v1/route`: a decision line with the endpoint that was drawn.
+#[derive(Debug, serde::Serialize)]
+pub(super) struct Answer<'a> {
+    pub(super) id: &'a str,
+    /// `None`: unanswered.
+    pub(super) endpoint: Option<&'a str>,
+    /// The probability with which it was drawn, in (0, 1].
+    pub(super) propensity: f64,
+    pub(super) choice: Choice<'a>,
+    pub(super) unanswered_ppm: u32,
+    pub(super) fell_back_ppm: u32,
+    pub(super) predictions: Predictions<'a>,
+}
+
+impl<'a> Answer<'a> {
+    pub(super) fn new(
+        id: &'a str,
+        (endpoint, share): (Option<EndpointIndex>, Ppm),
+        router: &'a Router,
+        decision: &'a Decision,
+        predictions: &'a [Prediction],
+    ) -> Self {
+        Self {
+            id,
+            endpoint: endpoint.map(|index| router.endpoint(index).id.as_str()),
+            propensity: f64::from(share.0) / 1e6,
+            choice: Choice { router, decision },
+            unanswered_ppm: decision.unanswered().0,
+            fell_back_ppm: decision.fell_back().0,
+            predictions: Predictions {
+                router,
+                predictions,
+            },
+        }
+    }
+}
+
+/// Parts per million by endpoint, in the order of the file.
+#[derive(Debug)]
+pub(super) struct Choice<'a> {
+    router: &'a Router,
+    decision: &'a Decision,
+}
+
+impl Serialize for Choice<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let masses = self.decision.masses();
+        let mut map = serializer.serialize_map(Some(masses.len()))?;
+        for (endpoint, share) in masses {
+            map.serialize_entry(&self.router.endpoint(*endpoint).id, &share.0)?;
+        }
+        map.end()
+    }
+}
+
+/// What the heads predict, in the order of the heads.
+#[derive(Debug)]
+pub(super) struct Predictions<'a> {
+    router: &'a Router,
+    predictions: &'a [Prediction],
+}
+
+impl Serialize for Predictions<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(serde::Serialize)]
+        struct Row<'a> {
+            model: &'a str,
+            success: f64,
+            output_tokens: f64,
+        }
+        let heads = self.router.heads().iter();
+        serializer.collect_seq(heads.zip(self.predictions).map(|(heads, predicted)| Row {
+            model: &heads.model,
+            success: predicted.success.get(),
+            output_tokens: predicted.output_tokens,
+        }))
+    }
+}
