@@ -375,7 +375,7 @@ mod tests {
             ),
             (
                 r#"{"kind":"rules","rule":[{"when":{"prompt_any":["..."]},"to":"a"}],"else":"b"}"#,
-                "rule[0].when.prompt_any[0]: \"...\" has no word; name a word or a phrase",
+                "rule[0].when.prompt_any[0]: `...` has no word",
             ),
         ] {
             assert_eq!(Choose::from_json(text).unwrap_err().to_string(), says);
