@@ -8,7 +8,7 @@ use weighbridge_router::{RequestRef, Timestamp, Trade, Usage, Usd};
 
 use super::stage::{Stage, StageEndpoint, TimeSource, Told};
 use crate::stats::bucket;
-use crate::trace::OutcomeRef;
+use crate::trace::OutcomeNumbers;
 
 /// One thing that a figure may rest on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,24 +52,25 @@ impl Facts {
     }
 }
 
-/// The columns of one endpoint, a value a request.
-#[derive(Debug, Clone, Default)]
-pub(super) struct EndpointColumns {
-    /// Millionths; negative where unknown.
-    pub(super) score: Vec<i32>,
+/// What one endpoint made of one request, as the tally reads it: all that belongs to one outcome
+/// side by side, since whoever asks for one of these asks for nearly all.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Charge {
     /// Picodollars; `UNKNOWN` where unknown.
-    pub(super) cost: Vec<i64>,
+    pub(super) cost: i64,
     /// Picodollars; `UNKNOWN` where unknown.
-    pub(super) net: Vec<i64>,
-    /// `u32::MAX` where unknown.
-    pub(super) latency_ms: Vec<u32>,
-    pub(super) latency_bucket: Vec<u16>,
-    pub(super) cost_bucket: Vec<u16>,
+    pub(super) net: i64,
     /// Micro-USD, half-even; 0 where unknown.
-    pub(super) cost_micros: Vec<i64>,
-    pub(super) facts: Vec<Facts>,
+    pub(super) cost_micros: i64,
+    /// Millionths; negative where unknown.
+    pub(super) score: i32,
+    /// `u32::MAX` where unknown.
+    pub(super) latency_ms: u32,
+    pub(super) latency_bucket: u16,
+    pub(super) cost_bucket: u16,
+    pub(super) facts: Facts,
     /// Which of score, cost and net value are known: bits 1, 2 and 4.
-    pub(super) known: Vec<u8>,
+    pub(super) known: u8,
 }
 
 pub(super) const UNKNOWN: i64 = i64::MIN;
@@ -82,7 +83,8 @@ pub(super) const PICOS_PER_COST_UNIT: i64 = 1_000;
 /// What each endpoint of a stage made of each request.
 #[derive(Debug)]
 pub struct Charged {
-    pub(super) columns: Vec<EndpointColumns>,
+    /// Endpoint after endpoint, a charge a request.
+    pub(super) columns: Vec<Vec<Charge>>,
     report: ChargeReport,
     rows: usize,
 }
@@ -105,34 +107,34 @@ impl Charged {
         let rows = stage.trace().len();
         let pass_at = stage.trace().header().pass_at;
         let parts = super::decisions::in_parts(rows, threads, |range| {
-            let mut part: Vec<EndpointColumns> = stage
+            let mut part: Vec<Vec<Charge>> = stage
                 .endpoints()
                 .iter()
-                .map(|_| EndpointColumns::with_capacity(range.len()))
+                .map(|_| Vec::with_capacity(range.len()))
                 .collect();
             let mut unpriced = vec![0u64; part.len()];
             for i in range {
                 let request = stage.request(i);
                 let worth = Worth::of(&request, trade);
-                for (j, columns) in part.iter_mut().enumerate() {
-                    let charge = Charge::of(stage, i, j, &request, pass_at);
-                    unpriced[j] += u64::from(charge.price_missing);
-                    columns.push(&charge, worth);
+                for (j, column) in part.iter_mut().enumerate() {
+                    let finding = Finding::of(stage, i, j, &request, pass_at);
+                    unpriced[j] += u64::from(finding.price_missing);
+                    column.push(finding.charge(worth));
                 }
             }
             (part, unpriced)
         });
-        let mut columns: Vec<EndpointColumns> = stage
-            .endpoints()
-            .iter()
-            .map(|_| EndpointColumns::with_capacity(rows))
-            .collect();
+        let mut columns: Vec<Vec<Charge>> = stage.endpoints().iter().map(|_| Vec::new()).collect();
         let mut unpriced = vec![0u64; columns.len()];
         for (part, counts) in parts {
-            columns
-                .iter_mut()
-                .zip(part)
-                .for_each(|(whole, part)| whole.append(part));
+            for (whole, part) in columns.iter_mut().zip(part) {
+                // The first part is taken over as it is.
+                if whole.is_empty() {
+                    *whole = part
+                } else {
+                    whole.extend_from_slice(&part)
+                }
+            }
             unpriced
                 .iter_mut()
                 .zip(counts)
@@ -161,33 +163,33 @@ impl Charged {
     /// The score of an endpoint's answer to a request, in millionths.
     #[must_use]
     pub fn score(&self, endpoint: u16, row: usize) -> Option<i32> {
-        let score = self.columns[usize::from(endpoint)].score[row];
+        let score = self.columns[usize::from(endpoint)][row].score;
         (score != UNKNOWN_SCORE).then_some(score)
     }
 
     /// What an endpoint's answer to a request costs.
     #[must_use]
     pub fn cost(&self, endpoint: u16, row: usize) -> Option<Usd> {
-        known(self.columns[usize::from(endpoint)].cost[row])
+        known(self.columns[usize::from(endpoint)][row].cost)
     }
 
     /// What an endpoint's answer to a request is worth, costs taken off.
     #[must_use]
     pub fn net(&self, endpoint: u16, row: usize) -> Option<Usd> {
-        known(self.columns[usize::from(endpoint)].net[row])
+        known(self.columns[usize::from(endpoint)][row].net)
     }
 
     /// How long an endpoint's answer takes, in ms, recorded or predicted.
     #[must_use]
     pub fn latency_ms(&self, endpoint: u16, row: usize) -> Option<u32> {
-        let ms = self.columns[usize::from(endpoint)].latency_ms[row];
+        let ms = self.columns[usize::from(endpoint)][row].latency_ms;
         (ms != u32::MAX).then_some(ms)
     }
 
     /// What these rest on.
     #[must_use]
     pub fn facts(&self, endpoint: u16, row: usize) -> Facts {
-        self.columns[usize::from(endpoint)].facts[row]
+        self.columns[usize::from(endpoint)][row].facts
     }
 }
 
@@ -251,9 +253,9 @@ fn micros(picos: i64) -> i64 {
     quotient + i64::from(rest > 500_000 || (rest == 500_000 && quotient % 2 != 0))
 }
 
-/// What one endpoint made of one request.
+/// What one endpoint made of one request, as it is found out.
 #[derive(Debug, Default)]
-struct Charge {
+struct Finding {
     score: Option<i32>,
     cost: Option<i64>,
     latency_ms: Option<u32>,
@@ -286,7 +288,7 @@ impl Samples {
     }
 }
 
-impl Charge {
+impl Finding {
     fn of(
         stage: &Stage<'_>,
         row: usize,
@@ -321,8 +323,8 @@ impl Charge {
         let (mut score, mut cost, mut latency) =
             (Samples::default(), Samples::default(), Samples::default());
         for k in outcomes.filter(|&k| stage.tells_of(k, place) == told) {
-            let outcome = stage.trace().outcome(k);
-            score.add(outcome.success().map(|score| millionths(score, pass_at)));
+            let outcome = stage.trace().outcome_numbers(k);
+            score.add(outcome.success.map(|score| millionths(score, pass_at)));
             cost.add(charge.cost_of(card, request, &outcome, told));
             latency.add(charge.latency_of(card, &outcome, told));
         }
@@ -337,7 +339,7 @@ impl Charge {
         &mut self,
         endpoint: &StageEndpoint,
         request: &RequestRef<'_>,
-        outcome: &OutcomeRef<'_>,
+        outcome: &OutcomeNumbers,
         told: Told,
     ) -> Option<i64> {
         let bill = outcome
@@ -381,7 +383,7 @@ impl Charge {
     fn latency_of(
         &mut self,
         endpoint: &StageEndpoint,
-        outcome: &OutcomeRef<'_>,
+        outcome: &OutcomeNumbers,
         told: Told,
     ) -> Option<i64> {
         if let Some(ms) = outcome.latency_ms.filter(|_| told == Told::Endpoint) {
@@ -397,6 +399,32 @@ impl Charge {
     }
 }
 
+impl Finding {
+    fn charge(&self, worth: Option<Worth>) -> Charge {
+        let net = worth
+            .zip(self.score)
+            .zip(self.cost)
+            .and_then(|((worth, score), cost)| worth.net(score, cost, self.latency_ms));
+        let known = [self.score.is_some(), self.cost.is_some(), net.is_some()];
+        let cost = self.cost.unwrap_or(0);
+        Charge {
+            cost: self.cost.unwrap_or(UNKNOWN),
+            net: net.unwrap_or(UNKNOWN),
+            cost_micros: micros(cost),
+            score: self.score.unwrap_or(UNKNOWN_SCORE),
+            latency_ms: self.latency_ms.unwrap_or(u32::MAX),
+            latency_bucket: bucket(self.latency_ms.map_or(0, u64::from)),
+            cost_bucket: bucket((cost / PICOS_PER_COST_UNIT).unsigned_abs()),
+            facts: self.facts,
+            known: known
+                .iter()
+                .enumerate()
+                .map(|(bit, &known)| u8::from(known) << bit)
+                .sum(),
+        }
+    }
+}
+
 /// A score in millionths, half-even; right or wrong by the pass mark where there is one.
 fn millionths(score: f64, pass_at: Option<f64>) -> i64 {
     match pass_at {
@@ -405,78 +433,26 @@ fn millionths(score: f64, pass_at: Option<f64>) -> i64 {
     }
 }
 
-impl EndpointColumns {
-    fn with_capacity(rows: usize) -> Self {
-        Self {
-            score: Vec::with_capacity(rows),
-            cost: Vec::with_capacity(rows),
-            net: Vec::with_capacity(rows),
-            latency_ms: Vec::with_capacity(rows),
-            latency_bucket: Vec::with_capacity(rows),
-            cost_bucket: Vec::with_capacity(rows),
-            cost_micros: Vec::with_capacity(rows),
-            facts: Vec::with_capacity(rows),
-            known: Vec::with_capacity(rows),
-        }
-    }
-
-    fn push(&mut self, charge: &Charge, worth: Option<Worth>) {
-        let net = worth
-            .zip(charge.score)
-            .zip(charge.cost)
-            .and_then(|((worth, score), cost)| worth.net(score, cost, charge.latency_ms));
-        self.score.push(charge.score.unwrap_or(UNKNOWN_SCORE));
-        self.cost.push(charge.cost.unwrap_or(UNKNOWN));
-        self.net.push(net.unwrap_or(UNKNOWN));
-        self.latency_ms.push(charge.latency_ms.unwrap_or(u32::MAX));
-        self.latency_bucket
-            .push(bucket(charge.latency_ms.map_or(0, u64::from)));
-        let cost_units = charge.cost.unwrap_or(0) / PICOS_PER_COST_UNIT;
-        self.cost_bucket.push(bucket(cost_units.unsigned_abs()));
-        self.cost_micros.push(micros(charge.cost.unwrap_or(0)));
-        self.facts.push(charge.facts);
-        let known = [charge.score.is_some(), charge.cost.is_some(), net.is_some()];
-        self.known.push(
-            known
-                .iter()
-                .enumerate()
-                .map(|(bit, &known)| u8::from(known) << bit)
-                .sum(),
-        );
-    }
-
-    fn append(&mut self, part: Self) {
-        self.score.extend(part.score);
-        self.cost.extend(part.cost);
-        self.net.extend(part.net);
-        self.latency_ms.extend(part.latency_ms);
-        self.latency_bucket.extend(part.latency_bucket);
-        self.cost_bucket.extend(part.cost_bucket);
-        self.cost_micros.extend(part.cost_micros);
-        self.facts.extend(part.facts);
-        self.known.extend(part.known);
-    }
-}
-
-fn report(stage: &Stage<'_>, columns: &[EndpointColumns], unpriced: &[u64]) -> ChargeReport {
-    let differs = |columns: &EndpointColumns| {
-        columns
-            .facts
+fn report(stage: &Stage<'_>, columns: &[Vec<Charge>], unpriced: &[u64]) -> ChargeReport {
+    let differs = |column: &Vec<Charge>| {
+        column
             .iter()
-            .filter(|facts| facts.has(Fact::BillDiffers))
+            .filter(|charge| charge.facts.has(Fact::BillDiffers))
             .count() as u64
     };
-    let rows = stage.trace().len();
+    let priceless = stage
+        .endpoints()
+        .iter()
+        .zip(unpriced)
+        .filter(|&(_, &count)| count > 0);
     ChargeReport {
         bills_differ: columns.iter().map(differs).sum(),
-        without_price: stage
-            .endpoints()
-            .iter()
-            .zip(unpriced)
-            .filter(|&(_, &count)| count > 0)
+        without_price: priceless
             .map(|(endpoint, &count)| (endpoint.id.clone(), count))
             .collect(),
-        without_time: (0..rows).filter(|&i| stage.trace().at(i).is_none()).count() as u64,
+        without_time: (0..stage.trace().len())
+            .filter(|&i| stage.trace().at(i).is_none())
+            .count() as u64,
     }
 }
 

@@ -9,7 +9,7 @@ use std::ops::Range;
 use sha2::{Digest, Sha256};
 use weighbridge_router::{Ppm, Trade};
 
-use super::charge::{Charged, EndpointColumns, RIGHT, half_even};
+use super::charge::{Charge, Charged, RIGHT, half_even};
 use super::decisions::{Assignment, Decisions, in_parts};
 use super::replicate::Columns;
 use super::segments::Segments;
@@ -118,7 +118,7 @@ const COST: u8 = 2;
 const NET: u8 = 4;
 const ALL: u8 = SUCCESS | COST | NET;
 /// Rows that are worked on at a time, so that their columns stay in the cache.
-const CHUNK: usize = 8192;
+const CHUNK: usize = 4096;
 
 impl Tally {
     /// No requests yet.
@@ -261,7 +261,7 @@ fn common_support(input: TallyInput<'_>, rows: Range<usize>) -> Vec<u8> {
         let codes = &decisions.codes[rows.clone()];
         for ((row, known), &code) in rows.clone().zip(&mut known).zip(codes) {
             for &(endpoint, _) in &decisions.table[usize::from(code)].masses {
-                *known &= input.charged.columns[usize::from(endpoint)].known[row];
+                *known &= input.charged.columns[usize::from(endpoint)][row].known;
             }
         }
     }
@@ -324,19 +324,31 @@ impl Cell {
             .zip(&mut self.policies)
             .zip(part.input.decisions);
         for ((micros, cell), decisions) in by_policy {
+            let soles: Vec<Option<u16>> = decisions.table.iter().map(Assignment::sole).collect();
             for (&row, micros) in part.rows.iter().zip(micros) {
-                let assignment = &decisions.table[usize::from(decisions.codes[row])];
-                let counted = cell.add(part.input.charged, assignment, row, part.known(row));
-                if part.known(row) & COST != 0 {
-                    *micros = match assignment.sole() {
-                        Some(endpoint) => {
-                            part.input.charged.columns[usize::from(endpoint)].cost_micros[row]
-                        }
+                let (code, known) = (usize::from(decisions.codes[row]), part.known(row));
+                let counted = match soles[code] {
+                    Some(endpoint) => {
+                        let charge = &part.input.charged.columns[usize::from(endpoint)][row];
+                        *micros = if known & COST == 0 {
+                            0
+                        } else {
+                            charge.cost_micros
+                        };
+                        let assignment = &decisions.table[code];
+                        cell.fell_back += u64::from(assignment.fell_back.0);
+                        cell.share[usize::from(endpoint)] += u64::from(Ppm::ONE.0);
+                        cell.observe(charge, Ppm::ONE, known)
+                    }
+                    None => {
+                        let counted =
+                            cell.add(part.input.charged, &decisions.table[code], row, known);
                         // Picodollar-ppm to micro-USD.
-                        None => i64::try_from(half_even(counted[1], 1_000_000_000_000))
-                            .unwrap_or(i64::MAX),
-                    };
-                }
+                        *micros = i64::try_from(half_even(counted[1], 1_000_000_000_000))
+                            .unwrap_or(i64::MAX);
+                        counted
+                    }
+                };
                 if part.resampled {
                     sums.push(counted);
                 }
@@ -445,51 +457,53 @@ impl PolicyCell {
     ) -> [i128; 3] {
         self.unanswered += u64::from(assignment.unanswered.0);
         self.fell_back += u64::from(assignment.fell_back.0);
-        let mut sums = [0i128; 3];
+        let mut counted = [0i128; 3];
         for &(endpoint, share) in &assignment.masses {
             let endpoint = usize::from(endpoint);
             self.share[endpoint] += u64::from(share.0);
-            let seen = self.observe(&charged.columns[endpoint], row, share);
-            sums.iter_mut()
-                .zip(seen)
-                .for_each(|(sum, seen)| *sum += seen);
+            let part = self.observe(&charged.columns[endpoint][row], share, known);
+            counted
+                .iter_mut()
+                .zip(part)
+                .for_each(|(sum, part)| *sum += part);
         }
-        for (sum, bit) in sums.iter_mut().zip([SUCCESS, COST, NET]) {
-            if known & bit == 0 {
-                *sum = 0;
-            }
-        }
-        self.success += sums[0];
-        self.cost += sums[1];
-        self.net += sums[2];
-        sums
+        counted
     }
 
-    /// Add one endpoint's part of a request; returns share times success, cost and net value.
-    fn observe(&mut self, columns: &EndpointColumns, row: usize, share: Ppm) -> [i128; 3] {
-        let (known, mass) = (columns.known[row], u64::from(share.0));
-        self.facts[usize::from(columns.facts[row].bits())] += mass;
-        let mut sums = [0i128; 3];
-        let times = |value: i64| i128::from(value) * i128::from(share.0);
-        if known & SUCCESS == 0 {
+    /// Add one endpoint's part of a request, of whose figures those count that `known` says;
+    /// returns share times success, cost and net value as they count.
+    fn observe(&mut self, charge: &Charge, share: Ppm, known: u8) -> [i128; 3] {
+        let mass = u64::from(share.0);
+        self.facts[usize::from(charge.facts.bits())] += mass;
+        let times = |value: i64, counts: u8| {
+            if counts == 0 {
+                0
+            } else {
+                i128::from(value) * i128::from(share.0)
+            }
+        };
+        self.own_success += times(i64::from(charge.score), charge.known & SUCCESS);
+        if charge.known & SUCCESS == 0 {
             self.unobserved += mass;
-        } else {
-            sums[0] = times(i64::from(columns.score[row]));
-            self.own_success += sums[0];
         }
-        if known & COST == 0 {
+        if charge.known & COST == 0 {
             self.uncosted += mass;
         } else {
-            sums[1] = times(columns.cost[row]);
-            self.cost_spread.add_to(columns.cost_bucket[row], mass);
+            self.cost_spread.add_to(charge.cost_bucket, mass);
         }
-        if known & NET != 0 {
-            sums[2] = times(columns.net[row]);
+        if charge.latency_ms != u32::MAX {
+            self.latency.add_to(charge.latency_bucket, mass);
         }
-        if columns.latency_ms[row] != u32::MAX {
-            self.latency.add_to(columns.latency_bucket[row], mass);
-        }
-        sums
+        // What counts is known: it is known for every policy.
+        let counted = [
+            times(i64::from(charge.score), known & SUCCESS),
+            times(charge.cost, known & COST),
+            times(charge.net, known & NET),
+        ];
+        self.success += counted[0];
+        self.cost += counted[1];
+        self.net += counted[2];
+        counted
     }
 
     fn merge(&mut self, other: &Self) {

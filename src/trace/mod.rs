@@ -17,4 +17,4 @@ pub use columns::Trace;
 pub use fingerprint::Fingerprint;
 pub use header::{Assumption, Header, HeaderConflict};
 pub use names::{NameId, Names};
-pub use outcome::{LoggedRef, OutcomeRef};
+pub use outcome::{LoggedRef, OutcomeNumbers, OutcomeRef};

@@ -33,14 +33,22 @@ pub struct OutcomeRef<'a> {
     pub extra: Option<&'a str>,
 }
 
-impl OutcomeRef<'_> {
+/// The numbers of an outcome, without its texts.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct OutcomeNumbers {
     /// The score: as graded; 0 where none was graded because the attempt failed, which its status
-    /// tells; else unknown.
-    #[must_use]
-    pub fn success(&self) -> Option<f64> {
-        let failed = || matches!(self.status, Some("error" | "timeout" | "refused")).then_some(0.0);
-        self.score.or_else(failed)
-    }
+    /// tells (`error`, `timeout`, `refused`); else unknown.
+    pub success: Option<f64>,
+    /// All tokens of the input.
+    pub input_tokens: Option<Tokens>,
+    /// Those of them that came from a cache.
+    pub cached_tokens: Option<Tokens>,
+    /// All tokens of the output.
+    pub output_tokens: Option<Tokens>,
+    /// Time until the answer was complete.
+    pub latency_ms: Option<Millis>,
+    /// What it was billed.
+    pub cost_usd: Option<Usd>,
 }
 
 /// What was really chosen when the trace was recorded.
