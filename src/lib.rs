@@ -1,1 +1,3 @@
+//! Which requests deserve the expensive model, and what would that cost and gain?
 
+pub mod trace;
