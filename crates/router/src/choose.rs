@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::condition::{Condition, MAX_DEPTH, Quantity};
 use crate::error::{Error, ErrorKind};
 use crate::json::{self, Fields};
+use crate::request::RequestRef;
 use crate::units::{Ppm, Usd};
 
 /// Kinds whose names are kept for later versions.
@@ -21,6 +22,18 @@ pub struct Trade {
     pub wrong: Usd,
     /// Worth of a second of waiting.
     pub second: Usd,
+}
+
+impl Trade {
+    /// The trade of a request: its own values, else these.
+    #[must_use]
+    pub fn of(self, request: &RequestRef<'_>) -> Self {
+        Self {
+            value: request.value_usd.unwrap_or(self.value),
+            wrong: request.wrong_usd.unwrap_or(self.wrong),
+            second: request.second_usd.unwrap_or(self.second),
+        }
+    }
 }
 
 /// A choice among targets: names in the files, endpoints once loaded.

@@ -3,8 +3,10 @@
 //! There is one, used by replay, by servers and by every export. It has no clock, no random
 //! numbers and no state but the scratch space that the caller lends it.
 
-use crate::choose::{Choose, Trade};
-use crate::endpoint::{Endpoint, Ineligible};
+use std::cmp::Ordering;
+
+use crate::choose::{Choose, Rule, Threshold, Trade};
+use crate::endpoint::Ineligible;
 use crate::features::{FeatureScratch, surface};
 use crate::request::RequestRef;
 use crate::router::{Router, Target};
@@ -39,6 +41,23 @@ impl Decision {
     #[must_use]
     pub fn fell_back(&self) -> Ppm {
         self.fell_back
+    }
+
+    /// The decision of a golden request, as the file says that it must be.
+    pub(crate) fn from_parts(
+        choice: Vec<(EndpointIndex, Ppm)>,
+        unanswered: Ppm,
+        fell_back: Ppm,
+    ) -> Self {
+        let mut decision = Self {
+            masses: Vec::new(),
+            unanswered,
+            fell_back,
+        };
+        for (endpoint, share) in choice {
+            decision.add(endpoint, share);
+        }
+        decision
     }
 
     fn clear(&mut self) {
@@ -76,6 +95,14 @@ pub struct Terms {
     pub seconds: Option<f64>,
     /// value * success - wrong * (1 - success) - cost - second * seconds, USD.
     pub net_usd: f64,
+}
+
+/// A branch on the way through thresholds and rules.
+pub(crate) enum Branch<'r> {
+    /// By a quantity, and what the request has of it.
+    Threshold(&'r Threshold<Target>, Option<f64>),
+    /// The first rule that holds, with its place; none: the `else`.
+    Rule(Option<(usize, &'r Rule<Target>)>),
 }
 
 /// Space that deciding reuses from request to request. One for each thread.
@@ -124,7 +151,7 @@ impl Router {
     ) {
         scratch.begin();
         decision.clear();
-        self.follow(self.chosen(), request, Ppm::ONE, scratch, decision);
+        self.follow(request, scratch, decision);
     }
 
     /// What the heads predict, in the order of [`Router::heads`]; empty where the request has no
@@ -138,7 +165,8 @@ impl Router {
         self.predictions(request, scratch)
     }
 
-    fn predictions<'s>(
+    /// [`Self::predict`] for the request that the scratch space holds already.
+    pub(crate) fn predictions<'s>(
         &self,
         request: &RequestRef<'_>,
         scratch: &'s mut Scratch,
@@ -159,48 +187,52 @@ impl Router {
         &scratch.predictions
     }
 
-    fn follow(
-        &self,
-        choose: &Choose<Target>,
-        request: &RequestRef<'_>,
-        share: Ppm,
-        scratch: &mut Scratch,
-        decision: &mut Decision,
-    ) {
-        match choose {
-            Choose::Always(target) => self.send(target, request, share, scratch, decision),
+    fn follow(&self, request: &RequestRef<'_>, scratch: &mut Scratch, decision: &mut Decision) {
+        match self.leaf(request, scratch, &mut |_| {}) {
+            Choose::Always(target) => self.send(target, request, Ppm::ONE, scratch, decision),
             Choose::Random(weights) => {
                 for (target, weight) in weights {
-                    // A random choice has no learned or random choice below it: its shares are whole.
                     self.send(target, request, *weight, scratch, decision);
                 }
             }
-            Choose::Threshold(threshold) => {
-                let above = threshold
-                    .quantity
-                    .of(request, scratch)
-                    .is_some_and(|x| x > threshold.above);
-                let branch = if above {
-                    &threshold.to
-                } else {
-                    &threshold.otherwise
-                };
-                self.follow(branch, request, share, scratch, decision);
-            }
-            Choose::Rules { rules, otherwise } => {
-                let rule = rules.iter().find(|rule| rule.when.holds(request, scratch));
-                self.follow(
-                    rule.map_or(otherwise, |rule| &rule.to),
-                    request,
-                    share,
-                    scratch,
-                    decision,
-                );
-            }
             Choose::Router(trade) => match self.best(trade, request, scratch) {
-                Some(endpoint) => decision.add(endpoint, share),
-                None => self.fall_back(request, share, scratch, decision),
+                Some(endpoint) => decision.add(endpoint, Ppm::ONE),
+                None => self.fall_back(request, Ppm::ONE, scratch, decision),
             },
+            // `leaf` goes through these.
+            Choose::Threshold(_) | Choose::Rules { .. } => {}
+        }
+    }
+
+    /// Go through thresholds and rules to what chooses at last; `step` sees each branch taken.
+    pub(crate) fn leaf<'r>(
+        &'r self,
+        request: &RequestRef<'_>,
+        scratch: &mut Scratch,
+        step: &mut impl FnMut(Branch<'r>),
+    ) -> &'r Choose<Target> {
+        let mut choose = self.chosen();
+        loop {
+            choose = match choose {
+                Choose::Threshold(threshold) => {
+                    let found = threshold.quantity.of(request, scratch);
+                    let above = found.is_some_and(|x| x > threshold.above);
+                    step(Branch::Threshold(threshold, found));
+                    if above {
+                        &threshold.to
+                    } else {
+                        &threshold.otherwise
+                    }
+                }
+                Choose::Rules { rules, otherwise } => {
+                    let place = rules
+                        .iter()
+                        .position(|rule| rule.when.holds(request, scratch));
+                    step(Branch::Rule(place.map(|i| (i, &rules[i]))));
+                    place.map_or(otherwise, |i| &rules[i].to)
+                }
+                leaf => return leaf,
+            };
         }
     }
 
@@ -261,15 +293,25 @@ impl Router {
         if request.deadline_ms.is_none() || endpoint.recorded_only {
             return Ok(());
         }
-        let head = self.head_of(index);
-        let tokens = head
-            .and_then(|head| self.predictions(request, scratch).get(head))
+        let tokens = self
+            .prediction(index, request, scratch)
             .map(|prediction| prediction.output_tokens);
         if endpoint.meets(request.deadline_ms, tokens) {
             Ok(())
         } else {
             Err(Ineligible::Deadline)
         }
+    }
+
+    /// What the heads of an endpoint's model predict.
+    pub(crate) fn prediction(
+        &self,
+        index: EndpointIndex,
+        request: &RequestRef<'_>,
+        scratch: &mut Scratch,
+    ) -> Option<Prediction> {
+        let head = self.head_of(index)?;
+        self.predictions(request, scratch).get(head).copied()
     }
 
     /// The admitted endpoint with the greatest predicted net value; ties go to the lower
@@ -296,6 +338,28 @@ impl Router {
         best.map(|(index, _)| index)
     }
 
+    /// Every admitted candidate, the best first, in the order that [`Self::best`] prefers them.
+    pub(crate) fn ranked(
+        &self,
+        trade: &Trade,
+        request: &RequestRef<'_>,
+        scratch: &mut Scratch,
+    ) -> Vec<(EndpointIndex, Terms)> {
+        let mut ranked: Vec<_> = self
+            .candidates()
+            .filter_map(|index| {
+                let terms = self.terms(index, trade, request, scratch).ok()?;
+                Some((index, terms))
+            })
+            .collect();
+        let order = |a: f64, b: f64| a.partial_cmp(&b).unwrap_or(Ordering::Equal);
+        // The sort is stable: what is left of a tie goes by the order of the file.
+        ranked.sort_by(|(_, a), (_, b)| {
+            order(b.net_usd, a.net_usd).then(order(a.cost_usd, b.cost_usd))
+        });
+        ranked
+    }
+
     /// The terms of one candidate. Without a prompt there is nothing to predict from, so no
     /// candidate is admitted.
     pub(crate) fn terms(
@@ -307,16 +371,16 @@ impl Router {
     ) -> Result<Terms, Ineligible> {
         self.admits(index, request, scratch)?;
         let endpoint = self.endpoint(index);
-        let predicted = self
-            .head_of(index)
-            .and_then(|head| self.predictions(request, scratch).get(head).copied());
-        let prediction = predicted.ok_or(Ineligible::Unpredictable)?;
-        let cost_usd =
-            predicted_cost(endpoint, request, prediction.output_tokens).ok_or(Ineligible::Price)?;
+        let prediction = self
+            .prediction(index, request, scratch)
+            .ok_or(Ineligible::Unpredictable)?;
+        let cost_usd = endpoint
+            .predicted_cost(request, prediction.output_tokens)
+            .ok_or(Ineligible::Price)?;
         let seconds = endpoint.seconds(prediction.output_tokens);
-        let value = request.value_usd.unwrap_or(trade.value).to_f64();
-        let wrong = request.wrong_usd.unwrap_or(trade.wrong).to_f64();
-        let second = request.second_usd.unwrap_or(trade.second).to_f64();
+        let trade = trade.of(request);
+        let (value, wrong) = (trade.value.to_f64(), trade.wrong.to_f64());
+        let second = trade.second.to_f64();
         let success = prediction.success.get();
         let mut net_usd = value * success - wrong * (1.0 - success) - cost_usd;
         if second > 0.0 {
@@ -328,18 +392,4 @@ impl Router {
             net_usd,
         })
     }
-}
-
-/// Input at the price of uncached tokens and predicted output, in USD. Computed in picodollars
-/// and divided once, so that every runtime gets the same double.
-fn predicted_cost(
-    endpoint: &Endpoint,
-    request: &RequestRef<'_>,
-    output_tokens: f64,
-) -> Option<f64> {
-    let input = request.input_tokens_or_estimate()?;
-    let rates = endpoint.price_at(request.at)?.rates(input);
-    let picos = f64::from(input.0) * rates.input.picos() as f64
-        + output_tokens * rates.output.picos() as f64;
-    Some(picos / 1e12)
 }

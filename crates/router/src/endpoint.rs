@@ -226,6 +226,21 @@ impl Endpoint {
         Some(f64::from(self.ttft_ms?.0) / 1000.0 + output_tokens / self.tokens_per_second?)
     }
 
+    /// Input at the price of uncached tokens and predicted output, in USD; `None` where input or
+    /// price is unknown. Computed in picodollars and divided once, so that every runtime gets the
+    /// same double.
+    pub(crate) fn predicted_cost(
+        &self,
+        request: &RequestRef<'_>,
+        output_tokens: f64,
+    ) -> Option<f64> {
+        let input = request.input_tokens_or_estimate()?;
+        let rates = self.price_at(request.at)?.rates(input);
+        let picos = f64::from(input.0) * rates.input.picos() as f64
+            + output_tokens * rates.output.picos() as f64;
+        Some(picos / 1e12)
+    }
+
     /// Whether the answer comes in time, with the predicted output where there is one.
     pub(crate) fn meets(&self, deadline: Option<Millis>, output_tokens: Option<f64>) -> bool {
         let (Some(deadline), Some(ttft)) = (deadline, self.ttft_ms) else {

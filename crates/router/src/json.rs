@@ -4,15 +4,64 @@
 //! Written by hand and not derived, since a derived reader can say neither where a value stood
 //! nor what was meant, and since the runtime then needs no procedural macros.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use crate::error::{Error, ErrorKind};
 use crate::time::Timestamp;
 use crate::units::Usd;
 
-/// Parse a text that must be one JSON value.
+/// Parse a text that must be one JSON value, nested at most 127 deep.
 pub(crate) fn parse(text: &str) -> Result<Value, Error> {
     serde_json::from_str(text).map_err(|error| Error::value(format!("not valid JSON: {error}")))
+}
+
+/// [`parse`], and no object may have a key twice: a parser that keeps the first and one that keeps
+/// the last would decide differently.
+pub(crate) fn parse_strict(text: &str) -> Result<Value, Error> {
+    let value = parse(text)?;
+    match repeated_key(text) {
+        None => Ok(value),
+        Some(key) => Err(Error::value(format!(
+            "the field `{key}` stands twice in one object"
+        ))),
+    }
+}
+
+/// The first key that stands twice in an object of a text that is valid JSON. The parsed value
+/// cannot tell, since it keeps the last silently.
+fn repeated_key(text: &str) -> Option<String> {
+    let bytes = text.as_bytes();
+    let mut open: Vec<BTreeSet<String>> = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        let start = at;
+        at += 1;
+        match bytes[start] {
+            b'{' | b'[' => open.push(BTreeSet::new()),
+            b'}' | b']' => drop(open.pop()),
+            b'"' => {
+                while at < bytes.len() && bytes[at] != b'"' {
+                    at += if bytes[at] == b'\\' { 2 } else { 1 };
+                }
+                at += 1;
+                let next = bytes
+                    .get(at..)?
+                    .iter()
+                    .find(|byte| !byte.is_ascii_whitespace());
+                if next == Some(&b':') {
+                    // Unescaped, since `"a"` and `"\u0061"` are the same key.
+                    let key: String = serde_json::from_str(text.get(start..at)?).ok()?;
+                    if !open.last_mut()?.insert(key.clone()) {
+                        return Some(key);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    None
 }
 
 /// An object whose fields are taken one after the other.
@@ -121,6 +170,12 @@ pub(crate) fn strings(value: Value) -> Result<Vec<String>, Error> {
     items(value, string)
 }
 
+pub(crate) fn boolean(value: Value) -> Result<bool, Error> {
+    value
+        .as_bool()
+        .ok_or_else(|| expected("true or false", &value))
+}
+
 pub(crate) fn whole(value: Value) -> Result<u32, Error> {
     value
         .as_u64()
@@ -133,6 +188,16 @@ pub(crate) fn number(value: Value) -> Result<f64, Error> {
         .as_f64()
         .filter(|x| x.is_finite())
         .ok_or_else(|| expected("a number", &value))
+}
+
+/// A 32-bit number: the nearest to what is written.
+pub(crate) fn single(value: Value) -> Result<f32, Error> {
+    let x = number(value)? as f32;
+    if x.is_finite() {
+        Ok(x)
+    } else {
+        Err(Error::value("must be a finite 32-bit number"))
+    }
 }
 
 /// An amount of money that cannot be negative.
@@ -186,4 +251,28 @@ fn edits(a: &[u8], b: &[u8]) -> usize {
         }
     }
     row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_stands_twice_is_found_however_it_is_written() {
+        for text in [
+            r#"{"a":1,"b":{"c":1,"c":2}}"#,
+            r#"{"a":1,"\u0061" : 2}"#,
+            r#"[{"x":"\"","y":1,"y":[]}]"#,
+        ] {
+            let error = parse_strict(text).unwrap_err().to_string();
+            assert!(error.contains("stands twice"), "{error}");
+        }
+        for text in [
+            r#"{"a":{"a":{"a":1}},"b":[{"a":1},{"a":1}]}"#,
+            r#"{"a":"b","b":"b: {\"a\":1}"}"#,
+            r#"["a","a"]"#,
+        ] {
+            assert!(parse_strict(text).is_ok(), "{text}");
+        }
+    }
 }

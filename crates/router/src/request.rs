@@ -83,7 +83,10 @@ impl Request {
     }
 
     pub(crate) fn from_value(value: Value) -> Result<Self, Error> {
-        let mut fields = Fields::new(value)?;
+        Self::from_fields(&mut Fields::new(value)?)
+    }
+
+    pub(crate) fn from_fields(fields: &mut Fields) -> Result<Self, Error> {
         Ok(Self {
             at: fields.optional("at", json::time)?,
             prompt: fields.optional("prompt", json::string)?,
@@ -144,14 +147,7 @@ impl RequestRef<'_> {
 }
 
 fn embedding(value: Value) -> Result<Vec<f32>, Error> {
-    json::items(value, |item| {
-        let x = json::number(item)? as f32;
-        if x.is_finite() {
-            Ok(x)
-        } else {
-            Err(Error::value("must be a finite 32-bit number"))
-        }
-    })
+    json::items(value, json::single)
 }
 
 #[cfg(test)]

@@ -82,7 +82,8 @@ impl Router {
                 resolve(name).map_err(|error| error.within(format_args!("fallback[{i}]")))
             })
             .collect::<Result<_, _>>()?;
-        let recipe = Recipe::try_new(parts.steps.clone())?;
+        let recipe =
+            Recipe::try_new(parts.steps.clone()).map_err(|error| error.within("features"))?;
         check_heads(&parts, &recipe)?;
         let head_of = parts
             .endpoints
@@ -115,6 +116,12 @@ impl Router {
     #[must_use]
     pub fn endpoint(&self, index: EndpointIndex) -> &Endpoint {
         &self.parts.endpoints[usize::from(index.0)]
+    }
+
+    /// The place of the endpoint of that id.
+    #[must_use]
+    pub fn index_of(&self, id: &str) -> Option<EndpointIndex> {
+        indices(&self.parts.endpoints).find(|&index| self.endpoint(index).id == id)
     }
 
     /// The trained predictors, a pair a model.
@@ -179,7 +186,13 @@ impl Router {
 
     /// The endpoints that a learned choice chooses among: those whose model has heads.
     pub(crate) fn candidates(&self) -> impl Iterator<Item = EndpointIndex> {
-        indices(&self.head_of).filter(|&index| self.head_of(index).is_some())
+        self.indices()
+            .filter(|&index| self.head_of(index).is_some())
+    }
+
+    /// Every endpoint's place, in order.
+    pub(crate) fn indices(&self) -> impl Iterator<Item = EndpointIndex> + use<> {
+        indices(&self.parts.endpoints)
     }
 
     fn check_learned(&self) -> Result<(), Error> {
@@ -250,6 +263,14 @@ fn check_endpoints(endpoints: &[Endpoint]) -> Result<(), Error> {
             .is_some_and(|speed| !(speed.is_finite() && speed > 0.0))
         {
             return fault("tokens_per_second must be a number above 0".into());
+        }
+        let unsorted = |row: &PriceRow| {
+            row.tiers
+                .windows(2)
+                .any(|pair| pair[0].above_input_tokens >= pair[1].above_input_tokens)
+        };
+        if endpoint.prices.iter().any(unsorted) {
+            return fault("the tiers of a price row must go from small inputs to large".into());
         }
         if let Some(pair) = endpoint
             .prices
