@@ -508,3 +508,216 @@ fn weights(field: &str, wire: BTreeMap<String, f64>) -> Checked<Weighted<String>
     }
     Ok(Weighted::new(wire))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VALID: &str = r#"
+format = "weighbridge.scenario/1"
+name = "tiny"
+from = "2025-12-01"
+until = "2025-12-03"
+requests_per_day = 100
+hours = [1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]
+weekend = 0.5
+visible = 0.6
+token_difficulty = 0.5
+[failures]
+share = 0.02
+common = 0.5
+[tenants]
+acme = 1.0
+[models.driver]
+model = "m"
+endpoint = "m@p"
+can = ["tools"]
+context_tokens = 1000
+max_output_tokens = 500
+ttft_ms = { mean = 500, sigma = 0.1 }
+tokens_per_second = { mean = 20, sigma = 0.1 }
+[models.specialist]
+model = "n"
+endpoint = "n@p"
+context_tokens = 1000
+max_output_tokens = 500
+ttft_ms = { mean = 500, sigma = 0.1 }
+tokens_per_second = { mean = 20, sigma = 0.1 }
+[slots]
+word = ["a {other}", "b"]
+other = ["c"]
+[[class]]
+name = "chat"
+share = 0.75
+tasks = { chat = 0.5 }
+turns = { min = 1, mean = 2, pause_seconds = { mean = 60, sigma = 1 } }
+input = { mean = 100, sigma = 0.5, max = 800, cached_first = 0.4, cached_later = 0.6 }
+text = { openers = ["Say {word} {1..9}."], easy = ["Now."], hard = ["Prove it."] }
+[class.results]
+driver = { success = 0.9, fall = 2, output_tokens = { mean = 50, sigma = 0.5 }, reasoning = 0 }
+specialist = { success = 0.8, fall = 2, output_tokens = { mean = 100, sigma = 0.5 }, reasoning = 0.5 }
+[[class]]
+name = "agent"
+share = 0.25
+needs = ["tools"]
+turns = { min = 1, mean = 2, pause_seconds = { mean = 60, sigma = 1 } }
+input = { mean = 100, sigma = 0.5, max = 800, cached_first = 0.4, cached_later = 0.6 }
+text = { openers = ["Do {word}."], easy = ["Now."], hard = ["All."] }
+[class.results]
+driver = { success = 0.7, fall = 2, output_tokens = { mean = 50, sigma = 0.5 }, reasoning = 0 }
+"#;
+
+    #[test]
+    fn a_valid_scenario_is_read_and_generates() {
+        let scenario = Scenario::parse("tiny.toml", VALID).unwrap();
+        assert_eq!(crate::generate::generate(&scenario, 50, 1).len(), 50);
+    }
+
+    #[test]
+    fn faults_name_line_field_and_mend() {
+        // What is replaced, by what, and what the error must begin with.
+        let cases = [
+            (
+                "scenario/1",
+                "scenario/9",
+                "2: format: `weighbridge.scenario/9` is not read",
+            ),
+            (
+                "weekend",
+                "weekends",
+                "8: scenario: unknown field `weekends`, expected",
+            ),
+            (
+                "mean = 2, pause",
+                "mean = \"x\", pause",
+                "37: scenario: invalid type: string",
+            ),
+            (
+                "2025-12-03",
+                "2025-11-03",
+                "5: until: must be later than `from`",
+            ),
+            (
+                "2025-12-03",
+                "9999-11-03",
+                "5: until: is more than three years",
+            ),
+            ("2025-12-03", "soon", "5: until: `soon` is not a time"),
+            ("hours = [1,", "hours = [", "7: hours: has 23 weights"),
+            ("hours = [1,", "hours = [nan,", "7: hours[0]: NaN must be"),
+            (
+                "weekend = 0.5",
+                "weekend = -1",
+                "8: weekend: must be a number of at least 0",
+            ),
+            (
+                "visible = 0.6",
+                "visible = 1.6",
+                "9: visible: 1.6 must be from 0 to 1",
+            ),
+            (
+                "common = 0.5",
+                "common = nan",
+                "13: failures.common: NaN must be from 0 to 1",
+            ),
+            (
+                "acme = 1.0",
+                "acme = 1.0\nb = 0.2",
+                "14: tenants: the shares add up to 1.2",
+            ),
+            (
+                "500, sigma = 0.1",
+                "0, sigma = 0.1",
+                "22: models.driver.ttft_ms.mean: 0 must be above 0",
+            ),
+            (
+                "\"b\"]",
+                "\"{word}\"]",
+                "32: slots.word: its entries lead back to itself",
+            ),
+            ("\"c\"]", "\"{\"]", "33: slots.other[0]: `{` stands alone"),
+            (
+                "share = 0.75",
+                "share = 0.7",
+                "34: class: the shares of all classes add up to 0.95",
+            ),
+            (
+                "share = 0.75",
+                "share = -0.75",
+                "36: class[0].share: -0.75 must be above 0",
+            ),
+            (
+                "\"agent\"",
+                "\"chat\"",
+                "45: class[1].name: `chat` stands twice",
+            ),
+            (
+                "mean = 2, pause",
+                "mean = 0.5, pause",
+                "38: class[0].turns.mean: must be from `min`",
+            ),
+            (
+                "max = 800",
+                "max = 1000",
+                "39: class[0].input.max: must be at least 1 and leave",
+            ),
+            (
+                "{1..9}",
+                "{9..1}",
+                "40: class[0].text.openers[0]: `{9..1}` is no range",
+            ),
+            (
+                "Say {word}",
+                "Say {words}",
+                "40: class[0].text.openers[0]: there is no slot `words`",
+            ),
+            (
+                "[\"Prove it.\"]",
+                "[]",
+                "40: class[0].text.hard: needs at least one template",
+            ),
+            (
+                "success = 0.9,",
+                "success = 1.9,",
+                "42: class[0].results.driver.success: 1.9 must be",
+            ),
+            (
+                "specialist = { success",
+                "expert = { success",
+                "41: class[0].results.specialist: is missing",
+            ),
+            (
+                "mean = 100, sigma = 0.5 }, r",
+                "mean = 900, sigma = 0.5 }, r",
+                "43: class[0].results.specialist.success: 0.8 cannot be reached",
+            ),
+            (
+                "needs = [\"tools\"]",
+                "needs = [\"vision\"]",
+                "53: class[1].results.driver: the class needs `vision`",
+            ),
+        ];
+        for (old, new, expect) in cases {
+            assert!(VALID.contains(old), "{old}");
+            let text = VALID.replacen(old, new, 1);
+            let error = Scenario::parse("tiny.toml", &text).unwrap_err().to_string();
+            let expect = format!("tiny.toml:{expect}");
+            assert!(
+                error.starts_with(&expect),
+                "{new}\n  is {error}\n  not {expect}"
+            );
+            assert!(!error.contains('\n'), "{error}");
+        }
+    }
+
+    #[test]
+    fn no_cut_or_changed_text_panics() {
+        for end in (0..VALID.len()).step_by(7) {
+            let _ = Scenario::parse("cut", &VALID[..end]);
+            let changed = VALID.replacen(&VALID[end..=end], "9", 3);
+            if let Ok(scenario) = Scenario::parse("changed", &changed) {
+                crate::generate::generate(&scenario, 20, 1);
+            }
+        }
+    }
+}

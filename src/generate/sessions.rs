@@ -305,3 +305,144 @@ impl Draft<'_> {
             .expect("scores are 0 or 1, and parts are not above their wholes");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn engineering() -> Scenario {
+        Scenario::builtin("engineering").unwrap().unwrap()
+    }
+
+    fn class(trace: &Trace, i: usize) -> String {
+        let extra: serde_json::Value =
+            serde_json::from_str(trace.request_extra(i).unwrap()).unwrap();
+        extra["line"]["class"].as_str().unwrap().into()
+    }
+
+    fn score(trace: &Trace, i: usize, model: &str) -> Option<f64> {
+        let mut outcomes = trace.outcomes(i).map(|k| trace.outcome(k));
+        outcomes.find(|outcome| outcome.model == model)?.score
+    }
+
+    #[test]
+    fn equal_arguments_give_equal_bytes_and_another_seed_or_length_another_trace() {
+        let scenario = engineering();
+        let of = |requests, seed| generate(&scenario, requests, seed).fingerprint();
+        assert_eq!(of(400, 1), of(400, 1));
+        assert_ne!(of(400, 1), of(400, 2));
+        assert_ne!(of(400, 1), of(401, 1));
+        assert_eq!(generate(&scenario, 0, 1).len(), 0);
+    }
+
+    /// A seed must give the same trace in every release and on every machine, or else the bundled
+    /// one could not be made again. Change this with the scenario alone.
+    #[test]
+    fn the_fingerprint_of_a_seed_is_pinned() {
+        let trace = generate(&engineering(), 100, 1);
+        assert_eq!(trace.fingerprint().to_string(), PINNED);
+    }
+
+    const PINNED: &str = "";
+
+    #[test]
+    fn requests_are_numbered_in_order_of_time_inside_the_window_and_sessions_in_order_of_turns() {
+        let trace = generate(&engineering(), 2000, 3);
+        assert_eq!(trace.len(), 2000);
+        let window = ["2025-12-01T00:00:00Z", "2025-12-15T15:59:00Z"]
+            .map(|text| Timestamp::parse(text).unwrap());
+        let mut turns: BTreeMap<&str, u32> = BTreeMap::new();
+        for i in 0..trace.len() {
+            let at = trace.at(i).unwrap();
+            assert!(window[0] <= at && at < window[1]);
+            assert!(i == 0 || trace.at(i - 1).unwrap() <= at);
+            assert_eq!(trace.id(i), format!("r3-{:06}", i + 1));
+            let request = trace.request(i);
+            let turn = turns.entry(request.session.unwrap()).or_default();
+            *turn += 1;
+            assert_eq!(request.turn, Some(*turn));
+        }
+        assert_eq!(trace.header().roles["specialist"], "deepseek-v3.2-speciale");
+        let synthetic = trace.header().synthetic.as_deref().unwrap();
+        assert!(synthetic.contains("2000 requests, seed 3"), "{synthetic}");
+    }
+
+    #[test]
+    fn each_model_answers_what_it_may_take_and_nothing_else() {
+        let trace = generate(&engineering(), 3000, 1);
+        for i in 0..trace.len() {
+            let request = trace.request(i);
+            let both = request.needs.is_empty() && request.channel == Some("api");
+            let models: Vec<&str> = trace.outcomes(i).map(|k| trace.outcome(k).model).collect();
+            let expect = ["deepseek-v3.2", "deepseek-v3.2-speciale"];
+            assert_eq!(models, expect[..1 + usize::from(both)], "{}", trace.id(i));
+            for outcome in trace.outcomes(i).map(|k| trace.outcome(k)) {
+                let cut = outcome.status == Some("truncated");
+                assert!(!cut || outcome.score == Some(0.0));
+                assert_eq!(outcome.score.is_none(), outcome.status == Some("error"));
+            }
+        }
+    }
+
+    #[test]
+    fn few_prompts_repeat_and_none_is_in_a_trace_of_another_seed() {
+        let scenario = engineering();
+        let normal = |text: &str| -> String {
+            let lower = text.to_ascii_lowercase();
+            let words = lower.split(|c: char| c.is_ascii() && !c.is_ascii_alphanumeric());
+            words
+                .filter(|word| !word.is_empty())
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        let prompts = |requests, seed| -> std::collections::BTreeSet<String> {
+            let trace = generate(&scenario, requests, seed);
+            (0..requests)
+                .map(|i| normal(trace.prompt(i).unwrap()))
+                .collect()
+        };
+        let (small, large) = (prompts(3000, 1), prompts(60_000, 7));
+        assert!((2960..3000).contains(&small.len()), "{}", small.len());
+        assert_eq!(small.intersection(&large).count(), 0);
+    }
+
+    #[test]
+    fn a_large_trace_has_the_shares_and_the_success_of_the_scenario() {
+        let trace = generate(&engineering(), 60_000, 7);
+        let published = [
+            ("chat", 0.341, [0.94, 0.925]),
+            ("contest", 0.022, [0.575, 0.808]),
+            ("proofs", 0.028, [0.783, 0.845]),
+            ("algorithms", 0.016, [0.833, 0.887]),
+        ];
+        let classes: Vec<String> = (0..trace.len()).map(|i| class(&trace, i)).collect();
+        for (name, share, success) in published {
+            let rows: Vec<usize> = (0..trace.len()).filter(|&i| classes[i] == name).collect();
+            let n = rows.len() as f64;
+            // Requests of a session are one draw of the class.
+            let tolerance = 3.0 * (3.0_f64 * share / 60_000.0).sqrt();
+            assert!(
+                (n / 60_000.0 - share).abs() < tolerance,
+                "{name}: {n} requests"
+            );
+            for (model, expect) in ["deepseek-v3.2", "deepseek-v3.2-speciale"]
+                .iter()
+                .zip(success)
+            {
+                let scores: Vec<f64> = rows
+                    .iter()
+                    .filter_map(|&i| score(&trace, i, model))
+                    .collect();
+                let mean = scores.iter().sum::<f64>() / scores.len() as f64;
+                let error = (expect * (1.0 - expect) / scores.len() as f64).sqrt();
+                assert!(
+                    (mean - expect).abs() < 3.0 * error,
+                    "{name}, {model}: {mean}"
+                );
+            }
+        }
+        let failed = (0..trace.len()).filter(|&i| score(&trace, i, "deepseek-v3.2").is_none());
+        let failed = failed.count() as f64 / 60_000.0;
+        assert!((failed - 0.02).abs() < 0.002, "{failed}");
+    }
+}
