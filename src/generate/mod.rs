@@ -8,8 +8,10 @@
 mod arrivals;
 mod builtin;
 mod check;
+mod check_class;
 mod draw;
 mod error;
+mod fault;
 mod laws;
 mod outcomes;
 mod scenario;

@@ -343,7 +343,7 @@ mod tests {
         assert_eq!(trace.fingerprint().to_string(), PINNED);
     }
 
-    const PINNED: &str = "";
+    const PINNED: &str = "bd2668c1e64cd770b5c16bb42c530910fcdda0559e63c97328274541559c56a6";
 
     #[test]
     fn requests_are_numbered_in_order_of_time_inside_the_window_and_sessions_in_order_of_turns() {

@@ -22,6 +22,9 @@ enum Piece {
 /// The entries of every slot, by the slot's number.
 pub(super) type Slots = Vec<Vec<Template>>;
 
+/// The number of each slot, by its name.
+pub(super) type SlotNames<'a> = BTreeMap<&'a str, usize>;
+
 /// Clauses that follow an opener: as many as the visible difficulty makes likely, up to this.
 const MOST_CLAUSES: usize = 4;
 
@@ -41,7 +44,7 @@ pub(super) struct Texts {
 impl Template {
     /// # Errors
     /// What is wrong with the text: a brace alone, an empty range, a slot that is not there.
-    pub(super) fn parse(text: &str, slots: &BTreeMap<&str, usize>) -> Result<Self, String> {
+    pub(super) fn parse(text: &str, slots: &SlotNames<'_>) -> Result<Self, String> {
         let mut pieces = Vec::new();
         let mut plain = String::new();
         let mut rest = text;
@@ -95,7 +98,7 @@ impl Template {
     }
 }
 
-fn piece(inside: &str, slots: &BTreeMap<&str, usize>) -> Result<Piece, String> {
+fn piece(inside: &str, slots: &SlotNames<'_>) -> Result<Piece, String> {
     if let Some((low, high)) = inside.split_once("..") {
         return match (low.parse(), high.parse()) {
             (Ok(low), Ok(high)) if low <= high => Ok(Piece::Number(low, high)),
@@ -124,10 +127,14 @@ pub(super) fn longest(slots: &Slots) -> Result<Vec<usize>, usize> {
     // In each round those slots are settled that name settled ones alone; what is left, turns.
     let mut settled: Vec<Option<usize>> = vec![None; slots.len()];
     for _ in 0..slots.len() {
+        let before = settled.clone();
         for slot in 0..slots.len() {
             settled[slot] = slots[slot]
                 .iter()
                 .try_fold(0, |most, entry| Some(entry.longest(&settled)?.max(most)));
+        }
+        if settled == before {
+            break;
         }
     }
     match settled.iter().position(Option::is_none) {

@@ -8,10 +8,17 @@ use toml::Spanned;
 /// The format that this version reads.
 pub(super) const FORMAT: &str = "weighbridge.scenario/1";
 
+/// What is read first; other fields are passed over.
+#[derive(Debug, Deserialize)]
+pub(super) struct FormatWire {
+    pub(super) format: String,
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ScenarioWire {
-    pub(super) format: String,
+    #[serde(rename = "format")]
+    _format: String,
     pub(super) name: String,
     pub(super) from: String,
     pub(super) until: String,
