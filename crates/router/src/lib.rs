@@ -23,7 +23,7 @@ pub use condition::{Condition, Field, Limits, Quantity};
 pub use decide::{Decision, EndpointIndex, Prediction, Scratch, Terms};
 pub use endpoint::{Endpoint, Ineligible, PriceRow, Rates, Tier, Usage, within};
 pub use error::{Error, ErrorKind};
-pub use features::{FeatureScratch, Recipe, Step, surface};
+pub use features::{FeatureScratch, Recipe, Step, Surface, Tag, Words, surface};
 pub use heads::{LogLinear, Logistic};
 pub use request::{Request, RequestRef};
 pub use router::{Heads, Parts, Router};

@@ -1,28 +1,220 @@
-//! stub
-pub mod surface {
-    pub const COUNT: usize = 1;
-    pub const NAMES: [&str; COUNT] = ["x"];
-    pub fn measure(_p: &str, _o: &mut [f64; COUNT]) {}
+//! Features: a request's prompt and task as a sparse row of numbers.
+//!
+//! Owns the recipe, a list of steps that each fill a range of columns: [`surface`] (`surface/1`),
+//! [`words`](Words) (`words/1`) and [`tag`](Tag) (`tag/1`), each frozen once released. It does not
+//! know what a head makes of the row, nor how means, scales and idf were fitted.
+
+mod scan;
+pub mod surface;
+mod tag;
+#[cfg(test)]
+mod tests;
+mod words;
+
+pub use tag::Tag;
+pub use words::Words;
+
+use crate::error::Error;
+
+/// Scaled surface features are cut at this many scales on either side.
+const CLIP: f64 = 4.0;
+/// The largest magnitude of a mean, scale or weight of a step.
+const MAX_FACTOR: f32 = 1e6;
+
+/// The step `surface/1`: value = clamp((raw - mean) * scale, -4, 4) * weight.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Surface {
+    /// A mean a feature of [`surface::NAMES`]; magnitudes at most 1e6.
+    pub mean: Vec<f32>,
+    /// One over the standard deviation of each feature, from 0 to 1e6; 0 for one that was constant.
+    pub scale: Vec<f32>,
+    /// What the values are multiplied by, from 0 to 1e6: the smaller, the more a penalised fit
+    /// shrinks what it learns from them.
+    pub weight: f32,
 }
+
+/// A part of a recipe.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Step {}
-#[derive(Debug, Clone, PartialEq)]
-pub struct Recipe(Vec<Step>);
+pub enum Step {
+    /// What the prompt looks like.
+    Surface(Surface),
+    /// Its words and pairs of words.
+    Words(Words),
+    /// The request's task.
+    Tag(Tag),
+}
+
+impl Step {
+    fn columns(&self) -> usize {
+        match self {
+            Self::Surface(_) => surface::COUNT,
+            Self::Words(words) => words.columns(),
+            Self::Tag(tag) => tag.values.len(),
+        }
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        match self {
+            Self::Surface(step) => step.check(),
+            Self::Words(words) => words.check(),
+            Self::Tag(tag) => tag.check(),
+        }
+    }
+}
+
+impl Surface {
+    fn append(&self, prompt: &str, first: u32, scratch: &mut FeatureScratch) {
+        let mut raw = [0.0; surface::COUNT];
+        surface::measure(prompt, &mut raw);
+        let factors = self.mean.iter().zip(&self.scale);
+        for ((column, raw), (mean, scale)) in (first..).zip(raw).zip(factors) {
+            let scaled = (raw - f64::from(*mean)) * f64::from(*scale);
+            let value = scaled.clamp(-CLIP, CLIP) * f64::from(self.weight);
+            scratch.entries.push((column, value));
+        }
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        for (name, values, least) in [
+            ("mean", &self.mean, -MAX_FACTOR),
+            ("scale", &self.scale, 0.0),
+        ] {
+            if values.len() != surface::COUNT {
+                return Err(Error::value(format!(
+                    "{} values where surface/1 has {} features",
+                    values.len(),
+                    surface::COUNT
+                ))
+                .within(name));
+            }
+            let wrong = |value: &f32| !(least..=MAX_FACTOR).contains(value);
+            if let Some(i) = values.iter().position(wrong) {
+                return Err(Error::value(format!(
+                    "value {i} is {}, not a number from {least} to {MAX_FACTOR}",
+                    values[i]
+                ))
+                .within(name));
+            }
+        }
+        check_weight(self.weight)
+    }
+}
+
+fn check_weight(weight: f32) -> Result<(), Error> {
+    if (0.0..=MAX_FACTOR).contains(&weight) {
+        return Ok(());
+    }
+    Err(Error::value(format!("{weight} is not a number from 0 to {MAX_FACTOR}")).within("weight"))
+}
+
+/// Memory that [`Recipe::compute`] reuses: once it has grown, nothing more is allocated.
 #[derive(Debug, Default)]
 pub struct FeatureScratch {
-    e: Vec<(u32, f64)>,
+    words: words::Counts,
+    entries: Vec<(u32, f64)>,
 }
+
 impl FeatureScratch {
+    /// The row that was computed last: column and value, each column at most once, in the recipe's
+    /// order. All surface features (zeros too), the columns of words with a count, the task's column.
+    #[must_use]
     pub fn entries(&self) -> &[(u32, f64)] {
-        &self.e
+        &self.entries
     }
 }
+
+/// A checked list of steps. The columns of a step follow those of the step before it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recipe(Vec<Step>);
+
 impl Recipe {
-    pub fn try_new(s: Vec<Step>) -> Result<Self, crate::Error> {
-        Ok(Self(s))
+    /// Checks the steps.
+    ///
+    /// # Errors
+    /// A kind of step that stands twice, a list of the wrong length, a value outside its limits;
+    /// the path is `[step].field`.
+    pub fn try_new(steps: Vec<Step>) -> Result<Self, Error> {
+        for (i, step) in steps.iter().enumerate() {
+            let kind = std::mem::discriminant(step);
+            let twice = steps[..i].iter().any(|s| std::mem::discriminant(s) == kind);
+            if twice {
+                return Err(Error::value("a second step of this kind; keep one")
+                    .within(format_args!("[{i}]")));
+            }
+            step.check()
+                .map_err(|error| error.within(format_args!("[{i}]")))?;
+        }
+        Ok(Self(steps))
     }
+
+    /// The steps, in order.
+    #[must_use]
+    pub fn steps(&self) -> &[Step] {
+        &self.0
+    }
+
+    /// How many columns a row has.
+    #[must_use]
     pub fn columns(&self) -> usize {
-        self.0.len()
+        self.0.iter().map(Step::columns).sum()
     }
-    pub fn compute(&self, _p: &str, _t: Option<&str>, _s: &mut FeatureScratch) {}
+
+    /// Computes the row of a request into `scratch`.
+    pub fn compute(&self, prompt: &str, task: Option<&str>, scratch: &mut FeatureScratch) {
+        scratch.entries.clear();
+        for (first, step) in self.placed() {
+            match step {
+                Step::Surface(step) => step.append(prompt, first, scratch),
+                Step::Words(words) => words.append(prompt, first, scratch),
+                Step::Tag(tag) => {
+                    let column = task.and_then(|task| tag.column(task));
+                    let entry = column.map(|column| (first + narrow(column), 1.0));
+                    scratch.entries.extend(entry);
+                }
+            }
+        }
+    }
+
+    /// What a column is, for people: `stem_words_log`, `word#123`, `task=math`; None beyond the
+    /// last.
+    #[must_use]
+    pub fn column_name(&self, column: u32) -> Option<String> {
+        let (step, at) = self.find(column)?;
+        Some(match step {
+            Step::Surface(_) => surface::NAMES[at].to_owned(),
+            Step::Words(_) => format!("word#{at}"),
+            Step::Tag(tag) => format!("task={}", tag.values[at]),
+        })
+    }
+
+    /// Which words and pairs of words of the prompt fell into a column of `words/1`: folded, each
+    /// once, in order of first appearance; none for another step's column.
+    #[must_use]
+    pub fn words_of(&self, prompt: &str, column: u32) -> Vec<String> {
+        match self.find(column) {
+            Some((Step::Words(words), at)) => words.grams_in(prompt, narrow(at)),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The steps, each with its first column.
+    fn placed(&self) -> impl Iterator<Item = (u32, &Step)> {
+        self.0.iter().scan(0, |next, step| {
+            let first = *next;
+            *next += step.columns();
+            Some((narrow(first), step))
+        })
+    }
+
+    /// The step of a column and the column's number within it.
+    fn find(&self, column: u32) -> Option<(&Step, usize)> {
+        self.placed().find_map(|(first, step)| {
+            let at = column.checked_sub(first)? as usize;
+            (at < step.columns()).then_some((step, at))
+        })
+    }
+}
+
+fn narrow(column: usize) -> u32 {
+    u32::try_from(column).expect("at most 2^18 words and as many columns as a file has values")
 }

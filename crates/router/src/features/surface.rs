@@ -1,0 +1,322 @@
+//! `surface/1`: what a prompt looks like, as forty numbers.
+//!
+//! Owns their names, definitions and measurement. It does not know how they are scaled, nor who
+//! asks. The table below is frozen: another definition is another step, `surface/2`.
+//!
+//! # Terms
+//! All on UTF-8 bytes; only ASCII letters have a case.
+//! - *word*: a run of ASCII letters, digits and bytes from 0x80; *number*: a word of digits alone;
+//!   *term*: any other word. Words are compared after folding.
+//! - *option*: a line that starts with spaces or tabs or none, then `(` or not, one of `A-J a-j 1-9`,
+//!   one of `. ) :` and at least one space or tab; what follows on the line, without spaces, tabs
+//!   and carriage returns at its end, is the option's text. The first sixteen such lines count. Fewer than
+//!   two are none.
+//! - *stem*: the bytes before the first option's line; the whole prompt if there are no options.
+//!   Option texts are one kind of section, the stem and what stands between and after the options
+//!   another; nothing is looked for across a section's ends, and the options' marks (`A. `) and
+//!   trimmed ends belong to none.
+//! - *met before*: of the two sets of words, those of option texts and those of other sections,
+//!   each holds 4,096 buckets; a word is in a set if its bucket (the top 12 bits of `m` as
+//!   `words/1` defines it) is.
+//! - *log*: `ln(1 + x)`. *Share of*: a quotient; a denominator of 0 is taken as 1.
+//!
+//! | name | value | range |
+//! |---|---|---|
+//! | `prompt_bytes_log` | log of the prompt's bytes | 0.. |
+//! | `stem_words_log` | log of the stem's words | 0.. |
+//! | `stem_sentences_log` | log of the stem's sentence ends: `. ! ?` before a space, tab, carriage return, line feed or the section's end | 0.. |
+//! | `words_per_sentence_log` | log of the stem's words / sentence ends (0 as 1) | 0.. |
+//! | `options` | options | 0, 2-16 |
+//! | `option_bytes_mean_log` | log of the mean bytes of an option | 0.. |
+//! | `option_bytes_spread` | population standard deviation of the options' bytes / (mean + 1) | 0..4 |
+//! | `option_to_stem_log` | ln((bytes of options + 1) / (bytes of stem + 1)) | real |
+//! | `option_digit_share` | options with a digit / options | 0-1 |
+//! | `option_single_word_share` | options of at most one word / options | 0-1 |
+//! | `option_repeated_word_share` | options' words met before in an option (the same one too) / options' words | 0-1 |
+//! | `option_stem_word_share` | options' words met before outside options / options' words | 0-1 |
+//! | `option_negated_share` | options with a negation / options | 0-1 |
+//! | `option_repeated_start_share` | options whose first word's bucket is an earlier option's (no word is a start too) / options | 0-1 |
+//! | `term_bytes_mean` | bytes of terms / terms | 0.. |
+//! | `vowel_runs_per_term` | sum over terms of max(1, runs of a e i o u y) / terms | 0.. |
+//! | `long_term_share` | terms of 10 bytes or more / words | 0-1 |
+//! | `distinct_word_share` | words met before nowhere / words | 0-1 |
+//! | `uppercase_share` | A-Z / bytes of the prompt | 0-1 |
+//! | `punctuation_share` | ASCII punctuation / bytes of the prompt | 0-1 |
+//! | `name_share` | in the stem, A-Z then a-z after a space that follows a-z or a comma / stem's words | 0-1 |
+//! | `comma_share` | commas / words | 0.. |
+//! | `digit_share` | digits / bytes of the prompt | 0-1 |
+//! | `numbers_log` | log of the numbers | 0.. |
+//! | `operators_log` | log of the bytes `= + * / ^ < >` | 0.. |
+//! | `latex_log` | log of the bytes `$ \` | 0.. |
+//! | `single_letter_share` | terms of one letter but a and i / words | 0-1 |
+//! | `asks_to_compute` | 1 if the stem has: find, calculate, compute, solve, evaluate, determine, estimate, many, much, value, sum, prove, simplify | 0, 1 |
+//! | `code_log` | log of the bytes `{ } ;` and the grave accent | 0.. |
+//! | `negations_log` | log of the negations: not, no, never, none, cannot, neither, nor, without, except, least, incorrect, false, untrue, unlikely, wrong | 0.. |
+//! | `stem_has_statements` | 1 if the stem has: statement, statements, following | 0, 1 |
+//! | `stem_ends_in_question_mark` | 1 if the stem, without white space at its end, ends so | 0, 1 |
+//! | `has_blank` | 1 if a section has `__` | 0, 1 |
+//! | `stem_has_what` `_which` `_how` `_why` | 1 if the stem has the word | 0, 1 |
+//! | `third_person_share` | he, she, his, her, him, they, their / words | 0-1 |
+//! | `stop_word_share` | stop words / words: the a an of to in and is that for on by with as are be at from this it which or was were has have had not but their its his her he she they them we you i who what when where how why than then there these those if into can will would may must should could do does did been being such | 0-1 |
+//! | `past_share` | was, were, had, and terms of 4 bytes or more that end in ed / words | 0-1 |
+
+use crate::features::scan::{
+    COMPUTE, Counts, HOW, Part, STATEMENT, Scan, WHAT, WHICH, WHY, is_space,
+};
+
+/// How many features there are.
+pub const COUNT: usize = 40;
+
+/// The features' names, in their order.
+pub const NAMES: [&str; COUNT] = [
+    "prompt_bytes_log",
+    "stem_words_log",
+    "stem_sentences_log",
+    "words_per_sentence_log",
+    "options",
+    "option_bytes_mean_log",
+    "option_bytes_spread",
+    "option_to_stem_log",
+    "option_digit_share",
+    "option_single_word_share",
+    "option_repeated_word_share",
+    "option_stem_word_share",
+    "option_negated_share",
+    "option_repeated_start_share",
+    "term_bytes_mean",
+    "vowel_runs_per_term",
+    "long_term_share",
+    "distinct_word_share",
+    "uppercase_share",
+    "punctuation_share",
+    "name_share",
+    "comma_share",
+    "digit_share",
+    "numbers_log",
+    "operators_log",
+    "latex_log",
+    "single_letter_share",
+    "asks_to_compute",
+    "code_log",
+    "negations_log",
+    "stem_has_statements",
+    "stem_ends_in_question_mark",
+    "has_blank",
+    "stem_has_what",
+    "stem_has_which",
+    "stem_has_how",
+    "stem_has_why",
+    "third_person_share",
+    "stop_word_share",
+    "past_share",
+];
+
+/// Measures a prompt: `out[i]` is the raw value of `NAMES[i]`, always finite.
+pub fn measure(prompt: &str, out: &mut [f64; COUNT]) {
+    let text = prompt.as_bytes();
+    let mut options = Options::find(text);
+    let stem_end = options.stem_end(text);
+    let mut scan = Scan::default();
+    scan.section(&text[..stem_end], Part::Other);
+    let stem = scan.counts.clone();
+    let mut at = stem_end;
+    for option in &mut options.found[..options.count] {
+        scan.section(&text[at..option.line_start], Part::Other);
+        let before = (scan.counts.words, scan.counts.digits, scan.counts.negations);
+        option.first_word = scan.section(&text[option.start..option.end], Part::Option);
+        option.words = scan.counts.words - before.0;
+        option.has_digit = scan.counts.digits > before.1;
+        option.negated = scan.counts.negations > before.2;
+        at = option.line_end;
+    }
+    scan.section(&text[at..], Part::Other);
+
+    let shape = stem_shape(&stem);
+    let likeness = option_values(options.all(), &scan, stem_end);
+    let rest = prompt_values(&scan.counts, &stem, text.len());
+    let form = form_values(&scan.counts, &stem, &text[..stem_end]);
+    out[0] = libm::log1p(text.len() as f64);
+    out[1..4].copy_from_slice(&shape);
+    out[4..14].copy_from_slice(&likeness);
+    out[14..29].copy_from_slice(&rest);
+    out[29..].copy_from_slice(&form);
+}
+
+/// From the second feature to `words_per_sentence_log`.
+fn stem_shape(stem: &Counts) -> [f64; 3] {
+    [
+        log(stem.words),
+        log(stem.sentence_ends),
+        libm::log1p(share(stem.words, stem.sentence_ends)),
+    ]
+}
+
+/// From `options` to `option_repeated_start_share`.
+fn option_values(options: &[OptionLine], scan: &Scan, stem_bytes: usize) -> [f64; 10] {
+    let count = options.len();
+    let of_options = |what: &dyn Fn(&OptionLine) -> bool| {
+        share(options.iter().filter(|option| what(option)).count(), count)
+    };
+    let words = options.iter().map(|option| option.words).sum();
+    let bytes: usize = options.iter().map(OptionLine::bytes).sum();
+    let mean = share(bytes, count);
+    let square = options
+        .iter()
+        .map(|option| (option.bytes() as f64) * (option.bytes() as f64))
+        .sum::<f64>()
+        / count.max(1) as f64;
+    let repeated = (0..count)
+        .filter(|i| {
+            let first = options[*i].first_word;
+            options[..*i].iter().any(|other| other.first_word == first)
+        })
+        .count();
+    [
+        count as f64,
+        libm::log1p(mean),
+        libm::sqrt((square - mean * mean).max(0.0)) / (mean + 1.0),
+        libm::log((bytes + 1) as f64 / (stem_bytes + 1) as f64),
+        of_options(&|option| option.has_digit),
+        of_options(&|option| option.words <= 1),
+        share(scan.option_words_repeated, words),
+        share(scan.option_words_in_stem, words),
+        of_options(&|option| option.negated),
+        share(repeated, count),
+    ]
+}
+
+/// From `term_bytes_mean` to `code_log`.
+fn prompt_values(all: &Counts, stem: &Counts, bytes: usize) -> [f64; 15] {
+    let terms = all.words - all.numbers;
+    [
+        share(all.term_bytes, terms),
+        share(all.vowel_runs, terms),
+        share(all.long_terms, all.words),
+        share(all.distinct, all.words),
+        share(all.uppercase, bytes),
+        share(all.punctuation, bytes),
+        share(stem.names, stem.words),
+        share(all.commas, all.words),
+        share(all.digits, bytes),
+        log(all.numbers),
+        log(all.operators),
+        log(all.latex),
+        share(all.single_letters, all.words),
+        flag(stem.classes & COMPUTE != 0),
+        log(all.code),
+    ]
+}
+
+/// From `negations_log` to the last.
+fn form_values(all: &Counts, stem: &Counts, stem_text: &[u8]) -> [f64; 11] {
+    let last = stem_text.iter().rev().find(|byte| !is_space(**byte));
+    [
+        log(all.negations),
+        flag(stem.classes & STATEMENT != 0),
+        flag(last == Some(&b'?')),
+        flag(all.has_blank),
+        flag(stem.classes & WHAT != 0),
+        flag(stem.classes & WHICH != 0),
+        flag(stem.classes & HOW != 0),
+        flag(stem.classes & WHY != 0),
+        share(all.third_person, all.words),
+        share(all.stop_words, all.words),
+        share(all.past, all.words),
+    ]
+}
+
+fn log(count: usize) -> f64 {
+    libm::log1p(count as f64)
+}
+
+fn share(part: usize, whole: usize) -> f64 {
+    part as f64 / whole.max(1) as f64
+}
+
+fn flag(is: bool) -> f64 {
+    f64::from(u8::from(is))
+}
+
+/// The lines that offer an answer.
+#[derive(Default)]
+struct Options {
+    found: [OptionLine; 16],
+    count: usize,
+}
+
+#[derive(Default, Clone, Copy)]
+struct OptionLine {
+    line_start: usize,
+    line_end: usize,
+    /// Where the option's own text starts and ends.
+    start: usize,
+    end: usize,
+    words: usize,
+    first_word: Option<u32>,
+    has_digit: bool,
+    negated: bool,
+}
+
+impl OptionLine {
+    fn bytes(&self) -> usize {
+        self.end - self.start
+    }
+}
+
+impl Options {
+    fn find(text: &[u8]) -> Self {
+        let mut options = Self::default();
+        let mut at = 0;
+        for line in text.split(|byte| *byte == b'\n') {
+            if options.count == options.found.len() {
+                break;
+            }
+            if let Some(mark) = mark_bytes(line) {
+                let kept = line[mark..]
+                    .iter()
+                    .rposition(|byte| !is_space(*byte))
+                    .map_or(0, |last| last + 1);
+                options.found[options.count] = OptionLine {
+                    line_start: at,
+                    line_end: at + line.len(),
+                    start: at + mark,
+                    end: at + mark + kept,
+                    ..OptionLine::default()
+                };
+                options.count += 1;
+            }
+            at += line.len() + 1;
+        }
+        if options.count < 2 {
+            options.count = 0;
+        }
+        options
+    }
+
+    fn all(&self) -> &[OptionLine] {
+        &self.found[..self.count]
+    }
+
+    fn stem_end(&self, text: &[u8]) -> usize {
+        self.all()
+            .first()
+            .map_or(text.len(), |option| option.line_start)
+    }
+}
+
+/// How many bytes of the line mark it as an option.
+fn mark_bytes(line: &[u8]) -> Option<usize> {
+    let blank = |byte: &&u8| matches!(**byte, b' ' | b'\t');
+    let blanks = |at: usize| line[at..].iter().take_while(blank).count();
+    let mut at = blanks(0);
+    at += usize::from(line.get(at) == Some(&b'('));
+    let label = matches!(line.get(at), Some(b'A'..=b'J' | b'a'..=b'j' | b'1'..=b'9'));
+    let end = matches!(line.get(at + 1), Some(b'.' | b')' | b':'));
+    if !label || !end {
+        return None;
+    }
+    match blanks(at + 2) {
+        0 => None,
+        after => Some(at + 2 + after),
+    }
+}
