@@ -2,6 +2,7 @@
 
 pub mod catalog;
 pub mod evaluate;
+pub mod export;
 pub mod generate;
 pub mod policy;
 pub mod replay;

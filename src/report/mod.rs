@@ -6,14 +6,18 @@
 
 mod catalog;
 mod document;
+mod explain;
 mod number;
 mod render;
 mod replay;
+mod verify;
 
 pub use catalog::{
     EndpointResult, FindingsResult, catalog_document, catalog_result, findings_document,
     findings_result,
 };
 pub use document::{Align, Block, Column, Document, Table};
+pub use explain::{ExplanationResult, explanation_document, explanation_result};
 pub use render::{Format, render};
 pub use replay::replay_document;
+pub use verify::verification_document;

@@ -1,0 +1,76 @@
+//! `compile`, `decide`, `explain` and `verify`: commands about one router file.
+
+use std::io::{self, BufWriter, Read, Write};
+use std::process::ExitCode;
+
+use weighbridge_router::{Request, Router, Scratch, decision_line};
+
+use super::args::{CompileArgs, DecideArgs, ExplainArgs, VerifyArgs};
+use super::exit::{self, Failure, Outcome, says_no, wrong_call};
+use super::load;
+use super::output::{Console, now};
+use crate::export;
+use crate::report::{explanation_document, explanation_result, verification_document};
+use crate::trace_io::{RequestLines, write_file};
+
+pub(super) fn compile(args: &CompileArgs, console: &Console) -> Outcome {
+    let catalog = load::catalog(&args.catalog)?;
+    let roles = load::roles(&args.roles, None);
+    let candidate = load::candidate(&args.policy, &catalog, &roles, &[])?;
+    write_router(&candidate.router, &args.output, console)?;
+    Ok(ExitCode::from(exit::DONE))
+}
+
+/// Write a router file, whole or not at all.
+pub(super) fn write_router(router: &Router, path: &std::path::Path, console: &Console) -> Result<(), Failure> {
+    let bytes = router.to_bytes().map_err(says_no)?;
+    write_file(path, |file| file.write_all(&bytes)).map_err(says_no)?;
+    console.say(&format!("{}: {} endpoints, {} trained models, {} bytes", path.display(), router.endpoints().len(), router.heads().len(), bytes.len()));
+    Ok(())
+}
+
+pub(super) fn decide(args: &DecideArgs, _console: &Console) -> Outcome {
+    let router = load::router(&args.router)?;
+    let mut scratch = Scratch::default();
+    let mut out = BufWriter::new(io::stdout().lock());
+    for line in RequestLines::open(&args.trace).map_err(says_no)? {
+        let (id, request) = line.map_err(says_no)?;
+        let written = writeln!(out, "{}", decision_line(&router, &id, &request.as_ref(), &mut scratch));
+        match written {
+            // Whoever reads has seen enough.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
+            other => other.map_err(|error| says_no(format!("standard output: {error}")))?,
+        }
+    }
+    match out.flush() {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(says_no(format!("standard output: {error}"))),
+        _ => Ok(ExitCode::from(exit::DONE)),
+    }
+}
+
+pub(super) fn explain(args: &ExplainArgs, console: &Console) -> Outcome {
+    let router = load::router(&args.router)?;
+    let request = request(args)?;
+    let explanation = router.explain(&request.as_ref());
+    console.result(&explanation_result(&router, &explanation), &explanation_document(&router, &explanation), &args.show)
+}
+
+fn request(args: &ExplainArgs) -> Result<Request, Failure> {
+    if let Some(text) = &args.request {
+        return Request::from_json(text).map_err(|error| wrong_call(format!("--request: {error}")));
+    }
+    let mut prompt = args.prompt.clone().unwrap_or_default();
+    if prompt == "-" {
+        prompt.clear();
+        io::stdin().lock().read_to_string(&mut prompt).map_err(|error| says_no(format!("standard input: {error}")))?;
+    }
+    Ok(Request { prompt: Some(prompt), task: args.task.clone(), needs: args.needs.clone(), at: args.at, ..Request::default() })
+}
+
+pub(super) fn verify(args: &VerifyArgs, console: &Console) -> Outcome {
+    let catalog = load::catalog(&args.catalog)?;
+    let router = load::router(&args.router)?;
+    let verification = export::verify(&router, &catalog, args.as_of.unwrap_or_else(now));
+    console.result(&verification, &verification_document(&args.router.display().to_string(), &verification), &args.show)?;
+    Ok(ExitCode::from(if verification.fit { exit::DONE } else { exit::SAYS_NO }))
+}

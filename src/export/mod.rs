@@ -1,0 +1,6 @@
+//! What leaves the house: checks of a router file before it is shipped. Targets for gateways come
+//! here too. Knows nothing of traces, training or replay.
+
+mod verify;
+
+pub use verify::{Finding, Verification, verify};
