@@ -19,9 +19,20 @@ pub struct PairRows {
     pub driver: Vec<i32>,
     /// The specialist's score, millionths.
     pub specialist: Vec<i32>,
-    /// What driver and specialist cost, picodollars; `Err` says why that is not known of all rows.
-    pub costs: Result<[Vec<i64>; 2], String>,
+    /// What the two cost; `Err` says why that is not known of all rows.
+    pub costs: Result<PairCosts, String>,
     /// What the outcomes rest on, in a few words.
+    pub evidence: String,
+}
+
+/// What driver and specialist cost, a value a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PairCosts {
+    /// The driver's costs, picodollars.
+    pub driver: Vec<i64>,
+    /// The specialist's costs, picodollars.
+    pub specialist: Vec<i64>,
+    /// What they rest on, in a few words.
     pub evidence: String,
 }
 
@@ -176,20 +187,20 @@ impl Reader<'_> {
                 |reading| reading.auroc,
                 "the specialist is better on every request or on none",
             ),
-            aiq: self.figure(
+            aiq: self.cost_figure(
                 "share",
                 |reading| reading.aiq,
-                self.why_no_cost("the two roles cost the same"),
+                "the two roles cost the same",
             ),
             gain_per_1000_at_05: self.figure(answers, |reading| reading.gain[0], NO_ROWS),
             gain_per_1000_at_10: self.figure(answers, |reading| reading.gain[1], NO_ROWS),
             curve: (0..self.point.curve.len())
                 .map(|step| CurvePoint {
                     share: step as f64 / steps as f64,
-                    cost_usd_per_request: self.figure(
+                    cost_usd_per_request: self.cost_figure(
                         "USD",
                         |reading| reading.curve[step][0],
-                        self.why_no_cost(NO_ROWS),
+                        NO_ROWS,
                     ),
                     success: self.figure("share", |reading| reading.curve[step][1], NO_ROWS),
                 })
@@ -211,8 +222,21 @@ impl Reader<'_> {
         with_interval(figure.on(self.rows.evidence.as_str()), &replicates)
     }
 
-    fn why_no_cost<'s>(&'s self, otherwise: &'s str) -> &'s str {
-        self.rows.costs.as_ref().err().map_or(otherwise, |why| why)
+    /// A figure that rests on costs as well.
+    fn cost_figure(
+        &self,
+        unit: &'static str,
+        read: impl Fn(&Reading) -> Option<f64>,
+        why: &str,
+    ) -> Figure {
+        match &self.rows.costs {
+            Err(no_costs) => Figure::unknown(unit, no_costs),
+            Ok(costs) => {
+                let figure = self.figure(unit, read, why);
+                let evidence = format!("{}; {}", self.rows.evidence, costs.evidence);
+                figure.on(evidence)
+            }
+        }
     }
 
     /// Why there is no gap to recover; `None` where there is one.
@@ -274,7 +298,11 @@ mod tests {
     fn four_requests_by_hand() {
         let (mut rows, score) = four();
         let cents = |costs: [i64; 4]| costs.map(|cost| cost * 10_000_000_000).to_vec();
-        rows.costs = Ok([cents([1, 1, 1, 1]), cents([3, 3, 3, 3])]);
+        rows.costs = Ok(PairCosts {
+            driver: cents([1, 1, 1, 1]),
+            specialist: cents([3, 3, 3, 3]),
+            evidence: "tokens x price".into(),
+        });
         let found = measured(&rows, &score);
         // PGR at 0, 1/4, ..., 1: 0, 1, 1, 2, 1.
         assert!(close(&found.apgr, (0.5 + 1.0 + 1.5 + 1.5) / 4.0));
@@ -375,10 +403,11 @@ mod tests {
                     &items.iter().map(|item| item.0).collect::<Vec<_>>(),
                     &items.iter().map(|item| item.1).collect::<Vec<_>>(),
                 );
-                rows.costs = Ok([
-                    items.iter().map(|item| item.3).collect(),
-                    items.iter().map(|item| item.4).collect(),
-                ]);
+                rows.costs = Ok(PairCosts {
+                    driver: items.iter().map(|item| item.3).collect(),
+                    specialist: items.iter().map(|item| item.4).collect(),
+                    evidence: String::new(),
+                });
                 let score = items.iter().map(|item| f64::from(item.2)).collect();
                 (rows, score)
             },
@@ -427,7 +456,11 @@ mod tests {
             let other = PairRows {
                 driver: turned(&rows.driver),
                 specialist: turned(&rows.specialist),
-                costs: rows.costs.clone().map(|costs| costs.map(|column| turned(&column))),
+                costs: rows.costs.clone().map(|costs| PairCosts {
+                    driver: turned(&costs.driver),
+                    specialist: turned(&costs.specialist),
+                    ..costs
+                }),
                 evidence: rows.evidence.clone(),
             };
             let bootstrap = |units, threads| Bootstrap { units, replicates: 40, threads };

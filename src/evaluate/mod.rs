@@ -8,19 +8,25 @@ mod compare;
 mod curve;
 mod figure;
 mod floors;
+mod heldout;
 mod path;
 mod replay_report;
 mod resample;
+mod router_eval;
 mod summary;
 
 pub use calibration::{
     Bin, CALIBRATION_BINS, Calibration, GainCalibration, calibration, gain_calibration,
 };
 pub use compare::{Comparison, Verdict};
-pub use curve::{CurveMetrics, CurvePoint, PairRows, curve_metrics, gap};
+pub use curve::{CurveMetrics, CurvePoint, PairCosts, PairRows, curve_metrics, gap};
 pub use figure::Figure;
+pub use heldout::{HeldOut, drop_training_rows};
 pub use replay_report::{
     HINDSIGHT, ReplayOptions, ReplayReport, TraceSummary, TradeSummary, replay_report,
 };
 pub use resample::Bootstrap;
+pub use router_eval::{
+    EvalError, EvalOptions, RankingFloors, RouterEvaluation, TokenTotals, evaluate_router,
+};
 pub use summary::{PolicyFigures, SegmentFigures};

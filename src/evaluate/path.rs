@@ -78,10 +78,11 @@ impl<'a> Ranking<'a> {
                 sent.rows += weight;
                 sent.gain += weight * gain;
                 sent.better += if gain > 0 { weight } else { 0 };
-                if let Some([cheap, dear]) = costs {
+                if let Some(costs) = costs {
                     let weight = i128::from(weight);
-                    driver_cost += weight * i128::from(cheap[row]);
-                    sent.cost += weight * (i128::from(dear[row]) - i128::from(cheap[row]));
+                    let driver = i128::from(costs.driver[row]);
+                    driver_cost += weight * driver;
+                    sent.cost += weight * (i128::from(costs.specialist[row]) - driver);
                 }
             }
             start = end;

@@ -232,7 +232,7 @@ impl<'a> Decider<'a> {
 }
 
 /// Work on `0..rows` in contiguous parts, one a thread; the results in order of the parts.
-pub(super) fn in_parts<T: Send>(
+pub(crate) fn in_parts<T: Send>(
     rows: usize,
     threads: usize,
     work: impl Fn(Range<usize>) -> T + Sync,

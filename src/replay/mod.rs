@@ -16,6 +16,7 @@ mod stage;
 mod tally;
 
 pub use charge::{ChargeReport, Charged, Fact, Facts, half_even};
+pub(crate) use decisions::in_parts;
 pub use decisions::{Assignment, Decisions, decide_all};
 pub use ledger::{Ledger, LedgerRow};
 pub use replicate::unit_keys;
