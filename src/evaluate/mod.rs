@@ -3,17 +3,36 @@
 //! Owns metrics, floors and hindsight, comparisons and what a trace can answer. Does not know how
 //! a policy decides, nor any file. Start at [`replay_report`].
 
+mod answers;
+mod calibration;
 mod compare;
+mod curve;
 mod figure;
 mod floors;
 mod heldout;
+mod inspect;
+mod path;
 mod replay_report;
+mod resample;
+mod router_eval;
+mod spread;
 mod summary;
 
+pub use answers::Answer;
+pub use calibration::{
+    Bin, CALIBRATION_BINS, Calibration, GainCalibration, calibration, gain_calibration,
+};
 pub use compare::{Comparison, Verdict};
+pub use curve::{CurveMetrics, CurvePoint, PairCosts, PairRows, curve_metrics, gap};
 pub use figure::Figure;
-pub use heldout::keep_unseen;
+pub use heldout::{HeldOut, drop_training_rows};
+pub use inspect::{Coverage, Groups, Inspection, Logging, PairRates, inspect};
 pub use replay_report::{
     HINDSIGHT, ReplayOptions, ReplayReport, TraceSummary, TradeSummary, replay_report,
 };
+pub use resample::Bootstrap;
+pub use router_eval::{
+    EvalError, EvalOptions, RankingFloors, RouterEvaluation, TokenTotals, evaluate_router,
+};
+pub use spread::Spread;
 pub use summary::{PolicyFigures, SegmentFigures};

@@ -4,7 +4,7 @@
 use weighbridge_router::{Endpoint, RequestRef, Router, Timestamp};
 
 use crate::catalog::Catalog;
-use crate::trace::{NameId, Trace};
+use crate::trace::{NameId, OutcomeRef, Trace};
 
 /// One endpoint of the replay.
 #[derive(Debug, Clone, PartialEq)]
@@ -138,6 +138,19 @@ impl<'a> Stage<'a> {
             at: request.at.or(otherwise),
             ..request
         }
+    }
+
+    /// The outcomes that speak for an endpoint on a request, all its samples: its own, else those of
+    /// other endpoints of its model, whose success and tokens are its own too.
+    pub fn outcomes_of(&self, row: usize, endpoint: u16) -> impl Iterator<Item = OutcomeRef<'a>> {
+        let outcomes = self.trace.outcomes(row);
+        let told = outcomes.clone().map(|k| self.tells_of(k, endpoint)).max();
+        outcomes
+            .filter(move |&k| {
+                let tells = self.tells_of(k, endpoint);
+                tells != Told::Nothing && Some(tells) == told
+            })
+            .map(|k| self.trace.outcome(k))
     }
 
     /// Whether an outcome tells of an endpoint: of its model, and of the endpoint itself.

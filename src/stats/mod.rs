@@ -18,7 +18,7 @@ mod replicates;
 pub use histogram::{Histogram, bucket};
 pub use interval::{Z_95, bootstrap_p_value, holm, standard_error, units_to_tell, wilson_95};
 pub use keyed::{Keyed, fold, uniform, unit_hash};
-pub use poisson::weights_into;
+pub use poisson::{weights_into, weights_of_eight};
 pub use quantile::{percentile_interval, quantile_sorted};
 pub use ranking::auc;
 pub use replicates::Replicates;

@@ -38,6 +38,13 @@ pub fn weights_into(unit_key: u64, out: &mut [u8]) {
     }
 }
 
+/// The weights of one unit in the eight replicates from `8 * index`: those that [`weights_into`]
+/// gives them, without the ones before.
+#[must_use]
+pub fn weights_of_eight(unit_key: u64, index: usize) -> [u8; TILE] {
+    tile(unit_key, index).map(|weight| weight as u8)
+}
+
 /// The weights of one unit in replicates `TILE * index..TILE * (index + 1)`.
 ///
 /// All lanes are compared with one threshold after the other, which vectors do; and as signed
@@ -117,6 +124,7 @@ mod tests {
         weights_into(77, &mut all);
         weights_into(77, &mut few);
         assert_eq!(all[..6], few);
+        assert_eq!(all[8..16], weights_of_eight(77, 1));
         for (replicate, &weight) in all.iter().enumerate() {
             let slice = (splitmix(77, replicate as u64 / 4) >> (16 * (replicate % 4))) & 0xFFFF;
             let expected = THRESHOLDS
