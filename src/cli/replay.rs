@@ -3,10 +3,10 @@
 use weighbridge_router::Router;
 
 use super::args::ReplayArgs;
-use super::exit::{Failure, Outcome, says_no, wrong_call};
+use super::exit::{Failure, Outcome, says_no};
 use super::load::{self, Candidate};
 use super::output::Console;
-use crate::evaluate::{ReplayOptions, keep_unseen, replay_report};
+use crate::evaluate::{ReplayOptions, drop_training_rows, replay_report};
 use crate::replay::{Charged, Stage, decide_all};
 use crate::report::replay_document;
 use crate::trace::Trace;
@@ -20,7 +20,7 @@ pub(super) fn run(args: &ReplayArgs, console: &Console) -> Outcome {
     if let (true, Some(trade)) = (args.redecide, args.trade.trade()) {
         candidates = candidates.into_iter().map(|candidate| Candidate { router: candidate.router.with_trade(trade), ..candidate }).collect();
     }
-    let (trace, dropped) = unseen(trace, &candidates, console)?;
+    let (trace, dropped) = unseen(trace, &candidates)?;
 
     let bar = console.progress("replaying", 3);
     let routers: Vec<Router> = candidates.iter().map(|candidate| candidate.router.clone()).collect();
@@ -46,23 +46,15 @@ pub(super) fn run(args: &ReplayArgs, console: &Console) -> Outcome {
 
 /// The requests that no candidate can have learned from; for all candidates alike, so that they
 /// are compared on the same.
-pub(super) fn unseen(trace: Trace, candidates: &[Candidate], console: &Console) -> Result<(Trace, u64), Failure> {
+fn unseen(trace: Trace, candidates: &[Candidate]) -> Result<(Trace, u64), Failure> {
     let routers: Vec<&Router> = candidates.iter().map(|candidate| &candidate.router).collect();
-    let keep = keep_unseen(&trace, &routers, console.threads);
-    let dropped = keep.iter().filter(|&&keep| !keep).count();
-    match dropped {
+    let held_out = drop_training_rows(&trace, &routers);
+    match held_out.dropped {
         0 => Ok((trace, 0)),
-        all if all == trace.len() => Err(says_no(
-            "every request belongs to a prompt group that a router was trained on, so nothing honest can be measured; replay another trace, or train with --holdout",
-        )),
-        _ => Ok((trace.only(&keep), dropped as u64)),
+        _ if held_out.rows.is_empty() => Err(says_no(ALL_SEEN)),
+        dropped => Ok((trace.select(&held_out.rows), dropped)),
     }
 }
 
-/// The one candidate of a path, for commands that take one.
-pub(super) fn need_heads(candidate: &Candidate) -> Result<(), Failure> {
-    if candidate.router.heads().is_empty() {
-        return Err(wrong_call(format!("{}: this file has no trained heads; `weighbridge train` makes one that has", candidate.name)));
-    }
-    Ok(())
-}
+/// What to say where nothing is left to measure on.
+pub(super) const ALL_SEEN: &str = "every request belongs to a prompt group that a router was trained on, so nothing honest can be measured; take another trace, or train with a --holdout above 0";

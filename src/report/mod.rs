@@ -6,7 +6,9 @@
 
 mod catalog;
 mod document;
+mod eval;
 mod explain;
+mod inspect;
 mod number;
 mod render;
 mod replay;
@@ -17,7 +19,9 @@ pub use catalog::{
     findings_result,
 };
 pub use document::{Align, Block, Column, Document, Table};
+pub use eval::evaluation_document;
 pub use explain::{ExplanationResult, explanation_document, explanation_result};
+pub use inspect::inspection_document;
 pub use render::{Format, render};
 pub use replay::replay_document;
 pub use verify::verification_document;

@@ -146,7 +146,7 @@ impl TraceBuilder {
             .filter(|i| rows.binary_search(i).is_err())
             .collect();
         Self {
-            trace: self.trace.reordered(&kept),
+            trace: self.trace.select(&kept),
         }
     }
 
@@ -195,7 +195,7 @@ impl TraceBuilder {
         }
         let mut order: Vec<usize> = (0..trace.len()).collect();
         order.sort_by(|&i, &j| ties_by_id(i, j));
-        (trace.reordered(&order), out_of_order)
+        (trace.select(&order), out_of_order)
     }
 }
 
@@ -283,19 +283,9 @@ impl Trace {
         columns.extra.push(extra);
     }
 
-    /// The rows that are kept, in their order.
-    ///
-    /// `keep` has a flag a request; requests beyond its end are left out.
-    #[must_use]
-    pub fn only(&self, keep: &[bool]) -> Self {
-        let rows: Vec<usize> = (0..self.len())
-            .filter(|&i| keep.get(i).copied().unwrap_or(false))
-            .collect();
-        self.reordered(&rows)
-    }
-
     /// The rows of these places, in that order.
-    fn reordered(&self, order: &[usize]) -> Self {
+    #[must_use]
+    pub fn select(&self, order: &[usize]) -> Self {
         let old = &self.requests;
         let mut requests = RequestColumns::with_capacity(order.len());
         let mut outcomes_order = Vec::with_capacity(self.outcome_count());

@@ -10,7 +10,7 @@ use weighbridge_router::{Millis, RequestRef, Timestamp, Tokens, Usd};
 
 use super::header::Header;
 use super::names::{NameId, Names};
-use super::outcome::{LoggedRef, OutcomeNumbers, OutcomeRef};
+use super::outcome::{LoggedRef, OutcomeNumbers, OutcomeRef, success};
 
 /// Recorded requests with their outcomes, in order of time, ties by id.
 #[derive(Debug, Clone, Default)]
@@ -278,12 +278,8 @@ impl Trace {
     pub fn outcome_numbers(&self, k: usize) -> OutcomeNumbers {
         let columns = &self.outcomes;
         let graded = Some(columns.score[k]).filter(|score| !score.is_nan());
-        let failed = || {
-            let status = self.names.get(columns.status[k]);
-            matches!(status, Some("error" | "timeout" | "refused")).then_some(0.0)
-        };
         OutcomeNumbers {
-            success: graded.or_else(failed),
+            success: success(graded, || self.names.get(columns.status[k])),
             input_tokens: known(columns.input_tokens[k]).map(Tokens),
             cached_tokens: known(columns.cached_tokens[k]).map(Tokens),
             output_tokens: known(columns.output_tokens[k]).map(Tokens),

@@ -33,11 +33,27 @@ pub struct OutcomeRef<'a> {
     pub extra: Option<&'a str>,
 }
 
+impl OutcomeRef<'_> {
+    /// The score: as graded; 0 where none was graded because the attempt failed, which its status
+    /// tells (`error`, `timeout`, `refused`); else unknown.
+    #[must_use]
+    pub fn success(&self) -> Option<f64> {
+        success(self.score, || self.status)
+    }
+}
+
+/// The status is asked for only where there is no score.
+pub(super) fn success<'a>(
+    score: Option<f64>,
+    status: impl FnOnce() -> Option<&'a str>,
+) -> Option<f64> {
+    score.or_else(|| matches!(status(), Some("error" | "timeout" | "refused")).then_some(0.0))
+}
+
 /// The numbers of an outcome, without its texts.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct OutcomeNumbers {
-    /// The score: as graded; 0 where none was graded because the attempt failed, which its status
-    /// tells (`error`, `timeout`, `refused`); else unknown.
+    /// See [`OutcomeRef::success`].
     pub success: Option<f64>,
     /// All tokens of the input.
     pub input_tokens: Option<Tokens>,
