@@ -1,6 +1,6 @@
 //! Draws of one purpose and unit.
 
-use rand::Rng;
+use rand::RngCore;
 
 use crate::stats::Keyed;
 
@@ -15,9 +15,10 @@ impl Draw {
         Self(Keyed::new(seed, purpose, &unit))
     }
 
-    /// Uniform in `[0, 1)`.
+    /// Uniform in `[0, 1)`. All other draws come from this one, and none from a distribution of
+    /// `rand`, whose algorithms may change and differ between word sizes.
     pub(super) fn uniform(&mut self) -> f64 {
-        self.0.r#gen()
+        (self.0.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
     /// Whether something of probability `p` happens.
@@ -50,16 +51,13 @@ impl Draw {
 
     /// A place below `len`, all alike; 0 where `len` is 0.
     pub(super) fn place(&mut self, len: usize) -> usize {
-        if len == 0 {
-            0
-        } else {
-            self.0.gen_range(0..len)
-        }
+        ((self.uniform() * len as f64) as usize).min(len.saturating_sub(1))
     }
 
     /// A whole number from `low` to `high`, both included.
     pub(super) fn between(&mut self, low: u32, high: u32) -> u32 {
-        self.0.gen_range(low..=high)
+        let count = f64::from(high) - f64::from(low) + 1.0;
+        low + ((self.uniform() * count) as u32).min(high - low)
     }
 }
 
