@@ -12,7 +12,7 @@ const FOLDS: usize = 5;
 
 /// What floors are worked out from.
 #[derive(Debug, Clone, Copy)]
-pub struct Outcomes<'a> {
+pub(super) struct Outcomes<'a> {
     /// Endpoints and requests.
     pub stage: &'a Stage<'a>,
     /// What each endpoint made of each request.
@@ -25,7 +25,7 @@ pub struct Outcomes<'a> {
 
 /// A fixed choice, and how it did on the requests where all fixed choices are known.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Single {
+pub(super) struct Single {
     /// The endpoint, by its place in the stage.
     pub endpoint: u16,
     /// Millionths.
@@ -50,7 +50,7 @@ impl Outcomes<'_> {
 
     /// Every endpoint whose outcome is known wherever it may be chosen, with its sums.
     #[must_use]
-    pub fn singles(&self) -> Vec<Single> {
+    pub(super) fn singles(&self) -> Vec<Single> {
         let complete = |endpoint: u16| {
             let mut some = false;
             (0..self.charged.rows()).all(|row| {
@@ -86,7 +86,7 @@ impl Outcomes<'_> {
 
     /// Always that endpoint; requests that it may not take are unanswered.
     #[must_use]
-    pub fn always(&self, name: &str, endpoint: u16) -> Decisions {
+    pub(super) fn always(&self, name: &str, endpoint: u16) -> Decisions {
         self.choose(name, |row| {
             self.charged
                 .facts(endpoint, row)
@@ -98,7 +98,7 @@ impl Outcomes<'_> {
     /// A random mixture of two endpoints, `share` of it to `best`; where one may not take a
     /// request, the other does.
     #[must_use]
-    pub fn mixture(&self, name: &str, cheapest: u16, best: u16, share: Ppm) -> Decisions {
+    pub(super) fn mixture(&self, name: &str, cheapest: u16, best: u16, share: Ppm) -> Decisions {
         let mut both = Assignment::default();
         for (endpoint, share) in [(cheapest, Ppm(Ppm::ONE.0 - share.0)), (best, share)] {
             if share > Ppm(0) {
@@ -121,14 +121,14 @@ impl Outcomes<'_> {
     /// The best choice with outcomes known: the greatest net value where it is known, else the
     /// greatest success and then the lower cost. It harvests noise, so nobody can reach it.
     #[must_use]
-    pub fn hindsight(&self) -> Decisions {
+    pub(super) fn hindsight(&self) -> Decisions {
         self.choose("hindsight", |row| {
             let worth = |endpoint: u16| {
                 let net = self.charged.net(endpoint, row).filter(|_| self.valued);
                 let cost = self
                     .charged
                     .cost(endpoint, row)
-                    .map(|cost| std::cmp::Reverse(cost));
+                    .map(std::cmp::Reverse);
                 (net, self.charged.score(endpoint, row), cost)
             };
             self.endpoints()
@@ -152,7 +152,7 @@ impl Outcomes<'_> {
     /// Prompt length alone: the dear endpoint for prompts longer than a limit that is fitted on
     /// the other folds.
     #[must_use]
-    pub fn length(&self, pair: [u16; 2]) -> Decisions {
+    pub(super) fn length(&self, pair: [u16; 2]) -> Decisions {
         let folds = self.folds();
         let bytes = |row: usize| self.stage.trace().prompt(row).map_or(0, str::len);
         let limits: Vec<Option<usize>> = (0..FOLDS)
@@ -173,7 +173,7 @@ impl Outcomes<'_> {
 
     /// A table by task: for each task the endpoint of the pair that gained more on the other folds.
     #[must_use]
-    pub fn task_table(&self, pair: [u16; 2]) -> Decisions {
+    pub(super) fn task_table(&self, pair: [u16; 2]) -> Decisions {
         let folds = self.folds();
         let task = |row: usize| {
             self.stage

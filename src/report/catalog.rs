@@ -97,60 +97,46 @@ pub fn catalog_document(cards: &[&Card]) -> Document {
     );
     for card in cards {
         let endpoint = &card.endpoint;
-        let limits = [
-            endpoint
-                .context_tokens
-                .map_or_else(|| NONE.to_owned(), |tokens| count(f64::from(tokens.0))),
-            endpoint
-                .tokens_per_second
-                .map_or_else(|| NONE.to_owned(), |speed| format!("{speed}")),
-            if endpoint.can.is_empty() {
-                NONE.to_owned()
-            } else {
-                endpoint.can.join(", ")
-            },
-        ];
-        let mut push = |span: [Option<Timestamp>; 2], rates: Option<&Rates>, source: &str| {
-            let day = |at: Option<Timestamp>| {
-                at.map_or_else(
-                    || NONE.to_owned(),
-                    |at| at.to_string().replace("T00:00:00Z", ""),
-                )
-            };
-            let price = |pick: fn(&Rates) -> i64| {
-                rates.map_or_else(
-                    || NONE.to_owned(),
-                    |rates| format!("{}", per_mtok(pick(rates))),
-                )
-            };
-            let [context, speed, can] = limits.clone();
-            table.row(vec![
-                endpoint.id.clone(),
-                day(span[0]),
-                day(span[1]),
-                price(|rates| rates.input.picos()),
-                price(|rates| rates.cached.picos()),
-                price(|rates| rates.output.picos()),
-                context,
-                speed,
-                can,
-                source.to_owned(),
-            ]);
-        };
         if endpoint.prices.is_empty() {
-            push([endpoint.from, endpoint.until], None, "");
+            table.row(price_row(card, [endpoint.from, endpoint.until], None, ""));
         }
         for (row, source) in endpoint.prices.iter().zip(&card.price_sources) {
-            push(
-                [row.from.or(endpoint.from), row.until.or(endpoint.until)],
-                Some(&row.rates),
-                &source.source,
-            );
+            let span = [row.from.or(endpoint.from), row.until.or(endpoint.until)];
+            table.row(price_row(card, span, Some(&row.rates), &source.source));
         }
     }
     let mut document = Document::default();
     document.text("Prices in USD for a million tokens; input above a tier's limit is dearer where a row has tiers.").table(table);
     document
+}
+
+fn price_row(
+    card: &Card,
+    span: [Option<Timestamp>; 2],
+    rates: Option<&Rates>,
+    source: &str,
+) -> Vec<String> {
+    let endpoint = &card.endpoint;
+    let or_dash = |text: Option<String>| text.unwrap_or_else(|| NONE.to_owned());
+    let [from, until] = span.map(|at| or_dash(moment(at).map(|at| at.replace("T00:00:00Z", ""))));
+    let price =
+        |pick: fn(&Rates) -> i64| or_dash(rates.map(|rates| per_mtok(pick(rates)).to_string()));
+    vec![
+        endpoint.id.clone(),
+        from,
+        until,
+        price(|rates| rates.input.picos()),
+        price(|rates| rates.cached.picos()),
+        price(|rates| rates.output.picos()),
+        or_dash(
+            endpoint
+                .context_tokens
+                .map(|tokens| count(f64::from(tokens.0))),
+        ),
+        or_dash(endpoint.tokens_per_second.map(|speed| speed.to_string())),
+        or_dash(Some(endpoint.can.join(", ")).filter(|can| !can.is_empty())),
+        source.to_owned(),
+    ]
 }
 
 /// What a check found, as JSON.
