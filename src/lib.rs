@@ -10,3 +10,4 @@ pub mod report;
 pub mod serve;
 pub mod stats;
 pub mod trace;
+pub mod trace_io;

@@ -1,0 +1,341 @@
+//! Traces as JSON lines: reading on several threads, writing.
+//!
+//! A file is cut into blocks of whole lines; each thread turns blocks into rows of a builder of its
+//! own, and the builders are joined in the file's order, so that the trace is the same on one
+//! thread or many.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::mpsc::{self, Receiver, Sender};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use super::atomic::write_file;
+use super::blocks::{Block, Blocks, LINE_LIMIT, is_blank, lines};
+use super::error::{OnError, ReadReport, TraceError};
+use super::header::{read_header, write_header};
+use super::line::{line_of, push_line};
+use super::source::Source;
+use crate::trace::{RowFault, Trace, TraceBuilder};
+
+/// How to read.
+#[derive(Debug, Clone, Copy)]
+pub struct ReadOptions {
+    /// What to do with a line that cannot be taken.
+    pub on_error: OnError,
+    /// On how many threads lines are read; 0 counts as 1.
+    pub threads: usize,
+}
+
+impl Default for ReadOptions {
+    fn default() -> Self {
+        Self {
+            on_error: OnError::Fail,
+            threads: 1,
+        }
+    }
+}
+
+/// Read traces as one: their headers joined, their requests in order of time. `-` is standard
+/// input; gzip is known by its first bytes. `progress` is told the stored bytes read so far, of
+/// all files.
+///
+/// # Errors
+/// Where a file cannot be read, has no header of this format, or headers disagree; where no
+/// request is left; and, unless faults are skipped, at the first line that cannot be taken or
+/// whose id stood before.
+pub fn read(
+    paths: &[PathBuf],
+    options: &ReadOptions,
+    progress: &mut dyn FnMut(u64),
+) -> Result<(Trace, ReadReport), TraceError> {
+    read_within(paths, options, LINE_LIMIT, progress)
+}
+
+fn read_within(
+    paths: &[PathBuf],
+    options: &ReadOptions,
+    line_limit: usize,
+    progress: &mut dyn FnMut(u64),
+) -> Result<(Trace, ReadReport), TraceError> {
+    let mut reading = Reading {
+        paths,
+        on_error: options.on_error,
+        builder: TraceBuilder::default(),
+        positions: Vec::new(),
+        report: ReadReport::default(),
+    };
+    for file in 0..paths.len() {
+        reading.read_file(file, options.threads.max(1), line_limit, progress)?;
+    }
+    reading.finish()
+}
+
+/// Rows of several files as they come together.
+struct Reading<'a> {
+    paths: &'a [PathBuf],
+    on_error: OnError,
+    builder: TraceBuilder,
+    /// Where each row stood: number of the file, line.
+    positions: Vec<(u32, u32)>,
+    report: ReadReport,
+}
+
+/// What a thread made of a block.
+#[derive(Default)]
+struct Part {
+    builder: TraceBuilder,
+    /// The line of each row, from 0 within the block.
+    rows: Vec<u32>,
+    /// Lines that could not be taken.
+    faults: Vec<(u32, RowFault)>,
+    lines: u32,
+}
+
+impl Reading<'_> {
+    fn read_file(
+        &mut self,
+        file: usize,
+        threads: usize,
+        line_limit: usize,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<(), TraceError> {
+        let path: &Path = &self.paths[file];
+        let mut blocks = Blocks::new(Source::open(path)?, line_limit);
+        let before = self.report.bytes;
+        let (header, first, line) = read_header(&mut blocks, path)?;
+        if file == 0 {
+            *self.builder.header_mut() = header;
+        } else {
+            self.builder
+                .header_mut()
+                .absorb(header)
+                .map_err(|conflict| TraceError::of_file(path, conflict.to_string()))?;
+        }
+        let mut place = Place { file, line };
+        let mut failed = None;
+        in_parallel(threads, line_limit, self.on_error, |crew| {
+            let mut next = Ok(Some(Block::Lines(first)));
+            loop {
+                let block = match next {
+                    Ok(Some(block)) => block,
+                    Ok(None) => break,
+                    Err(error) => {
+                        failed = Some(TraceError::of_reading(path, &error));
+                        break;
+                    }
+                };
+                crew.give(block);
+                while let Some(part) = crew.take(2 * threads) {
+                    self.join(&mut place, part)?;
+                }
+                self.report.bytes = before + blocks.input().stored_bytes();
+                progress(self.report.bytes);
+                next = blocks.next();
+            }
+            while let Some(part) = crew.take(0) {
+                self.join(&mut place, part)?;
+            }
+            Ok(())
+        })?;
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// Take in the next part of a file.
+    fn join(&mut self, place: &mut Place, part: Part) -> Result<(), TraceError> {
+        let path: &Path = &self.paths[place.file];
+        for (line, fault) in part.faults {
+            let fault = TraceError::of_row(path, place.line + u64::from(line), fault);
+            self.report.refuse(self.on_error, fault)?;
+        }
+        let file = u32::try_from(place.file).unwrap_or(u32::MAX);
+        let line = |row: u32| u32::try_from(place.line + u64::from(row)).unwrap_or(u32::MAX);
+        self.positions
+            .extend(part.rows.iter().map(|&row| (file, line(row))));
+        self.builder
+            .append(part.builder)
+            .map_err(|fault| TraceError::of_row(path, place.line, fault))?;
+        place.line += u64::from(part.lines);
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<(Trace, ReadReport), TraceError> {
+        let again = self.builder.duplicates();
+        for &row in &again {
+            let fault = self.duplicate(row);
+            self.report.refuse(self.on_error, fault)?;
+        }
+        if !again.is_empty() {
+            self.builder = self.builder.without(&again);
+        }
+        finish(self.builder, self.report, self.paths)
+    }
+
+    fn duplicate(&self, row: usize) -> TraceError {
+        let id = self.builder.id(row);
+        let path = |row: usize| &self.paths[self.positions[row].0 as usize];
+        let line = |row: usize| u64::from(self.positions[row].1);
+        let first = (0..row).find(|&i| self.builder.id(i) == id).unwrap_or(row);
+        let message = format!(
+            "`{id}` stands on {}:{} already; ids must be unique over all traces read together",
+            path(first).display(),
+            line(first)
+        );
+        TraceError::of_row(path(row), line(row), RowFault::new("id", message))
+    }
+}
+
+/// Where the next part begins.
+struct Place {
+    file: usize,
+    line: u64,
+}
+
+/// The trace of the rows collected, none of which share an id.
+pub(super) fn finish(
+    builder: TraceBuilder,
+    mut report: ReadReport,
+    paths: &[PathBuf],
+) -> Result<(Trace, ReadReport), TraceError> {
+    if builder.is_empty() {
+        let path = paths.first().map_or(Path::new("-"), PathBuf::as_path);
+        let why = match report.issues.first() {
+            Some(first) => format!("no requests: all were left out, first {first}"),
+            None => "no requests".to_string(),
+        };
+        return Err(TraceError::of_file(path, why));
+    }
+    let (trace, out_of_order) = builder.finish_distinct();
+    report.out_of_order = out_of_order;
+    Ok((trace, report))
+}
+
+/// Threads that turn blocks into parts.
+struct Crew {
+    blocks: Sender<(usize, Block)>,
+    parts: Receiver<(usize, Part)>,
+    given: usize,
+    taken: usize,
+    /// Parts that came before their turn.
+    early: BTreeMap<usize, Part>,
+}
+
+impl Crew {
+    fn give(&mut self, block: Block) {
+        // A thread that is gone took its panic along, which the scope hands on.
+        let _ = self.blocks.send((self.given, block));
+        self.given += 1;
+    }
+
+    /// The next part in the file's order, once more than `backlog` are under way.
+    fn take(&mut self, backlog: usize) -> Option<Part> {
+        if self.given - self.taken <= backlog {
+            return None;
+        }
+        while !self.early.contains_key(&self.taken) {
+            let (number, part) = self.parts.recv().ok()?;
+            self.early.insert(number, part);
+        }
+        self.taken += 1;
+        self.early.remove(&(self.taken - 1))
+    }
+}
+
+fn in_parallel(
+    threads: usize,
+    line_limit: usize,
+    on_error: OnError,
+    lead: impl FnOnce(&mut Crew) -> Result<(), TraceError>,
+) -> Result<(), TraceError> {
+    let (block_sender, block_receiver) = mpsc::channel::<(usize, Block)>();
+    let (part_sender, part_receiver) = mpsc::channel();
+    let waiting = Mutex::new(block_receiver);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            let (waiting, parts) = (&waiting, part_sender.clone());
+            scope.spawn(move || {
+                loop {
+                    let next = waiting.lock().map(|blocks| blocks.recv());
+                    let Ok(Ok((number, block))) = next else { break };
+                    let part = part_of(&block, line_limit, on_error);
+                    if parts.send((number, part)).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        drop(part_sender);
+        lead(&mut Crew {
+            blocks: block_sender,
+            parts: part_receiver,
+            given: 0,
+            taken: 0,
+            early: BTreeMap::new(),
+        })
+    })
+}
+
+fn part_of(block: &Block, line_limit: usize, on_error: OnError) -> Part {
+    let mut part = Part::default();
+    let too_long = || {
+        let message = format!("the line is longer than {line_limit} bytes; is this a trace?");
+        RowFault::new("", message)
+    };
+    let Block::Lines(block) = block else {
+        part.faults.push((0, too_long()));
+        part.lines = 1;
+        return part;
+    };
+    for line in lines(block) {
+        let number = part.lines;
+        part.lines += 1;
+        if is_blank(line) {
+            continue;
+        }
+        let pushed = if line.len() > line_limit {
+            Err(too_long())
+        } else {
+            push_line(&mut part.builder, line)
+        };
+        match pushed {
+            Ok(()) => part.rows.push(number),
+            Err(fault) => {
+                part.faults.push((number, fault));
+                if on_error == OnError::Fail {
+                    break;
+                }
+            }
+        }
+    }
+    part
+}
+
+/// Write a trace as JSON lines: whole or not at all, gzip where the name ends in `.gz`, `-` is
+/// standard output. Reading it again gives the same trace, unknown fields included.
+///
+/// # Errors
+/// Where the file cannot be written.
+pub fn write(trace: &Trace, path: &Path) -> Result<(), TraceError> {
+    let compress = path.extension().is_some_and(|ending| ending == "gz");
+    write_file(path, |out| {
+        if compress {
+            let mut gzip = GzEncoder::new(out, Compression::default());
+            write_lines(trace, &mut gzip)?;
+            gzip.finish().map(drop)
+        } else {
+            write_lines(trace, out)
+        }
+    })
+}
+
+fn write_lines(trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
+    write_header(trace.header(), out)?;
+    for i in 0..trace.len() {
+        serde_json::to_writer(&mut *out, &line_of(trace, i)?)?;
+        out.write_all(b"\n")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,21 @@
+//! Traces as files: reading and writing JSON lines, importing other recorders' files, and atomic
+//! writing for every result.
+//!
+//! Owns the wire shapes, their versions and the positions of faults. Knows no prices and no
+//! policies. Start at [`read`] for a trace, at [`import`] for other files, at [`RequestLines`]
+//! for requests that are decided as they come.
+
+mod atomic;
+mod blocks;
+mod error;
+mod header;
+mod jsonl;
+mod line;
+mod source;
+mod wire;
+
+pub use atomic::write_file;
+pub use blocks::LINE_LIMIT;
+pub use error::{ISSUES_KEPT, OnError, ReadReport, TraceError};
+pub use jsonl::{ReadOptions, read, write};
+pub use wire::FORMAT;
