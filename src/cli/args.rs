@@ -14,7 +14,12 @@ use crate::replay::SegmentKey;
 /// file that decides. Results go to standard output, everything else to standard error. Exit
 /// codes: 0 done, 1 the data or a check says no, 2 the call is wrong.
 #[derive(Debug, Parser)]
-#[command(name = "weighbridge", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(
+    name = "weighbridge",
+    version,
+    max_term_width = 100,
+    arg_required_else_help = true
+)]
 pub(super) struct Cli {
     #[command(flatten)]
     pub(super) common: Common,
@@ -105,7 +110,11 @@ impl TradeArgs {
     /// The trade, where a value is given.
     pub(super) fn trade(&self) -> Option<Trade> {
         let or_zero = |usd: Option<Usd>| usd.unwrap_or(Usd::ZERO);
-        self.value.map(|value| Trade { value, wrong: or_zero(self.wrong), second: or_zero(self.second) })
+        self.value.map(|value| Trade {
+            value,
+            wrong: or_zero(self.wrong),
+            second: or_zero(self.second),
+        })
     }
 }
 
@@ -307,7 +316,12 @@ pub(super) struct TrainArgs {
     #[arg(long)]
     pub(super) no_task: bool,
     /// Train on the splits of this file instead (protocol,seed,fold,id,part) and write predictions
-    #[arg(long, value_name = "FILE", requires = "predictions", conflicts_with = "output")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "predictions",
+        conflicts_with = "output"
+    )]
     pub(super) split: Option<PathBuf>,
     /// Where the predictions on the splits go (protocol,seed,fold,id,p_strong,p_weak)
     #[arg(long, value_name = "FILE", requires = "split")]

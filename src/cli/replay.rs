@@ -18,16 +18,28 @@ pub(super) fn run(args: &ReplayArgs, console: &Console) -> Outcome {
     let recorded_only = load::recorded_only(&trace, &catalog);
     let mut candidates = load::candidates(&args.policies, &catalog, &roles, &recorded_only)?;
     if let (true, Some(trade)) = (args.redecide, args.trade.trade()) {
-        candidates = candidates.into_iter().map(|candidate| Candidate { router: candidate.router.with_trade(trade), ..candidate }).collect();
+        candidates = candidates
+            .into_iter()
+            .map(|candidate| Candidate {
+                router: candidate.router.with_trade(trade),
+                ..candidate
+            })
+            .collect();
     }
     let (trace, dropped) = unseen(trace, &candidates)?;
 
     let bar = console.progress("replaying", 3);
-    let routers: Vec<Router> = candidates.iter().map(|candidate| candidate.router.clone()).collect();
+    let routers: Vec<Router> = candidates
+        .iter()
+        .map(|candidate| candidate.router.clone())
+        .collect();
     let stage = Stage::new(&trace, &catalog, &routers, args.as_of);
     let charged = Charged::new(&stage, args.trade.trade(), console.threads);
     bar.inc(1);
-    let named: Vec<(String, &Router)> = candidates.iter().map(|candidate| (candidate.name.clone(), &candidate.router)).collect();
+    let named: Vec<(String, &Router)> = candidates
+        .iter()
+        .map(|candidate| (candidate.name.clone(), &candidate.router))
+        .collect();
     let decisions = decide_all(&stage, &named, console.threads);
     bar.inc(1);
     let options = ReplayOptions {
@@ -47,7 +59,10 @@ pub(super) fn run(args: &ReplayArgs, console: &Console) -> Outcome {
 /// The requests that no candidate can have learned from; for all candidates alike, so that they
 /// are compared on the same.
 fn unseen(trace: Trace, candidates: &[Candidate]) -> Result<(Trace, u64), Failure> {
-    let routers: Vec<&Router> = candidates.iter().map(|candidate| &candidate.router).collect();
+    let routers: Vec<&Router> = candidates
+        .iter()
+        .map(|candidate| &candidate.router)
+        .collect();
     let held_out = drop_training_rows(&trace, &routers);
     match held_out.dropped {
         0 => Ok((trace, 0)),

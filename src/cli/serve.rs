@@ -13,10 +13,19 @@ pub(super) fn run(args: &ServeArgs, console: &Console) -> Outcome {
     let catalog = load::catalog(&args.catalog)?;
     let roles = load::roles(&args.roles, None);
     let candidate = load::candidate(&args.router, &catalog, &roles, &[])?;
-    let options = ServeOptions { listen: args.listen, threads: NonZeroUsize::new(console.threads).unwrap_or(DEFAULT_THREADS) };
+    let options = ServeOptions {
+        listen: args.listen,
+        threads: NonZeroUsize::new(console.threads).unwrap_or(DEFAULT_THREADS),
+    };
     if !args.listen.ip().is_loopback() {
         console.warn("this address is not loopback: whoever reaches it can ask for decisions");
     }
-    serve(candidate.router, options, |address| console.say(&format!("{} decides at http://{address}/v1/route", candidate.name))).map_err(says_no)?;
+    serve(candidate.router, options, |address| {
+        console.say(&format!(
+            "{} decides at http://{address}/v1/route",
+            candidate.name
+        ))
+    })
+    .map_err(says_no)?;
     Ok(ExitCode::from(exit::DONE))
 }

@@ -125,10 +125,7 @@ impl Outcomes<'_> {
         self.choose("hindsight", |row| {
             let worth = |endpoint: u16| {
                 let net = self.charged.net(endpoint, row).filter(|_| self.valued);
-                let cost = self
-                    .charged
-                    .cost(endpoint, row)
-                    .map(std::cmp::Reverse);
+                let cost = self.charged.cost(endpoint, row).map(std::cmp::Reverse);
                 (net, self.charged.score(endpoint, row), cost)
             };
             self.endpoints()

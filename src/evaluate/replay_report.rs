@@ -206,8 +206,10 @@ fn spec(
 /// Every policy but the first against the first, and every policy against the best fixed choice.
 fn pairs(policies: usize, all: &[Decisions]) -> Vec<(usize, usize)> {
     let against_first = (1..policies).map(|a| (a, 0));
-    let best = (policies..all.len()).find(|&floor| all[floor].name().starts_with(BEST_SINGLE));
-    // A policy that is the best fixed choice itself has nothing to be told apart from.
+    // Where the first policy is the best fixed choice, that has been said already.
+    let best = (policies..all.len())
+        .find(|&floor| all[floor].name().starts_with(BEST_SINGLE))
+        .filter(|&best| policies > 0 && !all[best].same_choices(&all[0]));
     let against_best = best
         .into_iter()
         .flat_map(|best| (0..policies).map(move |a| (a, best)));
@@ -348,7 +350,16 @@ fn warnings(stage: &Stage<'_>, charged: &Charged, figures: &[PolicyFigures]) -> 
             stage.time_source()
         ));
     }
-    for (endpoint, count) in &report.without_price {
+    let chosen = |endpoint: &str| {
+        figures
+            .iter()
+            .any(|policy| policy.share.contains_key(endpoint))
+    };
+    for (endpoint, count) in report
+        .without_price
+        .iter()
+        .filter(|(endpoint, _)| chosen(endpoint))
+    {
         warnings.push(format!("{endpoint}: {count} outcomes have tokens but neither a bill nor a price row in force; their cost is unknown"));
     }
     if report.bills_differ > 0 {

@@ -93,6 +93,13 @@ impl Decisions {
         &self.table[usize::from(self.codes[row])]
     }
 
+    /// Whether another policy chooses the same for every request.
+    #[must_use]
+    pub fn same_choices(&self, other: &Self) -> bool {
+        self.len() == other.len()
+            && (0..self.len()).all(|row| self.get(row).masses == other.get(row).masses)
+    }
+
     /// Append the decision for the next request.
     pub fn push(&mut self, assignment: &Assignment) {
         // Most requests are decided like the one before.

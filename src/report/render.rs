@@ -1,7 +1,6 @@
 //! A document as terminal text, Markdown or CSV.
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement};
+use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, LineStyle, TableStyle};
 
 use super::document::{Align, Block, Document, Table};
 
@@ -45,7 +44,7 @@ fn terminal(block: &Block, width: Option<u16>) -> String {
 fn terminal_table(table: &Table, width: Option<u16>) -> String {
     let mut drawn = comfy_table::Table::new();
     drawn
-        .load_style(UTF8_HORIZONTAL_ONLY)
+        .load_style(TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─')))
         .set_content_arrangement(ContentArrangement::Dynamic);
     if let Some(width) = width {
         drawn.set_width(width);
@@ -56,7 +55,10 @@ fn terminal_table(table: &Table, width: Option<u16>) -> String {
             .iter()
             .map(|column| Cell::new(&column.title).add_attribute(Attribute::Bold)),
     );
-    for row in &table.rows {
+    for (i, row) in table.rows.iter().enumerate() {
+        if table.breaks.contains(&i) {
+            drawn.add_row(vec![""; row.len()]);
+        }
         drawn.add_row(row);
     }
     for (i, column) in table.columns.iter().enumerate() {
@@ -64,7 +66,13 @@ fn terminal_table(table: &Table, width: Option<u16>) -> String {
             drawn.set_cell_alignment(CellAlignment::Right);
         }
     }
-    format!("{drawn}\n")
+    // The table pads every line to its full width, which only harms a file or a narrow terminal.
+    let lines: Vec<String> = drawn
+        .to_string()
+        .lines()
+        .map(|line| line.trim_end().to_owned())
+        .collect();
+    lines.join("\n") + "\n"
 }
 
 fn markdown(block: &Block) -> String {

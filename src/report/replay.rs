@@ -237,34 +237,64 @@ fn segments(report: &ReplayReport, by: &str) -> Table {
     table
 }
 
+/// A row a pair: the differences in net value, success and cost, each with its verdict.
 fn comparisons(comparisons: &[Comparison]) -> Table {
     let mut table = Table::new(
         "comparisons",
         &[
             "<policy",
             "<against",
-            "<figure",
-            "difference",
-            "<verdict",
+            "net USD / 1,000",
+            "<",
+            "right",
+            "<",
+            "USD / 1,000",
+            "<",
             "requests to tell",
         ],
     );
-    for comparison in comparisons {
-        let (figure, difference) = match comparison.figure {
-            "success" => ("right", percent(&comparison.difference)),
-            "cost_usd_per_request" => ("USD / 1,000", usd_per_1000(&comparison.difference)),
-            _ => ("net USD / 1,000", usd_per_1000(&comparison.difference)),
+    let mut pairs: Vec<(&str, &str)> = comparisons
+        .iter()
+        .map(|comparison| (comparison.a.as_str(), comparison.b.as_str()))
+        .collect();
+    let mut seen = Vec::new();
+    pairs.retain(|pair| {
+        !seen.contains(pair) && {
+            seen.push(*pair);
+            true
+        }
+    });
+    for (a, b) in pairs {
+        let find = |figure: &str| {
+            comparisons.iter().find(|comparison| {
+                comparison.a == a && comparison.b == b && comparison.figure == figure
+            })
         };
-        table.row(vec![
-            comparison.a.clone(),
-            comparison.b.clone(),
-            figure.to_owned(),
-            signed(&difference),
-            comparison.verdict.words().to_owned(),
-            comparison
-                .requests_to_tell
+        let mut row = vec![a.to_owned(), b.to_owned()];
+        let figures: [(&str, fn(&Figure) -> String); 3] = [
+            ("net_usd_per_request", usd_per_1000),
+            ("success", percent),
+            ("cost_usd_per_request", usd_per_1000),
+        ];
+        for (figure, show) in figures {
+            let comparison = find(figure);
+            row.push(comparison.map_or_else(
+                || NONE.to_owned(),
+                |comparison| two_lines(signed(&show(&comparison.difference))),
+            ));
+            row.push(
+                comparison
+                    .map_or("", |comparison| comparison.verdict.words())
+                    .to_owned(),
+            );
+        }
+        let headline = find("net_usd_per_request").or_else(|| find("success"));
+        row.push(
+            headline
+                .and_then(|comparison| comparison.requests_to_tell)
                 .map_or_else(|| NONE.to_owned(), |n| count(n as f64)),
-        ]);
+        );
+        table.row(row);
     }
     table
 }
