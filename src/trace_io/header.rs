@@ -64,23 +64,23 @@ fn parse_header(line: &[u8]) -> Result<Header, RowFault> {
     let format = serde_json::from_str::<FormatOnly>(text)
         .map_err(|error| absent(&not_json(&error)))?
         .0;
-    match format.as_deref() {
-        Some(FORMAT) => {}
-        None => return Err(absent("an object without `format`")),
-        Some(other) if other.starts_with("weighbridge.trace/") => {
-            let message = format!(
-                "`{other}` is not a version that this program reads ({FORMAT}); upgrade it"
-            );
-            return Err(RowFault::new("format", message));
-        }
-        Some(other) => {
-            let message = format!("`{other}` is no trace; a trace has \"{FORMAT}\" here");
-            return Err(RowFault::new("format", message));
-        }
-    }
+    known_format(format.as_deref())?;
     let wire: HeaderWire<'_> =
         serde_json::from_str(text).map_err(|error| RowFault::new("", not_json(&error)))?;
     check(wire)
+}
+
+/// Refuse what is no trace of this version.
+pub(super) fn known_format(format: Option<&str>) -> Result<(), RowFault> {
+    let message = match format {
+        Some(FORMAT) => return Ok(()),
+        None => return Err(absent("an object without `format`")),
+        Some(other) if other.starts_with("weighbridge.trace/") => {
+            format!("`{other}` is not a version that this program reads ({FORMAT}); upgrade it")
+        }
+        Some(other) => format!("`{other}` is no trace; a trace has \"{FORMAT}\" here"),
+    };
+    Err(RowFault::new("format", message))
 }
 
 fn check(wire: HeaderWire<'_>) -> Result<Header, RowFault> {

@@ -15,6 +15,7 @@ use flate2::write::GzEncoder;
 
 use super::atomic::write_file;
 use super::blocks::{Block, Blocks, LINE_LIMIT, is_blank, lines};
+use super::collect::Reading;
 use super::error::{OnError, ReadReport, TraceError};
 use super::header::{read_header, write_header};
 use super::line::{line_of, push_line};
@@ -61,27 +62,11 @@ fn read_within(
     line_limit: usize,
     progress: &mut dyn FnMut(u64),
 ) -> Result<(Trace, ReadReport), TraceError> {
-    let mut reading = Reading {
-        paths,
-        on_error: options.on_error,
-        builder: TraceBuilder::default(),
-        positions: Vec::new(),
-        report: ReadReport::default(),
-    };
+    let mut reading = Reading::new(paths, options.on_error);
     for file in 0..paths.len() {
         reading.read_file(file, options.threads.max(1), line_limit, progress)?;
     }
     reading.finish()
-}
-
-/// Rows of several files as they come together.
-struct Reading<'a> {
-    paths: &'a [PathBuf],
-    on_error: OnError,
-    builder: TraceBuilder,
-    /// Where each row stood: number of the file, line.
-    positions: Vec<(u32, u32)>,
-    report: ReadReport,
 }
 
 /// What a thread made of a block.
@@ -96,6 +81,7 @@ struct Part {
 }
 
 impl Reading<'_> {
+    /// Read one file's header and lines.
     fn read_file(
         &mut self,
         file: usize,
@@ -161,56 +147,12 @@ impl Reading<'_> {
         place.line += u64::from(part.lines);
         Ok(())
     }
-
-    fn finish(mut self) -> Result<(Trace, ReadReport), TraceError> {
-        let again = self.builder.duplicates();
-        for &row in &again {
-            let fault = self.duplicate(row);
-            self.report.refuse(self.on_error, fault)?;
-        }
-        if !again.is_empty() {
-            self.builder = self.builder.without(&again);
-        }
-        finish(self.builder, self.report, self.paths)
-    }
-
-    fn duplicate(&self, row: usize) -> TraceError {
-        let id = self.builder.id(row);
-        let path = |row: usize| &self.paths[self.positions[row].0 as usize];
-        let line = |row: usize| u64::from(self.positions[row].1);
-        let first = (0..row).find(|&i| self.builder.id(i) == id).unwrap_or(row);
-        let message = format!(
-            "`{id}` stands on {}:{} already; ids must be unique over all traces read together",
-            path(first).display(),
-            line(first)
-        );
-        TraceError::of_row(path(row), line(row), RowFault::new("id", message))
-    }
 }
 
 /// Where the next part begins.
 struct Place {
     file: usize,
     line: u64,
-}
-
-/// The trace of the rows collected, none of which share an id.
-pub(super) fn finish(
-    builder: TraceBuilder,
-    mut report: ReadReport,
-    paths: &[PathBuf],
-) -> Result<(Trace, ReadReport), TraceError> {
-    if builder.is_empty() {
-        let path = paths.first().map_or(Path::new("-"), PathBuf::as_path);
-        let why = match report.issues.first() {
-            Some(first) => format!("no requests: all were left out, first {first}"),
-            None => "no requests".to_string(),
-        };
-        return Err(TraceError::of_file(path, why));
-    }
-    let (trace, out_of_order) = builder.finish_distinct();
-    report.out_of_order = out_of_order;
-    Ok((trace, report))
 }
 
 /// Threads that turn blocks into parts.

@@ -266,21 +266,25 @@ fn fault_of_request(value: &Value) -> Option<RowFault> {
     if value.is_null() {
         return None;
     }
-    let error = Request::from_json(&value.to_string()).err()?;
-    let path = error.path();
-    let text = error.to_string();
-    let message = text
-        .strip_prefix(path)
-        .and_then(|rest| rest.strip_prefix(": "));
-    let separator = if path.is_empty() || path.starts_with('[') {
-        ""
-    } else {
-        "."
-    };
-    Some(RowFault::new(
-        format!("request{separator}{path}"),
-        message.unwrap_or(&text),
-    ))
+    request_of(value, "request").err()
+}
+
+/// The request of an object that stands in the field `place`; empty: it is the line itself.
+pub(super) fn request_of(value: &Value, place: &str) -> Result<Request, RowFault> {
+    Request::from_json(&value.to_string()).map_err(|error| {
+        let (path, text) = (error.path(), error.to_string());
+        let message = text.strip_prefix(path);
+        let message = message.and_then(|rest| rest.strip_prefix(": "));
+        let separator = if path.is_empty() || place.is_empty() {
+            ""
+        } else {
+            "."
+        };
+        RowFault::new(
+            format!("{place}{separator}{path}"),
+            message.unwrap_or(&text),
+        )
+    })
 }
 
 #[derive(Clone, Copy)]

@@ -7,15 +7,22 @@
 
 mod atomic;
 mod blocks;
+mod collect;
+mod csv_long;
 mod error;
 mod header;
+mod import;
 mod jsonl;
 mod line;
+mod request_lines;
+mod routellm;
 mod source;
 mod wire;
 
 pub use atomic::write_file;
 pub use blocks::LINE_LIMIT;
 pub use error::{ISSUES_KEPT, OnError, ReadReport, TraceError};
+pub use import::{IMPORT_FORMATS, ImportFormat, ImportOptions, import};
 pub use jsonl::{ReadOptions, read, write};
+pub use request_lines::RequestLines;
 pub use wire::FORMAT;
