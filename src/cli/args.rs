@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use weighbridge_router::{Timestamp, Trade, Usd};
 
 use crate::replay::SegmentKey;
+use crate::trace_io::{IMPORT_FORMATS, ImportFormat};
 
 /// Which requests deserve the expensive model, and what would that cost and gain?
 ///
@@ -166,9 +167,9 @@ pub(super) struct ImportArgs {
     /// Files or folders of the recorder; `-` is standard input (csv)
     #[arg(required = true, value_name = "IN")]
     pub(super) inputs: Vec<PathBuf>,
-    /// The recorder's format
-    #[arg(long, value_enum)]
-    pub(super) from: Recorder,
+    /// The recorder's format: `routellm` (RouteLLM's MMLU answers, a CSV a subject) or `csv` (a row an outcome; say with --map what is where)
+    #[arg(long, value_name = "FORMAT", value_parser = import_format)]
+    pub(super) from: ImportFormat,
     /// The trace to write (`.gz` compresses, `-` is standard output)
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: PathBuf,
@@ -185,14 +186,6 @@ pub(super) struct ImportArgs {
     pub(super) roles: RoleArgs,
     #[command(flatten)]
     pub(super) read: ReadArgs,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(super) enum Recorder {
-    /// RouteLLM's MMLU answers: a CSV a subject, a column of True or False a model
-    Routellm,
-    /// Any CSV with a row an outcome; say with --map what is where
-    Csv,
 }
 
 #[derive(Debug, Args)]
@@ -433,6 +426,13 @@ fn usd(text: &str) -> Result<Usd, String> {
 
 fn time(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse(text).map_err(|error| error.to_string())
+}
+
+fn import_format(text: &str) -> Result<ImportFormat, String> {
+    ImportFormat::by_name(text).ok_or_else(|| {
+        let names: Vec<&str> = IMPORT_FORMATS.iter().map(|(name, ..)| *name).collect();
+        format!("known formats: {}", names.join(", "))
+    })
 }
 
 fn segment_key(text: &str) -> Result<SegmentKey, String> {

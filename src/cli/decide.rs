@@ -11,7 +11,7 @@ use super::load;
 use super::output::{Console, now};
 use crate::export;
 use crate::report::{explanation_document, explanation_result, verification_document};
-use crate::trace_io::write_file;
+use crate::trace_io::{RequestLines, write_file};
 
 pub(super) fn compile(args: &CompileArgs, console: &Console) -> Outcome {
     let catalog = load::catalog(&args.catalog)?;
@@ -39,8 +39,29 @@ pub(super) fn write_router(
     Ok(())
 }
 
-pub(super) fn decide(_a: &DecideArgs, _console: &Console) -> Outcome {
-    Ok(ExitCode::from(0))
+pub(super) fn decide(args: &DecideArgs, _console: &Console) -> Outcome {
+    let router = load::router(&args.router)?;
+    let mut scratch = Scratch::default();
+    let mut out = BufWriter::new(io::stdout().lock());
+    for line in RequestLines::open(&args.trace).map_err(says_no)? {
+        let (id, request) = line.map_err(says_no)?;
+        let written = writeln!(
+            out,
+            "{}",
+            decision_line(&router, &id, &request.as_ref(), &mut scratch)
+        );
+        match written {
+            // Whoever reads has seen enough.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
+            other => other.map_err(|error| says_no(format!("standard output: {error}")))?,
+        }
+    }
+    match out.flush() {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(says_no(format!("standard output: {error}")))
+        }
+        _ => Ok(ExitCode::from(exit::DONE)),
+    }
 }
 
 pub(super) fn explain(args: &ExplainArgs, console: &Console) -> Outcome {

@@ -9,6 +9,7 @@ mod decide;
 mod eval;
 pub mod exit;
 mod generate;
+mod import;
 mod inspect;
 mod load;
 mod output;
@@ -39,7 +40,8 @@ pub fn main() -> ExitCode {
     };
     let console = Console::new(&cli.common);
     let outcome = match cli.command {
-        Command::Import(_) | Command::Train(_) => Err(exit::wrong_call("not yet")),
+        Command::Import(args) => import::run(&args, &console),
+        Command::Train(_) => Err(exit::wrong_call("not yet")),
         Command::Generate(args) => generate::run(&args, &console),
         Command::Inspect(args) => inspect::run(&args, &console),
         Command::Catalog(command) => catalog::run(&command, &console),

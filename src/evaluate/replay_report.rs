@@ -288,7 +288,8 @@ fn pair(stage: &Stage<'_>, singles: &[Single], options: &ReplayOptions) -> Optio
     (pair[0] != pair[1]).then_some(pair)
 }
 
-/// The mixture of a pair that costs what the best policy costs.
+/// The mixture of a pair that costs what the best policy costs, among those that cost more than
+/// the one and less than the other.
 fn mixture(
     outcomes: &Outcomes<'_>,
     policies: &[Decisions],
@@ -308,19 +309,14 @@ fn mixture(
             .collect(),
         ..TallySpec::default()
     };
-    let tally = Tally::measure(
-        &spec,
-        TallyInput {
-            charged: outcomes.charged,
-            decisions: policies,
-            units: &[],
-            segments: &[],
-        },
-        1,
-    );
-    let total = tally.total();
-    let leader = (0..policies.len())
-        .max_by_key(|&policy| (total.policies[policy].net, total.policies[policy].success))?;
+    let input = TallyInput {
+        charged: outcomes.charged,
+        decisions: policies,
+        units: &[],
+        segments: &[],
+    };
+    let tally = Tally::measure(&spec, input, 1);
+    let cells = &tally.total().policies;
     let cost = |endpoint: u16| {
         singles
             .iter()
@@ -329,14 +325,20 @@ fn mixture(
             .map(|cost| cost as f64)
     };
     let (low, high) = (cost(cheap)?, cost(dear)?);
-    let spent = total.policies[leader].cost as f64 / 1e6;
-    if high <= low || total.support.cost == 0 {
-        return None;
-    }
-    let share = ((spent - low) / (high - low)).clamp(0.0, 1.0);
+    // Picodollar-ppm; where costs are known for some requests only, the sums are of other requests.
+    let share = |policy: usize| (cells[policy].cost as f64 / 1e6 - low) / (high - low);
+    let all = tally.total().support.cost == tally.total().requests;
+    let between =
+        (0..policies.len()).filter(|&policy| all && (1e-6..=1.0 - 1e-6).contains(&share(policy)));
+    let leader = between.max_by_key(|&policy| (cells[policy].net, cells[policy].success))?;
     let name = format!("random mixture at the cost of {}", policies[leader].name());
     // Between 0 and a million.
-    Some(outcomes.mixture(&name, cheap, dear, Ppm((share * 1e6).round() as u32)))
+    Some(outcomes.mixture(
+        &name,
+        cheap,
+        dear,
+        Ppm((share(leader) * 1e6).round() as u32),
+    ))
 }
 
 fn warnings(stage: &Stage<'_>, charged: &Charged, figures: &[PolicyFigures]) -> Vec<String> {
