@@ -59,7 +59,9 @@ class RouterError(Exception):
         return RouterError(self.message, f"{outer}{glue}{self.path}")
 
     def __str__(self):
-        return f"{self.path}: {self.message}" if self.path else self.message
+        # One line, whatever a text of the file holds.
+        text = f"{self.path}: {self.message}" if self.path else self.message
+        return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 # --- JSON, read strictly ---------------------------------------------------------------------------
