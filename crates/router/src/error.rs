@@ -36,7 +36,7 @@ impl Error {
         Self(Box::new(Inner {
             kind,
             path: String::new(),
-            message: message.into(),
+            message: one_line(message.into()),
         }))
     }
 
@@ -47,8 +47,9 @@ impl Error {
     /// The same error, one level further out: `outer` is a field or `name[3]`.
     pub(crate) fn within(mut self, outer: impl fmt::Display) -> Self {
         let inner = &self.0.path;
+        let outer = one_line(outer.to_string());
         self.0.path = match inner.chars().next() {
-            None => outer.to_string(),
+            None => outer,
             Some('[') => format!("{outer}{inner}"),
             Some(_) => format!("{outer}.{inner}"),
         };
@@ -65,6 +66,23 @@ impl Error {
     #[must_use]
     pub fn path(&self) -> &str {
         &self.0.path
+    }
+}
+
+/// A text from a file may hold line feeds or worse; an error is one line whatever it quotes.
+fn one_line(text: String) -> String {
+    if text.chars().any(char::is_control) {
+        text.chars()
+            .map(|c| {
+                if c.is_control() {
+                    c.escape_default().to_string()
+                } else {
+                    c.to_string()
+                }
+            })
+            .collect()
+    } else {
+        text
     }
 }
 
@@ -85,3 +103,14 @@ impl fmt::Debug for Error {
 }
 
 impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_one_line_whatever_it_quotes() {
+        let error = Error::value("no `a\nb`").within("c\r\u{1b}").within("[2]");
+        assert_eq!(error.to_string(), r"[2].c\r\u{1b}: no `a\nb`");
+    }
+}

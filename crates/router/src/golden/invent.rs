@@ -120,7 +120,7 @@ impl Inventor {
         Request {
             at: self.times.give(number % 2 == 1),
             prompt,
-            task: self.tasks.give(number % 4 != 0),
+            task: self.tasks.give(!number.is_multiple_of(4)),
             tenant: self.tenants.give(every(3, 0)),
             turn: self.turns.give(every(4, 1)),
             channel: self.channels.give(every(5, 1)),

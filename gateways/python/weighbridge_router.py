@@ -1,0 +1,1389 @@
+#!/usr/bin/env python3
+"""Load a Weighbridge router file and decide, with nothing but the standard library (Python 3.9+).
+
+This is the executable specification of the router file and of deciding: what the Rust crate does
+fast, this file does readably, in the same order of floating-point operations. docs/formats.md says
+the same in prose.
+
+    python weighbridge_router.py FILE < requests.jsonl
+
+prints a decision a line. Input lines are trace lines, {"id": ..., "request": {...}}, with or
+without the trace's header line before them, or request objects alone, whose id is then the line's
+number. Exit codes: 0 done, 1 the file or a line is wrong, 2 the call is wrong.
+
+As a library:
+
+    router = load("x.router.json")
+    decision = router.decide({"prompt": "Prove that ...", "task": "math"})
+    decision.choice                 # {"model@provider": 1000000}: parts per million by endpoint
+
+Every fault in a file or request raises RouterError with a message of one line.
+"""
+
+import base64
+import binascii
+import decimal
+import hashlib
+import json
+import math
+import os
+import re
+import struct
+import sys
+
+FORMAT = "weighbridge.router/1"
+MAX_HEADER_BYTES = 256
+MAX_FILE_BYTES = 64 << 20
+MAX_JSON_DEPTH = 127
+MAX_CHOICE_DEPTH = 16
+MAX_ENDPOINTS = 1000
+MAX_GOLDEN = 256
+MAX_CALIBRATION_ROWS = 1000
+MAX_FACTOR = 1e6  # of means, scales, weights, biases, ...
+MAX_LOG_TOKENS = 20.0
+ONE = 1_000_000  # the whole, in parts per million
+PICOS = 1e12  # picodollars in a dollar
+
+
+class RouterError(Exception):
+    """What is wrong with a file or a request; `path` says where, such as `heads[2].weights`."""
+
+    def __init__(self, message, path=""):
+        super().__init__(message)
+        self.message = message
+        self.path = path
+
+    def within(self, outer):
+        """The same error, one level further out."""
+        glue = "" if not self.path or self.path.startswith("[") else "."
+        return RouterError(self.message, f"{outer}{glue}{self.path}")
+
+    def __str__(self):
+        # One line, whatever a text of the file holds.
+        text = f"{self.path}: {self.message}" if self.path else self.message
+        return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+# --- JSON, read strictly ---------------------------------------------------------------------------
+
+
+def _object(pairs):
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise RouterError(f"the field `{twice}` stands twice in one object")
+    return found
+
+
+def _constant(name):
+    raise RouterError(f"not valid JSON: {name} is no number")
+
+
+def _float(text):
+    number = float(text)
+    if not math.isfinite(number):
+        raise RouterError(f"not valid JSON: the number {text[:40]} is out of range")
+    return number
+
+
+def _int(text):
+    # Beyond 19 digits no field is a whole number any more, and Python refuses to read very long ones.
+    return _float(text) if text == "-0" or len(text) > 19 else int(text)
+
+
+def _sound(value, depth=0):
+    """Nothing is nested too deeply, and every text is text: a lone surrogate has no UTF-8."""
+    if isinstance(value, str):
+        try:
+            value.encode("utf-8")
+        except UnicodeEncodeError:
+            raise RouterError("not valid JSON: a lone surrogate in a text") from None
+    elif isinstance(value, (dict, list)):
+        if depth >= MAX_JSON_DEPTH:
+            raise RouterError(f"not valid JSON: nested more than {MAX_JSON_DEPTH} deep")
+        for item in [*value.keys(), *value.values()] if isinstance(value, dict) else value:
+            _sound(item, depth + 1)
+
+
+def _parse(text, twice=_object):
+    """The value of a JSON text. Requests may have a key twice (the last counts), files may not."""
+    try:
+        value = json.loads(
+            text, object_pairs_hook=twice, parse_constant=_constant, parse_float=_float, parse_int=_int
+        )
+        _sound(value)
+    except RecursionError:
+        raise RouterError(f"not valid JSON: nested more than {MAX_JSON_DEPTH} deep") from None
+    except ValueError as error:
+        raise RouterError(f"not valid JSON: {error}") from None
+    return value
+
+
+def _shown(value):
+    text = json.dumps(value, ensure_ascii=True, separators=(",", ":"))
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def _expected(what, value):
+    return RouterError(f"must be {what}, not {_shown(value)}")
+
+
+class Fields:
+    """An object whose fields are taken one after the other; what nobody asked for is an error."""
+
+    def __init__(self, value):
+        if not isinstance(value, dict):
+            raise _expected("an object", value)
+        self.rest = dict(value)
+        self.asked = []
+
+    def take(self, name, read, default=None):
+        """The field, read by `read`; absent or null: the default."""
+        self.asked.append(name)
+        value = self.rest.pop(name, None)
+        if value is None:
+            return default
+        try:
+            return read(value)
+        except RouterError as error:
+            raise error.within(name) from None
+
+    def need(self, name, read):
+        missing = object()
+        value = self.take(name, read, missing)
+        if value is missing:
+            raise RouterError("this field is missing", name)
+        return value
+
+    def finish(self):
+        for name in sorted(self.rest):
+            raise RouterError(f"unknown field; known here: {', '.join(self.asked)}", name)
+
+
+def _text(value):
+    if not isinstance(value, str):
+        raise _expected("a text", value)
+    return value
+
+
+def _list(read):
+    def reader(value):
+        if not isinstance(value, list):
+            raise _expected("a list", value)
+        items = []
+        for place, item in enumerate(value):
+            try:
+                items.append(read(item))
+            except RouterError as error:
+                raise error.within(f"[{place}]") from None
+        return items
+
+    return reader
+
+
+_texts = _list(_text)
+
+
+def _boolean(value):
+    if not isinstance(value, bool):
+        raise _expected("true or false", value)
+    return value
+
+
+def _whole(value):
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 32:
+        raise _expected("a whole number from 0 to 4294967295", value)
+    return value
+
+
+def _number(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise _expected("a number", value)
+    return float(value)
+
+
+def _single(value):
+    """The nearest 32-bit float."""
+    try:
+        return struct.unpack("<f", struct.pack("<f", _number(value)))[0]
+    except OverflowError:
+        raise RouterError("must be a finite 32-bit number") from None
+
+
+def _usd(value):
+    """Picodollars: the number's shortest decimal text, rounded half-even."""
+    number = _number(value)
+    picos = int(decimal.Decimal(repr(number)).scaleb(12).to_integral_value(decimal.ROUND_HALF_EVEN))
+    if not -(1 << 63) <= picos < 1 << 63:
+        raise RouterError(f"`{number!r}` is not an amount in USD (a decimal number, at most 9 million)")
+    if picos < 0:
+        raise RouterError(f"{number!r} USD must not be negative")
+    return picos
+
+
+def _rate(value):
+    """Picodollars a token, of USD per million tokens: at most six decimal places, so exact."""
+    number = _number(value)
+    micros = round(number * 1e6) if abs(number) < 1e12 else -1
+    if not 0 <= micros <= 1 << 53:
+        raise RouterError(f"{number!r} is not a price")
+    if micros / 1e6 != number:
+        raise RouterError(f"{number!r} USD per million tokens is finer than a picodollar a token")
+    return micros
+
+
+TIME = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)(?:[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:[Zz]|([+-])(\d\d):(\d\d)))?", re.ASCII
+)
+
+
+def _time(value):
+    """Milliseconds since 1970 of an RFC 3339 time, or of a date's first moment in UTC."""
+    match = TIME.fullmatch(_text(value))
+    if match:
+        year, month, day, hour, minute, second = (int(part or 0) for part in match.groups()[:6])
+        fraction, sign, hours, minutes = match.groups()[6:]
+        hours, minutes = int(hours or 0), int(minutes or 0)
+        leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+        days = (31, 29 if leap else 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+        dated = 1 <= month <= 12 and 1 <= day <= days[month - 1]
+        # A leap second is read as the last second before it.
+        if dated and hour < 24 and minute < 60 and second <= 60 and hours < 24 and minutes < 60:
+            ms = ((hour * 60 + minute) * 60 + min(second, 59)) * 1000 + int(((fraction or "") + "000")[:3])
+            offset = (hours * 60 + minutes) * (-1 if sign == "-" else 1)
+            return _days(year, month, day) * 86_400_000 + ms - offset * 60_000
+    raise RouterError(f"`{value[:40]}` is not a time; write it like 2025-12-02T09:14:03Z or 2025-12-02")
+
+
+def _days(year, month, day):
+    """Days since 1970-01-01 in the proleptic Gregorian calendar (Hinnant 2013)."""
+    year -= month <= 2
+    era, year_of_era = divmod(year, 400)
+    day_of_year = (153 * ((month + 9) % 12) + 2) // 5 + day - 1
+    return era * 146_097 + year_of_era * 365 + year_of_era // 4 - year_of_era // 100 + day_of_year - 719_468
+
+
+def _bytes(value):
+    text = _text(value)
+    try:
+        raw = base64.b64decode(text.encode("ascii"), validate=True)
+    except (UnicodeEncodeError, binascii.Error) as error:
+        raise RouterError(f"not base64: {error}") from None
+    if base64.b64encode(raw).decode("ascii") != text:
+        raise RouterError("not base64: stray bits at the end")
+    return raw
+
+
+def floats(value):
+    """Base64 of little-endian 32-bit floats."""
+    raw = _bytes(value)
+    if len(raw) % 4:
+        raise RouterError(f"{len(raw)} bytes are no whole number of 32-bit floats")
+    numbers = list(struct.unpack(f"<{len(raw) // 4}f", raw))
+    for place, number in enumerate(numbers):
+        if not math.isfinite(number):
+            raise RouterError(f"number {place} of {len(numbers)} is not finite")
+    return numbers
+
+
+def _bounded(number, least, most, path):
+    if not least <= number <= most:
+        raise RouterError(f"{number!r} is not a number from {least:g} to {most:g}", path)
+
+
+def _all_bounded(numbers, least, most, path):
+    for place, number in enumerate(numbers):
+        _bounded(number, least, most, f"{path}[{place}]")
+
+
+def _newer(name):
+    return RouterError(f"`{name}` is not known here: written by a newer version; upgrade weighbridge")
+
+
+# --- requests --------------------------------------------------------------------------------------
+
+
+class Request:
+    """All that is known when a request arrives; what is unknown is None (or an empty list)."""
+
+    FIELDS = {
+        "at": _time,
+        "prompt": _text,
+        "task": _text,
+        "tenant": _text,
+        "session": _text,
+        "turn": _whole,
+        "channel": _text,
+        "region": _text,
+        "needs": _texts,
+        "input_tokens": _whole,
+        "max_output_tokens": _whole,
+        "prefix": _texts,
+        "embedding": _list(_single),
+        "value_usd": _usd,
+        "wrong_usd": _usd,
+        "second_usd": _usd,
+        "deadline_ms": _whole,
+    }
+
+    def __init__(self, value, strict=False):
+        fields = Fields(value)
+        for name, read in self.FIELDS.items():
+            setattr(self, name, fields.take(name, read))
+        self.needs = self.needs or []
+        # A recorder may know more than a policy may use; a golden request may not.
+        if strict:
+            fields.finish()
+        self.prompt_bytes = None if self.prompt is None else len(self.prompt.encode("utf-8"))
+        if self.input_tokens is None and self.prompt is not None:
+            self.input_tokens = min(-(-self.prompt_bytes // 4), (1 << 32) - 1)
+        self._surface = None
+        self._words = None
+
+    def surface(self):
+        """The raw surface features of the prompt, measured once."""
+        if self._surface is None:
+            self._surface = surface(self.prompt)
+        return self._surface
+
+    def words(self):
+        if self._words is None:
+            self._words = words_of(self.prompt)
+        return self._words
+
+
+# --- words -----------------------------------------------------------------------------------------
+
+WORD = re.compile(rb"[A-Za-z0-9\x80-\xff]+")
+HASH_START = 0xCBF29CE484222325
+MASK = (1 << 64) - 1
+
+
+def words_of(text):
+    """The folded words of a str, as bytes, in order."""
+    return [word.lower() for word in WORD.findall(text.encode("utf-8"))]  # bytes.lower folds ASCII alone
+
+
+def hash_bytes(data, start=HASH_START):
+    """FNV-1a, 64 bits."""
+    for byte in data:
+        start = ((start ^ byte) * 0x100000001B3) & MASK
+    return start
+
+
+def bucket(value, bits):
+    """The top bits of a hash that is spread over all of them."""
+    return (((value ^ (value >> 32)) * 0x9E3779B97F4A7C15) & MASK) >> (64 - bits)
+
+
+def has_phrase(words, phrase):
+    """Whether the words of `phrase` (a str with at least one word) follow each other in `words`."""
+    want = words_of(phrase)
+    return any(words[i : i + len(want)] == want for i in range(len(words) - len(want) + 1))
+
+
+# --- surface/1 -------------------------------------------------------------------------------------
+
+SURFACE_NAMES = (
+    "prompt_bytes_log stem_words_log stem_sentences_log words_per_sentence_log options "
+    "option_bytes_mean_log option_bytes_spread option_to_stem_log option_digit_share "
+    "option_single_word_share option_repeated_word_share option_stem_word_share "
+    "option_negated_share option_repeated_start_share term_bytes_mean vowel_runs_per_term "
+    "long_term_share distinct_word_share uppercase_share punctuation_share name_share comma_share "
+    "digit_share numbers_log operators_log latex_log single_letter_share asks_to_compute code_log "
+    "negations_log stem_has_statements stem_ends_in_question_mark has_blank stem_has_what "
+    "stem_has_which stem_has_how stem_has_why third_person_share stop_word_share past_share"
+).split()
+
+OPTION = re.compile(rb"[ \t]*\(?[A-Ja-j1-9][.):][ \t]+")
+VOWELS = re.compile(rb"[aeiouy]+")
+NAME = re.compile(rb"(?<=[a-z,] )[A-Z][a-z]")
+SENTENCE_END = re.compile(rb"[.!?](?=[ \t\r\n]|\Z)")
+CHARACTERS = {
+    "uppercase": re.compile(rb"[A-Z]"),
+    "digits": re.compile(rb"[0-9]"),
+    "punctuation": re.compile(rb"[!-/:-@\[-`{-~]"),
+    "commas": re.compile(rb","),
+    "operators": re.compile(rb"[=+*/^<>]"),
+    "latex": re.compile(rb"[$\\]"),
+    "code": re.compile(rb"[{};`]"),
+    "names": NAME,
+    "sentence_ends": SENTENCE_END,
+    "blanks": re.compile(rb"__"),
+}
+CLASSES = {
+    "compute": "find calculate compute solve evaluate determine estimate many much value sum prove simplify",
+    "statement": "statement statements following",
+    "what": "what",
+    "which": "which",
+    "how": "how",
+    "why": "why",
+    "negations": "not no never none cannot neither nor without except least incorrect false untrue unlikely wrong",
+    "third_person": "he she his her him they their",
+    "past": "was were had",
+    "stop_words": "the a an of to in and is that for on by with as are be at from this it which or was were has "
+    "have had not but their its his her he she they them we you i who what when where how why than then there "
+    "these those if into can will would may must should could do does did been being such",
+}
+CLASS_OF = {}
+for _class, _words in CLASSES.items():
+    for _word in _words.split():
+        CLASS_OF.setdefault(_word.encode(), []).append(_class)
+COUNTERS = [*CHARACTERS, *CLASSES, *"words numbers term_bytes vowel_runs long_terms single_letters distinct".split()]
+
+
+def _scan(section, counts, mine, other):
+    """Counts a section; `mine` and `other` are sets of buckets. Returns the first word's bucket, and
+    how many words were met before in each set."""
+    for name, pattern in CHARACTERS.items():
+        counts[name] += len(pattern.findall(section))
+    first, in_mine, in_other = None, 0, 0
+    for raw in WORD.findall(section):
+        word = raw.lower()
+        place = bucket(hash_bytes(word), 12)
+        first = place if first is None else first
+        in_mine += place in mine
+        in_other += place in other
+        counts["words"] += 1
+        counts["distinct"] += place not in mine and place not in other
+        mine.add(place)
+        if word.isdigit():
+            counts["numbers"] += 1
+            continue
+        counts["term_bytes"] += len(word)
+        counts["vowel_runs"] += max(1, len(VOWELS.findall(word)))
+        counts["long_terms"] += len(word) >= 10
+        counts["single_letters"] += len(word) == 1 and word not in (b"a", b"i")
+        classes = CLASS_OF.get(word, ())
+        for name in classes:
+            counts[name] += 1
+        if len(word) >= 4 and word.endswith(b"ed") and "past" not in classes:
+            counts["past"] += 1
+    return first, in_mine, in_other
+
+
+def _share(part, whole):
+    return part / max(1, whole)
+
+
+def surface(prompt):
+    """The raw values of `SURFACE_NAMES`."""
+    text = prompt.encode("utf-8")
+    lines, at = [], 0
+    for line in text.split(b"\n"):
+        mark = OPTION.match(line)
+        if mark and len(lines) < 16:
+            lines.append((at, at + len(line), line[mark.end() :].rstrip(b" \t\r")))
+        at += len(line) + 1
+    if len(lines) < 2:
+        lines = []
+    stem_end = lines[0][0] if lines else len(text)
+    counts, elsewhere, in_options = dict.fromkeys(COUNTERS, 0), set(), set()
+    _scan(text[:stem_end], counts, elsewhere, in_options)
+    stem = dict(counts)
+    at, repeated, in_stem, options, starts = stem_end, 0, 0, [], set()
+    for start, end, option in lines:
+        _scan(text[at:start], counts, elsewhere, in_options)
+        before = dict(counts)
+        first, mine, other = _scan(option, counts, in_options, elsewhere)
+        repeated, in_stem, at = repeated + mine, in_stem + other, end
+        starts.add(first)
+        options.append([counts[name] - before[name] for name in ("words", "digits", "negations")])
+    _scan(text[at:], counts, elsewhere, in_options)
+
+    sizes = [len(option) for _, _, option in lines]
+    mean = _share(sum(sizes), len(sizes))
+    square = sum(float(size * size) for size in sizes) / max(1, len(sizes))
+    option_words = sum(option[0] for option in options)
+    number, size, words = len(options), len(text), counts["words"]
+    terms = words - counts["numbers"]
+    log = math.log1p
+    return [
+        log(size),
+        log(stem["words"]),
+        log(stem["sentence_ends"]),
+        log(_share(stem["words"], stem["sentence_ends"])),
+        float(number),
+        log(mean),
+        math.sqrt(max(0.0, square - mean * mean)) / (mean + 1.0),
+        math.log((sum(sizes) + 1) / (stem_end + 1)),
+        _share(sum(option[1] > 0 for option in options), number),
+        _share(sum(option[0] <= 1 for option in options), number),
+        _share(repeated, option_words),
+        _share(in_stem, option_words),
+        _share(sum(option[2] > 0 for option in options), number),
+        _share(number - len(starts), number),
+        _share(counts["term_bytes"], terms),
+        _share(counts["vowel_runs"], terms),
+        _share(counts["long_terms"], words),
+        _share(counts["distinct"], words),
+        _share(counts["uppercase"], size),
+        _share(counts["punctuation"], size),
+        _share(stem["names"], stem["words"]),
+        _share(counts["commas"], words),
+        _share(counts["digits"], size),
+        log(counts["numbers"]),
+        log(counts["operators"]),
+        log(counts["latex"]),
+        _share(counts["single_letters"], words),
+        float(stem["compute"] > 0),
+        log(counts["code"]),
+        log(counts["negations"]),
+        float(stem["statement"] > 0),
+        float(text[:stem_end].rstrip(b" \t\r\n").endswith(b"?")),
+        float(counts["blanks"] > 0),
+        float(stem["what"] > 0),
+        float(stem["which"] > 0),
+        float(stem["how"] > 0),
+        float(stem["why"] > 0),
+        _share(counts["third_person"], words),
+        _share(counts["stop_words"], words),
+        _share(counts["past"], words),
+    ]
+
+
+# --- steps: each returns entries (column within the step, value) in the runtime's order ------------
+
+
+def surface_entries(values, mean, scale, weight):
+    """value = clamp((raw - mean) * scale, -4, 4) * weight, for every surface feature."""
+    return [
+        (i, min(4.0, max(-4.0, (raw - m) * s)) * weight)
+        for i, (raw, m, s) in enumerate(zip(values, mean, scale))
+    ]
+
+
+def word_entries(words, bits, idf, weight):
+    """Signed counts of words and pairs by hashed column, damped, times idf, scaled to length 1."""
+    counts, previous = {}, None  # a dict keeps the order of first appearance
+    for word in words:
+        own = hash_bytes(word)
+        grams = [own] if previous is None else [own, hash_bytes(b" " + word, previous)]
+        for gram in grams:
+            place = bucket(gram, bits + 1)
+            counts[place >> 1] = counts.get(place >> 1, 0) + (1 if place & 1 else -1)
+        previous = own
+    entries = [
+        (column, (1.0 if abs(count) == 1 else 1.0 + math.log(abs(count))) * (idf[column] if count > 0 else -idf[column]))
+        for column, count in counts.items()
+        if count
+    ]
+    squares = 0.0
+    for _, value in entries:  # a plain loop: from 3.12 on, sum() of floats compensates
+        squares += value * value
+    norm = math.sqrt(squares)
+    return [(column, value / norm * weight if norm > 0.0 else 0.0) for column, value in entries]
+
+
+def tag_entries(task, values):
+    """A 1 in the column of a known task."""
+    return [(values.index(task), 1.0)] if task in values else []
+
+
+# --- heads -----------------------------------------------------------------------------------------
+
+
+def score(weights, bias, entries):
+    """bias + the sum of weight * value, added in the order of the entries."""
+    for column, value in entries:
+        bias += weights[column] * value
+    return bias
+
+
+def probability(weights, bias, platt, entries):
+    """logistic/1: 1 / (1 + exp(-(a z + b))), without an overflow on either side."""
+    x = platt[0] * score(weights, bias, entries) + platt[1]
+    if x >= 0.0:
+        return 1.0 / (1.0 + math.exp(-x))
+    e = math.exp(x)
+    return e / (1.0 + e)
+
+
+def output_tokens(weights, bias, smearing, entries):
+    """log_linear/1: smearing * exp(min(z, 20))."""
+    return smearing * math.exp(min(score(weights, bias, entries), MAX_LOG_TOKENS))
+
+
+# --- conditions and choices ------------------------------------------------------------------------
+
+QUANTITIES = {
+    "input_tokens": lambda request: request.input_tokens,
+    "prompt_bytes": lambda request: request.prompt_bytes,
+    "turn": lambda request: request.turn,
+    "value_usd": lambda request: None if request.value_usd is None else request.value_usd / PICOS,
+    "deadline_ms": lambda request: request.deadline_ms,
+    "hour_utc": lambda request: None if request.at is None else request.at % 86_400_000 // 3_600_000,
+}
+MEMBERS = ("task", "tenant", "channel", "region", "needs")
+
+
+def _quantity(name):
+    """The function that gives a quantity of a request, None where the request does not tell."""
+    if name in QUANTITIES:
+        return QUANTITIES[name]
+    if name in SURFACE_NAMES:
+        place = SURFACE_NAMES.index(name)
+        return lambda request: None if request.prompt is None else request.surface()[place]
+    raise RouterError(f"there is no quantity `{name}`")
+
+
+def _phrases(value):
+    for place, text in enumerate(_texts(value)):
+        if not words_of(text):
+            raise RouterError("this has no word; name a word or a phrase", f"[{place}]")
+    return value
+
+
+def _condition(value, depth=0):
+    """A condition as a function of the request. Several fields in one object must all hold; an
+    absent field makes a condition false, and `not` negates that."""
+    if depth > MAX_CHOICE_DEPTH:
+        raise RouterError(f"conditions are nested more than {MAX_CHOICE_DEPTH} deep")
+    if not isinstance(value, dict):
+        raise _expected('a condition like { task = ["math"] }', value)
+    parts = []
+    for name, field in value.items():
+        try:
+            parts.append(_condition_part(name, field, depth))
+        except RouterError as error:
+            raise error.within(name) from None
+    if not parts:
+        raise RouterError("an empty condition; write { all = [] } for one that always holds")
+    return lambda request: all(part(request) for part in parts)
+
+
+def _condition_part(name, value, depth):
+    def nested(item):
+        return _condition(item, depth + 1)
+
+    if name in ("all", "any"):
+        parts, quantifier = _list(nested)(value), all if name == "all" else any
+        return lambda request: quantifier(part(request) for part in parts)
+    if name == "not":
+        part = nested(value)
+        return lambda request: not part(request)
+    if name in ("prompt_any", "prompt_all"):
+        phrases, quantifier = _phrases(value), any if name == "prompt_any" else all
+        return lambda request: request.prompt is not None and quantifier(
+            has_phrase(request.words(), phrase) for phrase in phrases
+        )
+    if name in MEMBERS:
+        members = _texts(value)
+        if name == "needs":
+            return lambda request: any(need in members for need in request.needs)
+        return lambda request: getattr(request, name) is not None and getattr(request, name) in members
+    quantity, fields = _quantity(name), Fields(value)
+    least, most = fields.take("min", _number), fields.take("max", _number)
+    fields.finish()
+    if least is None and most is None:
+        raise RouterError("a range needs `min`, `max` or both")
+    if least is not None and most is not None and least > most:
+        raise RouterError(f"min {least} is above max {most}")
+
+    def inside(request):
+        found = quantity(request)
+        return found is not None and (least is None or least <= found) and (most is None or found <= most)
+
+    return inside
+
+
+class Always:
+    def __init__(self, target):
+        self.target = target
+
+
+class Random:
+    def __init__(self, weights):
+        self.weights = weights  # target and parts per million
+
+
+class Threshold:
+    def __init__(self, quantity, above, to, otherwise):
+        self.quantity, self.above, self.to, self.otherwise = quantity, above, to, otherwise
+
+
+class Rules:
+    def __init__(self, rules, otherwise):
+        self.rules, self.otherwise = rules, otherwise  # condition and choice
+
+
+class Learned:
+    def __init__(self, value, wrong, second):
+        self.trade = (value, wrong, second)  # picodollars
+
+
+RESERVED = ("cascade", "budget", "cache", "hedge", "bandit", "portfolio")
+
+
+def _choose(value, resolve, depth=0):
+    """A choice; `resolve` turns a name into the places of endpoints, tried in order."""
+    if depth > MAX_CHOICE_DEPTH:
+        raise RouterError(f"choices are nested more than {MAX_CHOICE_DEPTH} deep")
+
+    def branch(item):
+        if isinstance(item, str):
+            return Always(resolve(item))
+        return _choose(item, resolve, depth + 1)
+
+    def rule(item):
+        fields = Fields(item)
+        found = fields.need("when", _condition), fields.need("to", branch)
+        fields.finish()
+        return found
+
+    fields = Fields(value)
+    kind = fields.need("kind", _text)
+    if kind == "always":
+        choice = Always(fields.need("to", lambda name: resolve(_text(name))))
+    elif kind == "random":
+        choice = Random(fields.need("weights", lambda weights: _weights(weights, resolve)))
+    elif kind == "threshold":
+        choice = Threshold(
+            fields.need("feature", lambda name: _quantity(_text(name))),
+            fields.need("above", _number),
+            fields.need("to", branch),
+            fields.need("else", branch),
+        )
+    elif kind == "rules":
+        choice = Rules(fields.take("rule", _list(rule), []), fields.need("else", branch))
+    elif kind == "router":
+        choice = Learned(
+            fields.need("value_usd", _usd), fields.take("wrong_usd", _usd, 0), fields.take("second_usd", _usd, 0)
+        )
+    else:
+        what = "is reserved for a later version" if kind in RESERVED else "is not known here; upgrade weighbridge"
+        raise RouterError(f"the kind `{kind}` {what}", "kind")
+    fields.finish()
+    return choice
+
+
+def _weights(value, resolve):
+    if not isinstance(value, dict):
+        raise _expected("shares by name", value)
+    weights = []
+    for name, share in value.items():
+        ppm = _number(share) * 1e6
+        if not 0.0 <= ppm <= 1e6 or abs(ppm - round(ppm)) > 1e-3:
+            raise RouterError(f"{share!r} is not a share in [0, 1] with at most six decimal places", name)
+        weights.append((resolve(name), round(ppm)))
+    total = sum(ppm for _, ppm in weights)
+    if total != ONE:
+        raise RouterError(f"the shares add up to {total / 1e6}, not to 1")
+    return weights
+
+
+def _is_learned(choice):
+    if isinstance(choice, Threshold):
+        return _is_learned(choice.to) or _is_learned(choice.otherwise)
+    if isinstance(choice, Rules):
+        return _is_learned(choice.otherwise) or any(_is_learned(to) for _, to in choice.rules)
+    return isinstance(choice, Learned)
+
+
+# --- endpoints -------------------------------------------------------------------------------------
+
+
+def _within(at, since, until):
+    return (since is None or since <= at) and (until is None or at < until)
+
+
+class Price:
+    """Picodollars a token for input, cached input and output, during one span of time."""
+
+    def __init__(self, value):
+        fields = Fields(value)
+        self.since = fields.take("from", _time)
+        self.until = fields.take("until", _time)
+        self.rates = fields.need("usd_per_mtok", self._rates)
+        self.tiers = fields.take("tiers", _list(self._tier), [])
+        fields.finish()
+        if any(low[0] >= high[0] for low, high in zip(self.tiers, self.tiers[1:])):
+            raise RouterError("the tiers of a price row must go from small inputs to large")
+
+    @staticmethod
+    def _rates(value):
+        fields = Fields(value)
+        rates = tuple(fields.need(name, _rate) for name in ("input", "cached", "output"))
+        fields.finish()
+        return rates
+
+    @classmethod
+    def _tier(cls, value):
+        fields = Fields(value)
+        tier = fields.need("above_input_tokens", _whole), fields.need("usd_per_mtok", cls._rates)
+        fields.finish()
+        return tier
+
+    def rates_for(self, input_tokens):
+        """The prices of the highest tier that the input exceeds."""
+        rates = self.rates
+        for above, tier in self.tiers:
+            if input_tokens > above:
+                rates = tier
+        return rates
+
+
+class Endpoint:
+    """What an endpoint costs and can, and whether a request may go there."""
+
+    def __init__(self, value):
+        fields = Fields(value)
+        self.id = fields.need("id", _text)
+        self.model = fields.need("model", _text)
+        self.channels = fields.take("channels", _texts, [])
+        self.regions = fields.take("regions", _texts, [])
+        self.can = fields.take("can", _texts, [])
+        self.context_tokens = fields.take("context_tokens", _whole)
+        self.since = fields.take("from", _time)
+        self.until = fields.take("until", _time)
+        self.prices = fields.take("prices", _list(Price), [])
+        self.ttft_ms = fields.take("ttft_ms", _whole)
+        self.tokens_per_second = fields.take("tokens_per_second", _number)
+        self.recorded_only = fields.take("recorded_only", _boolean, False)
+        fields.finish()
+        if self.tokens_per_second is not None and self.tokens_per_second <= 0.0:
+            raise RouterError("tokens_per_second must be a number above 0")
+        for row, later in zip(self.prices, self.prices[1:]):
+            if row.until is None or later.since is None or row.until > later.since:
+                raise RouterError("a price row begins before the row above it ends")
+
+    def price_at(self, at):
+        """The row in force: at that time, or the newest where no time is known."""
+        if at is None:
+            return self.prices[-1] if self.prices else None
+        return next((row for row in self.prices if _within(at, row.since, row.until)), None)
+
+    def admits(self, request):
+        """Whether the request may go here, as far as that can be told before any prediction."""
+        if self.recorded_only:
+            return True
+        if not all(need in self.can for need in request.needs):
+            return False
+        if self.channels and request.channel is not None and request.channel not in self.channels:
+            return False
+        if self.regions and request.region is not None and request.region not in self.regions:
+            return False
+        if self.context_tokens is not None:
+            if (request.input_tokens or 0) + (request.max_output_tokens or 0) > self.context_tokens:
+                return False
+        if request.at is not None and not _within(request.at, self.since, self.until):
+            return False
+        return not self.prices or self.price_at(request.at) is not None
+
+    def seconds(self, output_tokens):
+        """Until an answer of so many tokens is complete; None where the card does not tell."""
+        if self.ttft_ms is None or self.tokens_per_second is None:
+            return None
+        return self.ttft_ms / 1000.0 + output_tokens / self.tokens_per_second
+
+    def meets(self, deadline_ms, output_tokens):
+        """Whether the answer comes in time; without a prediction or speed, whether it begins in time."""
+        if deadline_ms is None or self.ttft_ms is None:
+            return True
+        whole = None if output_tokens is None else self.seconds(output_tokens)
+        seconds = self.ttft_ms / 1000.0 if whole is None else whole
+        return seconds * 1000.0 <= deadline_ms
+
+    def predicted_cost(self, request, output_tokens):
+        """USD, input at the price of uncached tokens; None where input or price is unknown."""
+        row = self.price_at(request.at)
+        if request.input_tokens is None or row is None:
+            return None
+        rates = row.rates_for(request.input_tokens)
+        picos = float(request.input_tokens) * float(rates[0]) + output_tokens * float(rates[2])
+        return picos / PICOS
+
+
+# --- the recipe and the heads ----------------------------------------------------------------------
+
+
+def _step(value):
+    """A step of the recipe: its kind, how many columns it has, and what gives its entries."""
+    fields = Fields(value)
+    kind = fields.need("step", _text)
+    if kind == "surface/1":
+        weight, mean, scale = (
+            fields.need("weight", _single), fields.need("mean", floats), fields.need("scale", floats)
+        )
+        for name, numbers, least in (("mean", mean, -MAX_FACTOR), ("scale", scale, 0.0)):
+            if len(numbers) != len(SURFACE_NAMES):
+                raise RouterError(f"{len(numbers)} values where surface/1 has {len(SURFACE_NAMES)}", name)
+            _all_bounded(numbers, least, MAX_FACTOR, name)
+        _bounded(weight, 0.0, MAX_FACTOR, "weight")
+        columns = len(SURFACE_NAMES)
+
+        def entries(request):
+            return surface_entries(request.surface(), mean, scale, weight)
+
+    elif kind == "words/1":
+        if fields.need("ngrams", _list(_whole)) != [1, 2]:
+            raise RouterError("must be [1,2]", "ngrams")
+        bits, weight, idf = fields.need("bits", _whole), fields.need("weight", _single), fields.need("idf", floats)
+        _bounded(bits, 4, 18, "bits")
+        columns = 1 << bits
+        if len(idf) != columns:
+            raise RouterError(f"{len(idf)} values where {bits} bits make {columns} columns", "idf")
+        _all_bounded(idf, 0.0, MAX_FACTOR, "idf")
+        _bounded(weight, 0.0, MAX_FACTOR, "weight")
+
+        def entries(request):
+            return word_entries(request.words(), bits, idf, weight)
+
+    elif kind == "tag/1":
+        field = fields.need("field", _text)
+        if field != "task":
+            raise _newer(field).within("field")
+        values = fields.take("values", _texts, [])
+        if len(set(values)) != len(values):
+            raise RouterError("a value stands twice", "values")
+        columns = len(values)
+
+        def entries(request):
+            return tag_entries(request.task, values)
+
+    else:
+        raise _newer(kind).within("step")
+    fields.finish()
+    return kind, columns, entries
+
+
+class Heads:
+    """The predictors of one model: of success and of output tokens."""
+
+    def __init__(self, model):
+        self.model = model
+        self.success = None  # weights, bias, platt
+        self.output_tokens = None  # weights, bias, smearing
+
+    def predict(self, entries):
+        return probability(*self.success, entries), output_tokens(*self.output_tokens, entries)
+
+
+def _heads(value):
+    """A pair for each model, in the order of the first entries."""
+    pairs = {}
+
+    def head(item):
+        fields = Fields(item)
+        model, predicts, kind = (fields.need(name, _text) for name in ("model", "predicts", "kind"))
+        if predicts not in ("success", "output_tokens"):
+            raise _newer(predicts).within("predicts")
+        if kind != {"success": "logistic/1", "output_tokens": "log_linear/1"}[predicts]:
+            raise _newer(kind).within("kind")
+        bias = fields.need("bias", _number)
+        if predicts == "success":
+            last = fields.need("platt", _list(_number))
+            if len(last) != 2:
+                raise RouterError(f"must be 2 numbers, not {len(last)}", "platt")
+            _all_bounded(last, -MAX_FACTOR, MAX_FACTOR, "platt")
+        else:
+            last = fields.need("smearing", _number)
+            if last <= 0.0:
+                raise RouterError(f"{last!r} is not above 0", "smearing")
+            _bounded(last, 0.0, MAX_FACTOR, "smearing")
+        weights = fields.need("weights", floats)
+        _bounded(bias, -MAX_FACTOR, MAX_FACTOR, "bias")
+        _all_bounded(weights, -MAX_FACTOR, MAX_FACTOR, "weights")
+        fields.finish()
+        pair = pairs.setdefault(model, Heads(model))
+        if getattr(pair, predicts) is not None:
+            raise RouterError(f"`{model}` has a second head for `{predicts}`")
+        setattr(pair, predicts, (weights, bias, last))
+
+    _list(head)(value)
+    for pair in pairs.values():
+        for predicts in ("success", "output_tokens"):
+            if getattr(pair, predicts) is None:
+                raise RouterError(f"`{pair.model}` has no head for `{predicts}`; heads come in pairs")
+    return list(pairs.values())
+
+
+# --- the router ------------------------------------------------------------------------------------
+
+
+class Decision:
+    """Where a request goes: parts per million by endpoint id, in the order of the file."""
+
+    def __init__(self, choice, unanswered, fell_back, predictions):
+        self.choice = choice
+        self.unanswered = unanswered
+        self.fell_back = fell_back
+        self.predictions = predictions  # (model, success, output tokens) in the order of the heads
+
+    def line(self, id):
+        """The decision line, byte for byte as every loader prints it."""
+        choice = ",".join(f"{_quote(endpoint)}:{ppm}" for endpoint, ppm in self.choice.items())
+        predictions = ",".join(
+            f'{{"model":{_quote(model)},"success":{_print(success)},"output_tokens":{_print(tokens)}}}'
+            for model, success, tokens in self.predictions
+        )
+        return (
+            f'{{"id":{_quote(id)},"choice":{{{choice}}},"unanswered_ppm":{self.unanswered},'
+            f'"fell_back_ppm":{self.fell_back},"predictions":[{predictions}]}}'
+        )
+
+
+def _quote(text):
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _print(number):
+    """The shortest digits that read back as the same double, laid out as the Rust crate does:
+    plainly from 1e-5 up to 1e16, else with an exponent that has no plus and no leading zero."""
+    sign, digits, exponent = decimal.Decimal(repr(number)).normalize().as_tuple()
+    text, point = "".join(map(str, digits)), len(digits) + exponent
+    if text == "0":
+        body = "0.0"
+    elif 0 < point <= 16:
+        body = f"{text[:point]:0<{point}}.{text[point:] or '0'}"
+    elif -5 < point <= 0:
+        body = "0." + "0" * -point + text
+    else:
+        body = text[0] + ("." + text[1:] if text[1:] else "") + f"e{point - 1}"
+    return "-" * sign + body
+
+
+class Router:
+    """A checked router, ready to decide. Made by `load` or `from_bytes`."""
+
+    def __init__(self, body):
+        fields = Fields(_parse(body))
+        self.endpoints = fields.take("endpoints", _list(Endpoint), [])
+        if not 1 <= len(self.endpoints) <= MAX_ENDPOINTS:
+            raise RouterError(f"there must be 1 to {MAX_ENDPOINTS} endpoints, not {len(self.endpoints)}", "endpoints")
+        self.place = {endpoint.id: place for place, endpoint in enumerate(self.endpoints)}
+        if len(self.place) != len(self.endpoints):
+            raise RouterError("an endpoint stands twice", "endpoints")
+        self.choose = fields.need("choose", lambda value: _choose(value, self._resolve))
+        self.fallback = fields.take("fallback", _list(lambda name: self._resolve(_text(name))), [])
+        fields.take("roles", self._roles)
+        steps = fields.take("features", _list(_step), [])
+        self.heads = fields.take("heads", _heads, [])
+        fields.take("calibration", self._calibration)
+        fields.take("training", self._training)
+        self.provenance = fields.take("provenance", lambda value: Fields(value).rest, {})
+        golden = fields.need("golden", _list(lambda value: value))
+        fields.finish()
+        self._check(steps)
+        self.steps = [(columns, entries) for _, columns, entries in steps]
+        self._verify(golden)
+
+    def _resolve(self, name):
+        """The endpoint of that id, else the endpoints of the model of that name in order."""
+        if name in self.place:
+            return [self.place[name]]
+        target = [place for place, endpoint in enumerate(self.endpoints) if endpoint.model == name]
+        if not target:
+            raise RouterError(f"`{name}` is neither an endpoint nor a model of this file")
+        return target
+
+    @staticmethod
+    def _roles(value):
+        for name, target in Fields(value).rest.items():
+            try:
+                _text(target)
+            except RouterError as error:
+                raise error.within(name) from None
+
+    @staticmethod
+    def _calibration(value):
+        """The sample does not bear on decisions, but a broken one means a broken file."""
+
+        def model(item):
+            fields = Fields(item)
+            fields.need("model", _text)
+            columns = fields.need("success", floats), fields.need("log_output_tokens", floats)
+            fields.finish()
+            return columns
+
+        fields = Fields(value)
+        fields.take("requests_per_day", _number)
+        rows = len(fields.take("input_tokens", _list(_whole), []))
+        models = fields.take("models", _list(model), [])
+        fields.finish()
+        if rows > MAX_CALIBRATION_ROWS or any(len(column) != rows for columns in models for column in columns):
+            raise RouterError(f"{rows} rows are too many, or a model has another number of values")
+
+    @staticmethod
+    def _training(value):
+        fields = Fields(value)
+        if len(fields.need("groups", _bytes)) < 8:
+            raise RouterError("a filter has at least 8 bytes", "groups")
+        fields.finish()
+
+    def _check(self, steps):
+        kinds = [kind for kind, _, _ in steps]
+        if len(set(kinds)) != len(kinds):
+            raise RouterError("a second step of one kind; keep one", "features")
+        columns = sum(count for _, count, _ in steps)
+        models = [endpoint.model for endpoint in self.endpoints]
+        for heads in self.heads:
+            if heads.model not in models:
+                raise RouterError(f"there are heads for `{heads.model}`, but no endpoint of that model", "heads")
+            for weights, _, _ in (heads.success, heads.output_tokens):
+                if len(weights) != columns:
+                    raise RouterError(
+                        f"`{heads.model}` has {len(weights)} weights where the features have {columns} columns", "heads"
+                    )
+        known = [heads.model for heads in self.heads]
+        self.head_of = [known.index(model) if model in known else None for model in models]
+        self.candidates = [place for place, head in enumerate(self.head_of) if head is not None]
+        if _is_learned(self.choose):
+            if not self.candidates:
+                raise RouterError("a choice of kind `router` needs heads for the models of its endpoints", "heads")
+            for place in self.candidates:
+                if not self.endpoints[place].prices:
+                    raise RouterError(
+                        f"`{self.endpoints[place].id}` has no price, and its cost must be predicted", f"endpoints[{place}]"
+                    )
+
+    def _verify(self, golden):
+        """Decide the golden requests again: distributions exactly, predictions within 1e-9."""
+        if not 1 <= len(golden) <= MAX_GOLDEN:
+            raise RouterError(f"there must be 1 to {MAX_GOLDEN} golden requests, not {len(golden)}", "golden")
+        for place, value in enumerate(golden):
+            try:
+                self._verify_one(value)
+            except RouterError as error:
+                raise error.within(f"golden[{place}]") from None
+
+    def _verify_one(self, value):
+        def choice(shares):
+            if not isinstance(shares, dict):
+                raise _expected("shares by endpoint", shares)
+            for name in shares:
+                if name not in self.place:
+                    raise RouterError("there is no such endpoint", name)
+            return {name: share for name, share in ((name, _whole(share)) for name, share in shares.items()) if share}
+
+        def prediction(item):
+            parts = Fields(item)
+            found = parts.need("model", _text), parts.need("success", _number), parts.need("output_tokens", _number)
+            parts.finish()
+            _bounded(found[1], 0.0, 1.0, "success")
+            return found
+
+        fields = Fields(value)
+        request = fields.need("request", lambda item: Request(item, strict=True))
+        said = Decision(
+            fields.need("choice", choice),
+            fields.need("unanswered_ppm", _whole),
+            fields.need("fell_back_ppm", _whole),
+            fields.take("predictions", _list(prediction), []),
+        )
+        fields.finish()
+        found = self._decide(request)
+        if (found.choice, found.unanswered, found.fell_back) != (said.choice, said.unanswered, said.fell_back):
+            raise RouterError("this request is decided otherwise than the file says")
+        alike = len(found.predictions) == len(said.predictions) and all(
+            model == other and abs(success - s) <= 1e-9 and abs(tokens - t) <= 1e-9 * abs(t)
+            for (model, success, tokens), (other, s, t) in zip(found.predictions, said.predictions)
+        )
+        if not alike:
+            raise RouterError("other predictions are made for this request than the file says")
+
+    def decide(self, request):
+        """Where a request goes: a `request` object as a dict, or a Request."""
+        return self._decide(request if isinstance(request, Request) else Request(request))
+
+    def _decide(self, request):
+        predictions = []
+        if request.prompt is not None and self.heads:
+            entries = self._entries(request)
+            predictions = [heads.predict(entries) for heads in self.heads]
+        shares, fell_back = {}, 0
+        for target, share in self._targets(request, predictions):
+            place = self._first(target, request, predictions)
+            if place is None:
+                fell_back += share
+                tried = (self._first(target, request, predictions) for target in self.fallback)
+                place = next((found for found in tried if found is not None), None)
+            shares[place] = shares.get(place, 0) + share
+        unanswered = shares.pop(None, 0)
+        choice = {self.endpoints[place].id: shares[place] for place in sorted(shares) if shares[place]}
+        named = [(heads.model, *prediction) for heads, prediction in zip(self.heads, predictions)]
+        return Decision(choice, unanswered, fell_back, named)
+
+    def _entries(self, request):
+        """Column and value of each feature; a step's columns follow those of the step before it."""
+        found, first = [], 0
+        for columns, entries in self.steps:
+            found.extend((first + column, value) for column, value in entries(request))
+            first += columns
+        return found
+
+    def _targets(self, request, predictions):
+        """What the choice says, before eligibility: targets and their shares."""
+        choice = self.choose
+        while isinstance(choice, (Threshold, Rules)):
+            if isinstance(choice, Threshold):
+                found = choice.quantity(request)
+                choice = choice.to if found is not None and found > choice.above else choice.otherwise
+            else:
+                held = (to for when, to in choice.rules if when(request))
+                choice = next(held, choice.otherwise)
+        if isinstance(choice, Always):
+            return [(choice.target, ONE)]
+        if isinstance(choice, Random):
+            return choice.weights
+        return [(self._best(choice, request, predictions), ONE)]
+
+    def _first(self, target, request, predictions):
+        return next((place for place in target if self._admits(place, request, predictions)), None)
+
+    def _admits(self, place, request, predictions):
+        """Eligibility, the deadline by predicted tokens included."""
+        endpoint, head = self.endpoints[place], self.head_of[place]
+        if not endpoint.admits(request):
+            return False
+        if endpoint.recorded_only:
+            return True
+        tokens = predictions[head][1] if predictions and head is not None else None
+        return endpoint.meets(request.deadline_ms, tokens)
+
+    def _best(self, learned, request, predictions):
+        """The admitted candidate with the greatest predicted net value, as a target; none: an empty
+        one. Ties go to the lower predicted cost, then to the order of the file."""
+        value, wrong, second = (
+            (default if own is None else own) / PICOS
+            for own, default in zip((request.value_usd, request.wrong_usd, request.second_usd), learned.trade)
+        )
+        best = None
+        for place in self.candidates if predictions else []:
+            if not self._admits(place, request, predictions):
+                continue
+            endpoint, (success, tokens) = self.endpoints[place], predictions[self.head_of[place]]
+            cost, seconds = endpoint.predicted_cost(request, tokens), endpoint.seconds(tokens)
+            if cost is None or (second > 0.0 and seconds is None):
+                continue
+            net = value * success - wrong * (1.0 - success) - cost
+            if second > 0.0:
+                net -= second * seconds
+            if best is None or net > best[0] or (net == best[0] and cost < best[1]):
+                best = (net, cost, place)
+        return [] if best is None else [best[2]]
+
+
+# --- the file --------------------------------------------------------------------------------------
+
+HEADER = re.compile(rb',"bytes":(0|[1-9][0-9]*),"sha256":"([0-9a-f]{64})","body":')
+
+
+def _header(start):
+    """Line 1, of a file's first bytes: its length, the body's length, and the body's SHA-256."""
+    line, feed, _ = start[:MAX_HEADER_BYTES].partition(b"\n")
+    lead = b'{"format":"'
+    if not line.startswith(lead):
+        raise RouterError(f'not a router file: it must begin with {{"format":"{FORMAT}"')
+    name, quote, rest = line[len(lead) :].partition(b'"')
+    name = name.decode("utf-8", "replace")
+    if not quote:
+        raise RouterError("the first line is cut off")
+    if name != FORMAT:
+        version = re.fullmatch(r"weighbridge\.router/([0-9]{1,9})", name)
+        if version and int(version.group(1)) > 1:
+            raise RouterError(f"`{name}` was written by a newer version; upgrade weighbridge")
+        raise RouterError(f"this is `{name}`, not `{FORMAT}`")
+    if not feed:
+        raise RouterError(f"the first line is cut off or longer than {MAX_HEADER_BYTES} bytes")
+    if rest.endswith(b"\r"):
+        raise RouterError("line ends were changed to CR LF; keep the file byte for byte")
+    match = HEADER.fullmatch(rest)
+    if not match:
+        raise RouterError('the first line must go on with ,"bytes":N,"sha256":"...","body":')
+    digits = match.group(1).decode("ascii")
+    if len(digits) > 9 or len(line) + int(digits) + 3 > MAX_FILE_BYTES:
+        raise RouterError(f"the file declares {digits} bytes, more than the limit of {MAX_FILE_BYTES}")
+    return len(line) + 1, int(digits), match.group(2).decode("ascii")
+
+
+def from_bytes(data):
+    """Read and check a router file: frame, checksum, every field, and the golden requests."""
+    start, size, sha256 = _header(data)
+    end = start + size
+    if len(data) < end + 2:
+        raise RouterError(f"the file is cut off: {len(data)} of {end + 2} bytes")
+    if len(data) > end + 2:
+        raise RouterError(f"bytes follow the end of the file, which is at {end + 2}")
+    body = data[start:end]
+    if data[end:] != b"}\n" or not body.endswith(b"\n"):
+        raise RouterError("the body must end in a line feed, and the file in a brace and a line feed")
+    if hashlib.sha256(body).hexdigest() != sha256:
+        raise RouterError("the checksum does not match: the file was changed or damaged")
+    try:
+        return Router(body.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise RouterError(f"the body is not UTF-8: {error.reason}") from None
+
+
+def load(path):
+    """`from_bytes` of a file; no more of it is read than its first line may declare."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read(MAX_HEADER_BYTES)
+            start, size, _ = _header(data)
+            data += file.read(max(0, start + size + 3 - len(data)))
+    except (OSError, ValueError) as error:
+        raise RouterError(f"the file cannot be read: {error}") from None
+    return from_bytes(data)
+
+
+# --- the command -----------------------------------------------------------------------------------
+
+
+def _last(pairs):
+    return dict(pairs)
+
+
+def _line(data, number):
+    """Id and request of an input line; None for a trace's header or an empty line."""
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise RouterError("not UTF-8") from None
+    if not text.strip():
+        return None
+    value = _parse(text, _last)
+    if not isinstance(value, dict):
+        raise _expected("an object", value)
+    if number == 1 and "format" in value:
+        return None
+    if "id" not in value and "request" not in value:
+        return str(number), Request(value)
+    fields = Fields(value)
+    id = fields.need("id", _text)
+    request = fields.take("request", Request)
+    return id, Request({}) if request is None else request
+
+
+def main(arguments):
+    """Decide each line of standard input by the router file that is named."""
+    if len(arguments) != 1 or arguments[0] in ("-h", "--help"):
+        print("usage: weighbridge_router.py FILE.router.json < requests.jsonl", file=sys.stderr)
+        return 0 if arguments and arguments[0] in ("-h", "--help") else 2
+    place = arguments[0]
+    try:
+        router = load(place)
+        output = sys.stdout.buffer
+        for number, data in enumerate(sys.stdin.buffer, 1):
+            place = f"<stdin>:{number}"
+            found = _line(data, number)
+            if found is not None:
+                id, request = found
+                output.write(router.decide(request).line(id).encode("utf-8") + b"\n")
+        output.flush()
+    except RouterError as error:
+        sys.stdout.flush()
+        print(f"error: {place}: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        # Whoever read the output has had enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt:
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
