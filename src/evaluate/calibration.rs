@@ -303,7 +303,7 @@ mod tests {
             let weight = |row: usize| items[row].2;
             for (a, b) in [
                 (weighted.ece(weight, 15), plain.ece(|_| 1, 15)),
-                (weighted.slope(&weight), plain.slope(&|_| 1)),
+                (weighted.slope(weight), plain.slope(|_| 1)),
                 (mean(&weighted.losses(log_loss), weight), mean(&plain.losses(log_loss), |_| 1)),
             ] {
                 prop_assert_eq!(a.is_some(), b.is_some());

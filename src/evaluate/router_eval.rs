@@ -145,7 +145,7 @@ pub fn evaluate_router(
         .iter()
         .filter(|row| pair.iter().all(|&role| job.score(role, row.row).is_some()))
         .collect();
-    let rows = job.pair_rows(&pairs);
+    let rows = job.pair_rows(&pairs, job.evidence(pairs.len(), predicted.len()));
     let units: Vec<u64> = pairs.iter().map(|row| job.units[row.row]).collect();
     let bootstrap = job.bootstrap(&units);
     let gains: Vec<f64> = pairs.iter().map(|row| row.gain()).collect();
@@ -275,7 +275,7 @@ impl Job<'_> {
         }
     }
 
-    fn pair_rows(&self, pairs: &[&Predicted]) -> PairRows {
+    fn pair_rows(&self, pairs: &[&Predicted], evidence: String) -> PairRows {
         let scores = |role: usize| {
             let known = pairs.iter().map(|row| self.score(self.pair[role], row.row));
             known.map(|score| score.unwrap_or(0)).collect()
@@ -284,7 +284,7 @@ impl Job<'_> {
             driver: scores(0),
             specialist: scores(1),
             costs: self.costs(pairs),
-            evidence: format!("{} held-out requests", pairs.len()),
+            evidence,
         }
     }
 
