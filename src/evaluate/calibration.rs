@@ -65,15 +65,9 @@ pub fn calibration(
     evidence: &str,
 ) -> Calibration {
     let rows = Rows::new(predicted, observed);
-    let read = |weight: &dyn Fn(usize) -> u32| {
-        [
-            rows.mean(weight, squared_error),
-            rows.mean(weight, log_loss),
-            rows.ece(weight, CALIBRATION_BINS),
-        ]
-    };
-    let point = read(&|_| 1);
-    let replicates = bootstrap.replicates(|weights| read(&|row| weights[row].into()));
+    let losses = [squared_error, log_loss].map(|loss| rows.losses(loss));
+    let point = rows.read(&losses, |_| 1);
+    let replicates = bootstrap.replicates(|weights| rows.read(&losses, |row| weights[row].into()));
     let figure = |place: usize, unit| {
         let column: Vec<_> = replicates.iter().map(|values| values[place]).collect();
         rows.figure(point[place], unit, evidence, &column)
@@ -82,7 +76,7 @@ pub fn calibration(
         brier: figure(0, "squared probability"),
         log_loss: figure(1, "nats"),
         ece: figure(2, "probability"),
-        bins: rows.bins(&|_| 1, CALIBRATION_BINS),
+        bins: rows.bins(|_| 1, CALIBRATION_BINS),
         n: predicted.len() as u64,
     }
 }
@@ -99,11 +93,11 @@ pub fn gain_calibration(
     evidence: &str,
 ) -> GainCalibration {
     let rows = Rows::new(predicted, observed);
-    let replicates = bootstrap.replicates(|weights| rows.slope(&|row| weights[row].into()));
+    let replicates = bootstrap.replicates(|weights| rows.slope(|row| weights[row].into()));
     let unit = "gain per predicted gain";
     GainCalibration {
-        slope: rows.figure(rows.slope(&|_| 1), unit, evidence, &replicates),
-        bins: rows.bins(&|_| 1, CALIBRATION_BINS),
+        slope: rows.figure(rows.slope(|_| 1), unit, evidence, &replicates),
+        bins: rows.bins(|_| 1, CALIBRATION_BINS),
     }
 }
 
@@ -158,24 +152,20 @@ impl<'a> Rows<'a> {
         }
     }
 
-    fn weight(&self, weight: &dyn Fn(usize) -> u32) -> f64 {
-        (0..self.predicted.len())
-            .map(|row| f64::from(weight(row)))
-            .sum()
+    fn losses(&self, loss: fn(f64, f64) -> f64) -> Vec<f64> {
+        let columns = self.predicted.iter().zip(self.observed);
+        columns.map(|(&p, &y)| loss(p, y)).collect()
     }
 
-    fn mean(&self, weight: &dyn Fn(usize) -> u32, loss: fn(f64, f64) -> f64) -> Option<f64> {
-        let all = self.weight(weight);
-        let columns = self.predicted.iter().zip(self.observed).enumerate();
-        let sum: f64 = columns
-            .map(|(row, (&p, &y))| f64::from(weight(row)) * loss(p, y))
-            .sum();
-        (all > 0.0).then(|| sum / all)
+    /// The mean of each loss, and the calibration error.
+    fn read(&self, losses: &[Vec<f64>; 2], weight: impl Fn(usize) -> u32) -> [Option<f64>; 3] {
+        let [brier, log_loss] = [0, 1].map(|place| mean(&losses[place], &weight));
+        [brier, log_loss, self.ece(weight, CALIBRATION_BINS)]
     }
 
     /// Runs of rows in order of prediction whose masses differ by at most one, the larger first; a
     /// row that is drawn several times may lie in two of them.
-    fn bins(&self, weight: &dyn Fn(usize) -> u32, bins: usize) -> Vec<Bin> {
+    fn bins(&self, weight: impl Fn(usize) -> u32, bins: usize) -> Vec<Bin> {
         let all: u64 = self.order.iter().map(|&row| u64::from(weight(row))).sum();
         let bins = bins as u64;
         let size = |bin: u64| all / bins + u64::from(bin < all % bins);
@@ -202,7 +192,7 @@ impl<'a> Rows<'a> {
         found
     }
 
-    fn ece(&self, weight: &dyn Fn(usize) -> u32, bins: usize) -> Option<f64> {
+    fn ece(&self, weight: impl Fn(usize) -> u32, bins: usize) -> Option<f64> {
         let bins = self.bins(weight, bins);
         let all: u64 = bins.iter().map(|bin| bin.n).sum();
         let distance = |bin: &Bin| (bin.mean_predicted - bin.mean_observed).abs();
@@ -210,26 +200,34 @@ impl<'a> Rows<'a> {
         (all > 0).then(|| sum / all as f64)
     }
 
-    fn slope(&self, weight: &dyn Fn(usize) -> u32) -> Option<f64> {
-        let all = self.weight(weight);
-        let mean = |column: &[f64]| {
-            let weighted = column.iter().enumerate();
-            weighted
-                .map(|(row, x)| f64::from(weight(row)) * x)
-                .sum::<f64>()
-                / all
-        };
-        let (x_mean, y_mean) = (mean(self.predicted), mean(self.observed));
-        let (mut products, mut squares) = (0.0, 0.0);
+    fn slope(&self, weight: impl Fn(usize) -> u32) -> Option<f64> {
+        // Sums of what lies around the middle, lest the squares cancel.
+        let middle = |column: &[f64]| mean(column, |_| 1).unwrap_or(0.0);
+        let (x_middle, y_middle) = (middle(self.predicted), middle(self.observed));
+        let mut sums = [0.0; 5];
         for (row, (x, y)) in self.predicted.iter().zip(self.observed).enumerate() {
-            let weighted = f64::from(weight(row)) * (x - x_mean);
-            products += weighted * (y - y_mean);
-            squares += weighted * (x - x_mean);
+            let (weight, x, y) = (f64::from(weight(row)), x - x_middle, y - y_middle);
+            let terms = [1.0, x, y, x * x, x * y];
+            for (sum, term) in sums.iter_mut().zip(terms) {
+                *sum += weight * term;
+            }
         }
+        let [all, x, y, xx, xy] = sums;
+        let (squares, products) = (xx - x * x / all, xy - x * y / all);
         // Equal predictions may leave squares of rounding errors of their mean.
-        let spread = squares / all > 1e-24 * x_mean * x_mean;
-        (spread && squares > 0.0).then(|| products / squares)
+        let spread = squares / all > 1e-24 * (1.0 + x_middle * x_middle);
+        spread.then(|| products / squares)
     }
+}
+
+fn mean(column: &[f64], weight: impl Fn(usize) -> u32) -> Option<f64> {
+    let (mut all, mut sum) = (0.0, 0.0);
+    for (row, x) in column.iter().enumerate() {
+        let weight = f64::from(weight(row));
+        all += weight;
+        sum += weight * x;
+    }
+    (all > 0.0).then(|| sum / all)
 }
 
 #[cfg(test)]
@@ -262,11 +260,9 @@ mod tests {
     fn larger_bins_come_first_and_a_row_drawn_twice_may_lie_in_two() {
         let predicted: Vec<f64> = (0..17).map(f64::from).collect();
         let rows = Rows::new(&predicted, &predicted);
-        let sizes = |weight: &dyn Fn(usize) -> u32| -> Vec<u64> {
-            rows.bins(weight, 15).iter().map(|bin| bin.n).collect()
-        };
-        assert_eq!(sizes(&|_| 1)[..3], [2, 2, 1]);
-        let twice = rows.bins(&|row| u32::from(row < 8) * 2, 15);
+        let sizes: Vec<u64> = rows.bins(|_| 1, 15).iter().map(|bin| bin.n).collect();
+        assert_eq!(sizes[..3], [2, 2, 1]);
+        let twice = rows.bins(|row| u32::from(row < 8) * 2, 15);
         assert_eq!((twice.len(), twice[0].mean_predicted), (15, 0.0));
         assert_eq!(
             (twice[1].mean_predicted, twice[2].mean_predicted),
@@ -306,9 +302,9 @@ mod tests {
             let (weighted, plain) = (Rows::new(&predicted, &observed), Rows::new(&p, &y));
             let weight = |row: usize| items[row].2;
             for (a, b) in [
-                (weighted.ece(&weight, 15), plain.ece(&|_| 1, 15)),
-                (weighted.slope(&weight), plain.slope(&|_| 1)),
-                (weighted.mean(&weight, log_loss), plain.mean(&|_| 1, log_loss)),
+                (weighted.ece(weight, 15), plain.ece(|_| 1, 15)),
+                (weighted.slope(weight), plain.slope(|_| 1)),
+                (mean(&weighted.losses(log_loss), weight), mean(&plain.losses(log_loss), |_| 1)),
             ] {
                 prop_assert_eq!(a.is_some(), b.is_some());
                 prop_assert!((a.unwrap_or(0.0) - b.unwrap_or(0.0)).abs() < 1e-9);

@@ -228,19 +228,20 @@ fn tasks(trace: &Trace) -> BTreeMap<String, u64> {
 type Recorded = Vec<(usize, usize)>;
 
 fn coverage(trace: &Trace) -> Vec<Coverage> {
-    let mut recorded: BTreeMap<(NameId, Option<NameId>), Recorded> = BTreeMap::new();
+    let text = |id| trace.names().get(id).unwrap_or_default();
+    let mut recorded: BTreeMap<(&str, Option<&str>), Recorded> = BTreeMap::new();
     for row in 0..trace.len() {
         for k in trace.outcomes(row) {
-            let source = (trace.outcome_model(k), trace.outcome_endpoint(k));
+            let endpoint = trace.outcome_endpoint(k).map(text);
+            let source = (text(trace.outcome_model(k)), endpoint);
             recorded.entry(source).or_default().push((row, k));
         }
     }
-    let text = |id| trace.names().get(id).unwrap_or_default().to_owned();
     recorded
         .iter()
         .map(|(&(model, endpoint), places)| Coverage {
-            model: text(model),
-            endpoint: endpoint.map(text),
+            model: model.to_owned(),
+            endpoint: endpoint.map(str::to_owned),
             ..covered(trace, places)
         })
         .collect()
@@ -292,7 +293,8 @@ struct ModelScores {
 
 impl ModelScores {
     fn of(trace: &Trace) -> Self {
-        let models = trace.models();
+        let mut models = trace.models();
+        models.sort_by_key(|&model| trace.names().get(model));
         let mark = trace.header().pass_at.unwrap_or(HALF);
         let mut place = vec![0; trace.names().len()];
         for (i, model) in models.iter().enumerate() {

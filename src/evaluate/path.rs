@@ -7,11 +7,23 @@ use super::curve::PairRows;
 
 /// Rows in descending order of a score.
 #[derive(Debug)]
-pub(super) struct Ranking<'a> {
-    rows: &'a PairRows,
-    order: Vec<usize>,
-    /// Where each group of equal scores ends in the order.
+pub(super) struct Ranking {
+    ranked: Vec<Ranked>,
+    /// Where each group of equal scores ends.
     ends: Vec<usize>,
+    costs_known: bool,
+}
+
+/// One row at its place in the order: every replicate walks them all, so they lie side by side.
+#[derive(Debug, Clone, Copy)]
+struct Ranked {
+    row: usize,
+    /// Millionths.
+    driver: i64,
+    gain: i64,
+    /// Picodollars; 0 where unknown.
+    driver_cost: i64,
+    specialist_cost: i64,
 }
 
 /// What sending the rows so far to the specialist changes, in whole numbers.
@@ -42,9 +54,9 @@ const ROUNDING: f64 = 1e-12;
 const MILLIONTHS: f64 = 1e6;
 const PICOS: f64 = 1e12;
 
-impl<'a> Ranking<'a> {
+impl Ranking {
     /// The ranking by a score, which must be a number on every row.
-    pub(super) fn new(rows: &'a PairRows, score: &[f64]) -> Self {
+    pub(super) fn new(rows: &PairRows, score: &[f64]) -> Self {
         let n = rows.driver.len();
         let lengths = [score.len(), rows.specialist.len()];
         assert!(lengths == [n, n], "columns of one length");
@@ -57,12 +69,23 @@ impl<'a> Ranking<'a> {
         let ends = (1..=n)
             .filter(|&i| i == n || score[order[i]] != score[order[i - 1]])
             .collect();
-        Self { rows, order, ends }
+        let costs = rows.costs.as_ref().ok();
+        let ranked = order.into_iter().map(|row| Ranked {
+            row,
+            driver: rows.driver[row].into(),
+            gain: i64::from(rows.specialist[row]) - i64::from(rows.driver[row]),
+            driver_cost: costs.map_or(0, |costs| costs.driver[row]),
+            specialist_cost: costs.map_or(0, |costs| costs.specialist[row]),
+        });
+        Self {
+            ranked: ranked.collect(),
+            ends,
+            costs_known: costs.is_some(),
+        }
     }
 
     /// The path where each row counts `weight` times.
     pub(super) fn path(&self, weight: impl Fn(usize) -> i64) -> Path {
-        let costs = self.rows.costs.as_ref().ok();
         let mut sent = Sent::default();
         let (mut driver, mut driver_cost) = (0, 0);
         let mut points = Vec::with_capacity(self.ends.len() + 1);
@@ -70,20 +93,15 @@ impl<'a> Ranking<'a> {
         let mut start = 0;
         for &end in &self.ends {
             let before = sent.rows;
-            for &row in &self.order[start..end] {
-                let weight = weight(row);
-                let score = i64::from(self.rows.driver[row]);
-                let gain = i64::from(self.rows.specialist[row]) - score;
-                driver += weight * score;
+            for ranked in &self.ranked[start..end] {
+                let weight = weight(ranked.row);
+                driver += weight * ranked.driver;
                 sent.rows += weight;
-                sent.gain += weight * gain;
-                sent.better += if gain > 0 { weight } else { 0 };
-                if let Some(costs) = costs {
-                    let weight = i128::from(weight);
-                    let driver = i128::from(costs.driver[row]);
-                    driver_cost += weight * driver;
-                    sent.cost += weight * (i128::from(costs.specialist[row]) - driver);
-                }
+                sent.gain += weight * ranked.gain;
+                sent.better += if ranked.gain > 0 { weight } else { 0 };
+                let (weight, cost) = (i128::from(weight), i128::from(ranked.driver_cost));
+                driver_cost += weight * cost;
+                sent.cost += weight * (i128::from(ranked.specialist_cost) - cost);
             }
             start = end;
             // A group of which nothing was drawn is no point of a resample's path.
@@ -94,7 +112,7 @@ impl<'a> Ranking<'a> {
         Path {
             points,
             driver,
-            driver_cost: costs.map(|_| driver_cost),
+            driver_cost: self.costs_known.then_some(driver_cost),
         }
     }
 }

@@ -53,7 +53,8 @@ impl Bootstrap<'_> {
     }
 
     fn tile<T>(&self, tile: usize, measure: impl Fn(&[u8]) -> T) -> Vec<T> {
-        let mut weights = vec![Vec::with_capacity(self.units.len()); TILE];
+        let mut weights: [Vec<u8>; TILE] =
+            std::array::from_fn(|_| Vec::with_capacity(self.units.len()));
         for &unit in self.units {
             for (column, weight) in weights.iter_mut().zip(weights_of_eight(unit, tile)) {
                 column.push(weight);
