@@ -237,6 +237,7 @@ fn each_wrong_frame_is_called_by_its_name() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn each_wrong_field_is_named_with_its_place() {
     use ErrorKind::{Golden, Value, Version};
     let body = body_of(&small());
