@@ -565,7 +565,7 @@ def word_entries(words, bits, idf, weight):
             counts[place >> 1] = counts.get(place >> 1, 0) + (1 if place & 1 else -1)
         previous = own
     entries = [
-        (column, (1.0 if abs(count) == 1 else 1.0 + math.log(abs(count))) * (idf[column] if count > 0 else -idf[column]))
+        (column, math.copysign(1.0 if abs(count) == 1 else 1.0 + math.log(abs(count)), count) * idf[column])
         for column, count in counts.items()
         if count
     ]
@@ -1134,9 +1134,8 @@ class Router:
                 raise RouterError("a choice of kind `router` needs heads for the models of its endpoints", "heads")
             for place in self.candidates:
                 if not self.endpoints[place].prices:
-                    raise RouterError(
-                        f"`{self.endpoints[place].id}` has no price, and its cost must be predicted", f"endpoints[{place}]"
-                    )
+                    name = self.endpoints[place].id
+                    raise RouterError(f"`{name}` has no price, and its cost must be predicted", f"endpoints[{place}]")
 
     def _verify(self, golden):
         """Decide the golden requests again: distributions exactly, predictions within 1e-9."""
@@ -1333,7 +1332,10 @@ def load(path):
 
 
 def _last(pairs):
-    return dict(pairs)
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        _sound([value for _, value in pairs])  # what is dropped must be valid too
+    return found
 
 
 def _line(data, number):

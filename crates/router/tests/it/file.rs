@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
-use weighbridge_router::{Choose, ErrorKind, Parts, Router, Usd};
+use weighbridge_router::{Choose, EndpointExplanation, ErrorKind, Parts, Request, Router, Usd};
 
 use crate::sample::{LEARNED, MIXED, parts};
 
@@ -73,6 +73,29 @@ fn golden_requests_reach_every_part_of_the_choice() {
     assert!(some(&|golden| golden["request"]["needs"][0] == "tools"));
 }
 
+#[test]
+fn golden_choices_of_a_model_are_clear() {
+    let file = bytes_of(parts(LEARNED, 6, 2));
+    let router = Router::from_bytes(&file).unwrap();
+    let value: serde_json::Value = serde_json::from_slice(&file).unwrap();
+    let mut seen = 0;
+    for golden in value["body"]["golden"].as_array().unwrap() {
+        let request = Request::from_json(&golden["request"].to_string()).unwrap();
+        let explained = router.explain(&request.as_ref());
+        let best_of = |model: &str| {
+            let of_model =
+                |one: &&EndpointExplanation| router.endpoint(one.endpoint).model == model;
+            let nets = explained.endpoints.iter().filter(of_model);
+            nets.filter_map(|one| one.net_usd).reduce(f64::max)
+        };
+        if let (Some(plain), Some(strong)) = (best_of("plain"), best_of("strong")) {
+            assert!((plain - strong).abs() > 1e-6);
+            seen += 1;
+        }
+    }
+    assert!(seen >= 8, "{seen}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
@@ -135,6 +158,7 @@ fn changed(body: &str, from: &str, to: &str) -> Vec<u8> {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn each_wrong_frame_is_called_by_its_name() {
     let file = small();
     let text = String::from_utf8(file.clone()).unwrap();
@@ -213,6 +237,7 @@ fn each_wrong_frame_is_called_by_its_name() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn each_wrong_field_is_named_with_its_place() {
     use ErrorKind::{Golden, Value, Version};
     let body = body_of(&small());
