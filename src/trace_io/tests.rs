@@ -8,7 +8,9 @@ use proptest::prelude::*;
 use weighbridge_router::{Millis, RequestRef, Timestamp, Tokens, Usd};
 
 use super::jsonl::read_within;
-use super::wire::{ExtraWire, HeaderWire, LineWire, LoggedWire, OutcomeWire, RequestWire};
+use super::wire::{
+    AssumptionWire, ExtraWire, HeaderWire, LineWire, LoggedWire, OutcomeWire, RequestWire,
+};
 use super::*;
 use crate::trace::{Assumption, LoggedRef, OutcomeRef, Row, Trace, TraceBuilder};
 
@@ -77,74 +79,76 @@ fn every_field_of_a_line_is_read_and_unknown_ones_survive() {
     assert!(written.contains(r#""why":"?"},"z":[{}]}"#), "{written}");
 }
 
+/// A line and what is said of it.
+const LINES_AT_FAULT: &[(&str, &str)] = &[
+    (
+        r#"{"id":"a","request":{"input_tokens":-3}}"#,
+        "request.input_tokens: must be a whole number from 0 to 4294967295, not -3",
+    ),
+    (
+        r#"{"id":"a","request":{"value_usd":-0.5}}"#,
+        "request.value_usd: -0.5 must not be negative",
+    ),
+    (
+        r#"{"id":"a","request":{"needs":["x",1]}}"#,
+        "request.needs[1]: must be a text, not 1",
+    ),
+    (
+        r#"{"id":"a","request":[]}"#,
+        "request: must be an object, not []",
+    ),
+    (r#"{"id":7}"#, "id: must be a text, not 7"),
+    (r#"{"id":""}"#, "id: must not be empty"),
+    (r#"{"request":{}}"#, "id: this field is missing"),
+    (
+        r#"{"id":"a","outcomes":{}}"#,
+        "outcomes: must be a list, not {}",
+    ),
+    (
+        r#"{"id":"a","outcomes":[{"score":1}]}"#,
+        "outcomes[0].model: this field is missing",
+    ),
+    (
+        r#"{"id":"a","outcomes":[{"model":"m"},{"model":"m","score":"1"}]}"#,
+        "outcomes[1].score: must be a number, not \"1\"",
+    ),
+    (
+        r#"{"id":"a","outcomes":[{"model":"m","score":1.5}]}"#,
+        "outcomes[0].score: 1.5 is outside [0, 1]; scale scores before they are recorded",
+    ),
+    (
+        r#"{"id":"a","outcomes":[{"model":"m","score":NaN}]}"#,
+        "not valid JSON at column 44: expected value",
+    ),
+    (
+        r#"{"id":"a","outcomes":[{"model":"m","cost_usd":1e9}]}"#,
+        "outcomes[0].cost_usd: must be an amount in USD (a number, at most 9 million), not 1000000000.0",
+    ),
+    (
+        r#"{"id":"a","outcomes":[{"model":"m","ttft_ms":4294967295}]}"#,
+        "outcomes[0].ttft_ms: must be less than 4294967295",
+    ),
+    (
+        r#"{"id":"a","logged":{"propensity":0.5}}"#,
+        "logged.endpoint: this field is missing",
+    ),
+    (
+        r#"{"id":"a","logged":{"endpoint":"m","propensity":0}}"#,
+        "logged.propensity: 0 is not in (0, 1]; what was chosen had a probability above 0",
+    ),
+    (r#"{"id":"a","id":"b"}"#, "duplicate field `id`"),
+    (r#"{"id":"a","x":1,"x":2}"#, "duplicate field `x`"),
+    (
+        r#"{"id":"a""#,
+        "not valid JSON at column 9: EOF while parsing an object",
+    ),
+    ("[]", "must be an object, not []"),
+];
+
 #[test]
 fn faults_are_named_with_file_line_and_field() {
-    let cases: &[(&str, &str)] = &[
-        (
-            r#"{"id":"a","request":{"input_tokens":-3}}"#,
-            "request.input_tokens: must be a whole number from 0 to 4294967295, not -3",
-        ),
-        (
-            r#"{"id":"a","request":{"value_usd":-0.5}}"#,
-            "request.value_usd: -0.5 must not be negative",
-        ),
-        (
-            r#"{"id":"a","request":{"needs":["x",1]}}"#,
-            "request.needs[1]: must be a text, not 1",
-        ),
-        (
-            r#"{"id":"a","request":[]}"#,
-            "request: must be an object, not []",
-        ),
-        (r#"{"id":7}"#, "id: must be a text, not 7"),
-        (r#"{"id":""}"#, "id: must not be empty"),
-        (r#"{"request":{}}"#, "id: this field is missing"),
-        (
-            r#"{"id":"a","outcomes":{}}"#,
-            "outcomes: must be a list, not {}",
-        ),
-        (
-            r#"{"id":"a","outcomes":[{"score":1}]}"#,
-            "outcomes[0].model: this field is missing",
-        ),
-        (
-            r#"{"id":"a","outcomes":[{"model":"m"},{"model":"m","score":"1"}]}"#,
-            "outcomes[1].score: must be a number, not \"1\"",
-        ),
-        (
-            r#"{"id":"a","outcomes":[{"model":"m","score":1.5}]}"#,
-            "outcomes[0].score: 1.5 is outside [0, 1]; scale scores before they are recorded",
-        ),
-        (
-            r#"{"id":"a","outcomes":[{"model":"m","score":NaN}]}"#,
-            "not valid JSON at column 44: expected value",
-        ),
-        (
-            r#"{"id":"a","outcomes":[{"model":"m","cost_usd":1e9}]}"#,
-            "outcomes[0].cost_usd: must be an amount in USD (a number, at most 9 million), not 1000000000.0",
-        ),
-        (
-            r#"{"id":"a","outcomes":[{"model":"m","ttft_ms":4294967295}]}"#,
-            "outcomes[0].ttft_ms: must be less than 4294967295",
-        ),
-        (
-            r#"{"id":"a","logged":{"propensity":0.5}}"#,
-            "logged.endpoint: this field is missing",
-        ),
-        (
-            r#"{"id":"a","logged":{"endpoint":"m","propensity":0}}"#,
-            "logged.propensity: 0 is not in (0, 1]; what was chosen had a probability above 0",
-        ),
-        (r#"{"id":"a","id":"b"}"#, "duplicate field `id`"),
-        (r#"{"id":"a","x":1,"x":2}"#, "duplicate field `x`"),
-        (
-            r#"{"id":"a""#,
-            "not valid JSON at column 9: EOF while parsing an object",
-        ),
-        ("[]", "must be an object, not []"),
-    ];
     let folder = Folder::new();
-    for (line, says) in cases {
+    for (line, says) in LINES_AT_FAULT {
         let path = folder.file("t.jsonl", format!("{HEADER}\n\n{line}\n"));
         assert_eq!(
             folder.says(&read_one(&path).unwrap_err()),
@@ -303,7 +307,12 @@ fn long_lines_are_refused_and_long_prompts_are_not() {
     let (trace, _) = read_one(&path).unwrap();
     assert_eq!(trace.prompt(1).map(str::len), Some(long.len()));
     for limit in [100, 4_000_000] {
-        let read = read_within(&[path.clone()], &skipping(2), limit, &mut |_| {});
+        let read = read_within(
+            std::slice::from_ref(&path),
+            &skipping(2),
+            limit,
+            &mut |_| {},
+        );
         let (trace, report) = read.unwrap();
         assert_eq!((trace.len(), trace.id(1)), (2, "c"));
         let says = format!("t.jsonl:3: the line is longer than {limit} bytes; is this a trace?");
@@ -533,6 +542,7 @@ fn the_schema_names_the_fields_that_are_read() {
         ("request", RequestWire::FIELDS),
         ("outcome", OutcomeWire::FIELDS),
         ("logged", LoggedWire::FIELDS),
+        ("assumption", AssumptionWire::FIELDS),
     ] {
         let properties = schema["$defs"][shape]["properties"].as_object().unwrap();
         let mut named: Vec<_> = properties.keys().map(String::as_str).collect();
@@ -649,7 +659,7 @@ proptest! {
         let path = folder.0.path().join("t.jsonl");
         write(&trace, &path).unwrap();
         let options = ReadOptions { threads, ..ReadOptions::default() };
-        let (again, report) = read(&[path.clone()], &options, &mut |_| {}).unwrap();
+        let (again, report) = read(std::slice::from_ref(&path), &options, &mut |_| {}).unwrap();
         prop_assert_eq!(report.out_of_order, 0);
         prop_assert_eq!(again.fingerprint(), trace.fingerprint());
         prop_assert_eq!(again.header(), trace.header());
