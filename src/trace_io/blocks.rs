@@ -1,6 +1,6 @@
 //! A stream cut into blocks of whole lines.
 
-use std::io::{self, Read};
+use std::io::{self, BufRead, Read};
 
 /// The longest line that is read: a prompt of many megabytes fits, a file that is no text does not.
 pub const LINE_LIMIT: usize = 64 << 20;
@@ -45,8 +45,8 @@ impl<R: Read> Blocks<R> {
     /// # Errors
     /// Where the input cannot be read, or is damaged compressed data.
     pub(super) fn next(&mut self) -> io::Result<Option<Block>> {
+        let mut searched = 0;
         loop {
-            let searched = self.pending.len();
             self.fill()?;
             if let Some(end) = last_line_end(&self.pending[searched..]) {
                 let rest = self.pending.split_off(searched + end);
@@ -55,6 +55,7 @@ impl<R: Read> Blocks<R> {
                     rest,
                 ))));
             }
+            searched = self.pending.len();
             if self.pending.len() > self.line_limit {
                 self.pass_over()?;
                 return Ok(Some(Block::TooLong));
@@ -105,11 +106,16 @@ fn last_line_end(bytes: &[u8]) -> Option<usize> {
 }
 
 /// The lines of a block, without line feed or carriage return.
-pub(super) fn lines(block: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let whole = block.strip_suffix(b"\n").unwrap_or(block);
-    whole
-        .split(|&byte| byte == b'\n')
-        .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
+pub(super) fn lines(mut block: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let mut behind = block;
+        // Reading from memory does not fail; this search is several times faster than `split`.
+        let len = behind.skip_until(b'\n').unwrap_or(0);
+        let line = block.get(..len).filter(|line| !line.is_empty())?;
+        block = behind;
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        Some(line.strip_suffix(b"\r").unwrap_or(line))
+    })
 }
 
 /// Whether a line holds nothing but spaces.
@@ -155,5 +161,7 @@ mod tests {
         let all = |block: &'static [u8]| lines(block).collect::<Vec<_>>();
         assert_eq!(all(b"a\r\n\nb"), [b"a".as_slice(), b"", b"b"]);
         assert_eq!(all(b"a\n"), [b"a"]);
+        assert_eq!(all(b"\n"), [b""]);
+        assert!(all(b"").is_empty());
     }
 }

@@ -56,7 +56,7 @@ pub fn read(
     read_within(paths, options, LINE_LIMIT, progress)
 }
 
-fn read_within(
+pub(super) fn read_within(
     paths: &[PathBuf],
     options: &ReadOptions,
     line_limit: usize,

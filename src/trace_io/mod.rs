@@ -17,6 +17,8 @@ mod line;
 mod request_lines;
 mod routellm;
 mod source;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 pub use atomic::write_file;
