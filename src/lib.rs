@@ -1,6 +1,7 @@
 //! Which requests deserve the expensive model, and what would that cost and gain?
 
 pub mod catalog;
+pub mod learn;
 pub mod replay;
 pub mod stats;
 pub mod trace;
