@@ -22,7 +22,7 @@ const DENSE_BYTES: usize = 2 << 30;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FitOptions {
     pub(super) recipe: RecipeOptions,
-    /// The penalty, see [`logistic`] and [`tokens`].
+    /// The penalty on the success heads, see [`logistic`].
     pub(super) alpha: f64,
     /// How many out-of-fold folds.
     pub(super) folds: usize,
@@ -187,7 +187,7 @@ impl TrainingSet<'_> {
             success: logistic::fit(matrix, &at, &right, options.alpha),
             output_tokens: options
                 .tokens
-                .then(|| tokens::fit(matrix, &counted, &logs, options.alpha)),
+                .then(|| tokens::fit(matrix, &counted, &logs, tokens::ALPHA)),
         }
     }
 

@@ -30,7 +30,7 @@ pub(super) fn groups(trace: &Trace) -> Vec<Option<Group>> {
         .collect()
 }
 
-/// How many different groups there are.
+/// The different ones of the groups, in order.
 pub(super) fn distinct(groups: impl Iterator<Item = Group>) -> Vec<Group> {
     let mut groups: Vec<Group> = groups.collect();
     groups.sort_unstable();

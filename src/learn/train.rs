@@ -1,6 +1,6 @@
 //! Training as a whole: what is asked for, the hold-out, the fit, and the router that comes of it.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use weighbridge_router::{
     Calibration, CalibrationModel, Choose, Endpoint, GroupFilter, Heads, LogLinear, Logistic,
     Parts, Router, Trade,
@@ -41,7 +41,7 @@ pub struct TrainOptions {
     pub alpha: f64,
     /// What standardised surface features are multiplied by: the smaller, the stronger the penalty
     /// on them beside that on words; 0 to 1,000.
-    pub surface_weight: f32,
+    pub surface_weight: f64,
     /// Whether the task is a feature, where the trace has tasks.
     pub tags: bool,
     /// From which graded score an answer counts as right; else the header of the trace says.
@@ -76,11 +76,11 @@ pub struct Trained {
     pub router: Router,
     /// The rows of the trace that were kept from training: those of the held-out prompt groups.
     pub held_out: Vec<usize>,
-    /// How many rows were trained on: those with a prompt and a known outcome of either model.
+    /// Rows that were trained on: those with a prompt and a known outcome of either model.
     pub training_rows: usize,
-    /// How many prompt groups they are of.
+    /// The prompt groups that they are of.
     pub training_groups: usize,
-    /// How many rows have no prompt; they are neither trained on nor held out.
+    /// Rows without a prompt; they are neither trained on nor held out.
     pub without_prompt: usize,
     /// What each model's heads rest on, driver first.
     pub models: Vec<ModelRows>,
@@ -133,24 +133,38 @@ pub fn train(
     let fitted = fit::fit(&set, &options.fit_options(true), progress)?;
 
     let training_groups = split::distinct(set.groups.iter().copied());
-    let mut trained = Trained {
-        held_out,
-        training_rows: set.rows.len(),
-        training_groups: training_groups.len(),
-        without_prompt: groups.iter().filter(|group| group.is_none()).count(),
-        models: model_rows(&set, &fitted),
-        router: Router::try_new(with_empty_heads(bare.clone(), &targets))?,
-    };
-    let provenance = provenance(trace, options, catalog, &bare, &trained);
-    trained.router = Router::try_new(Parts {
+    let without_prompt = groups.iter().filter(|group| group.is_none()).count();
+    let models = model_rows(&set, &fitted);
+    let counts = json!({
+        "training": set.rows.len(), "training_groups": training_groups.len(), "held_out": held_out.len(),
+        "without_prompt": without_prompt, "models": models.iter().map(ModelRows::to_json).collect::<Vec<_>>(),
+    });
+    let prices = price_sources(&bare, catalog);
+    let router = Router::try_new(Parts {
         calibration: calibration(&set, &fitted, options.seed),
         steps: fitted.steps,
         heads: heads(&targets, fitted.models),
         training: Some(GroupFilter::of(&training_groups)),
-        provenance,
+        provenance: provenance(trace, options, &counts, &prices),
         ..bare
     })?;
-    Ok(trained)
+    Ok(Trained {
+        router,
+        held_out,
+        training_rows: set.rows.len(),
+        training_groups: training_groups.len(),
+        without_prompt,
+        models,
+    })
+}
+
+impl ModelRows {
+    fn to_json(&self) -> Value {
+        json!({
+            "model": self.model, "rows": self.rows, "right": self.right,
+            "token_rows": self.token_rows, "calibrated": self.calibrated,
+        })
+    }
 }
 
 impl TrainOptions {
@@ -236,7 +250,7 @@ impl TrainOptions {
         FitOptions {
             recipe: RecipeOptions {
                 bits: self.bits,
-                surface_weight: self.surface_weight,
+                surface_weight: self.surface_weight as f32,
                 tags: self.tags,
             },
             alpha: self.alpha,
@@ -369,43 +383,35 @@ fn pick(values: &[f64], places: &[usize]) -> Vec<f32> {
     places.iter().map(|&at| values[at] as f32).collect()
 }
 
+/// The sources of each endpoint's prices.
+fn price_sources(parts: &Parts, catalog: &Catalog) -> Value {
+    let sources = parts.endpoints.iter().filter_map(|endpoint| {
+        let rows = &catalog.endpoint(&endpoint.id)?.price_sources;
+        let sources: Vec<&str> = rows.iter().map(|row| row.source.as_str()).collect();
+        Some((endpoint.id.clone(), json!(sources)))
+    });
+    Value::Object(sources.collect())
+}
+
 /// Where the router came from, as the text of a JSON object; whoever has measured it adds to it.
-fn provenance(
-    trace: &Trace,
-    options: &TrainOptions,
-    catalog: &Catalog,
-    parts: &Parts,
-    trained: &Trained,
-) -> String {
+fn provenance(trace: &Trace, options: &TrainOptions, counts: &Value, prices: &Value) -> String {
     let header = trace.header();
     let assumed: Vec<&str> = (header.assumed.iter()).map(|it| it.what.as_str()).collect();
-    let models = trained.models.iter().map(|model| {
-        json!({"model": model.model, "rows": model.rows, "right": model.right, "token_rows": model.token_rows, "calibrated": model.calibrated})
-    });
-    let price_sources: Map<String, Value> = (parts.endpoints.iter())
-        .filter_map(|endpoint| {
-            let rows = &catalog.endpoint(&endpoint.id)?.price_sources;
-            let sources: Vec<&str> = rows.iter().map(|row| row.source.as_str()).collect();
-            Some((endpoint.id.clone(), json!(sources)))
-        })
-        .collect();
     json!({
         "trace": {
-            "fingerprint": trace.fingerprint().to_string(), "requests": trace.len(),
-            "source": header.source, "licence": header.licence, "synthetic": header.synthetic, "assumed": assumed,
+            "fingerprint": trace.fingerprint().to_string(), "requests": trace.len(), "source": header.source,
+            "licence": header.licence, "synthetic": header.synthetic, "assumed": assumed,
         },
-        "split": {"salt": options.salt, "holdout": options.holdout, "seed": options.seed, "folds": options.folds},
-        "rows": {
-            "training": trained.training_rows, "training_groups": trained.training_groups,
-            "held_out": trained.held_out.len(), "without_prompt": trained.without_prompt,
-            "models": models.collect::<Vec<_>>(),
+        "split": {
+            "salt": options.salt, "holdout": options.holdout, "seed": options.seed, "folds": options.folds,
         },
+        "rows": counts,
         "options": {
-            "bits": options.bits, "alpha": options.alpha, "surface_weight": options.surface_weight.to_string(),
+            "bits": options.bits, "alpha": options.alpha, "surface_weight": options.surface_weight,
             "tags": options.tags, "pass_at": options.pass_at.or(header.pass_at),
         },
         "versions": {"weighbridge": env!("CARGO_PKG_VERSION"), "linfa-logistic": LINFA_LOGISTIC},
-        "price_sources": price_sources,
+        "price_sources": prices,
     })
     .to_string()
 }
