@@ -84,7 +84,7 @@ pub(super) const PICOS_PER_COST_UNIT: i64 = 1_000;
 #[derive(Debug)]
 pub struct Charged {
     /// Endpoint after endpoint, a charge a request.
-    pub(super) columns: Vec<Vec<Charge>>,
+    columns: Vec<Vec<Charge>>,
     report: ChargeReport,
     rows: usize,
 }
@@ -148,6 +148,11 @@ impl Charged {
         }
     }
 
+    /// What an endpoint made of a request.
+    pub(super) fn at(&self, endpoint: u16, row: usize) -> &Charge {
+        &self.columns[usize::from(endpoint)][row]
+    }
+
     /// How many requests.
     #[must_use]
     pub fn rows(&self) -> usize {
@@ -163,33 +168,33 @@ impl Charged {
     /// The score of an endpoint's answer to a request, in millionths.
     #[must_use]
     pub fn score(&self, endpoint: u16, row: usize) -> Option<i32> {
-        let score = self.columns[usize::from(endpoint)][row].score;
+        let score = self.at(endpoint, row).score;
         (score != UNKNOWN_SCORE).then_some(score)
     }
 
     /// What an endpoint's answer to a request costs.
     #[must_use]
     pub fn cost(&self, endpoint: u16, row: usize) -> Option<Usd> {
-        known(self.columns[usize::from(endpoint)][row].cost)
+        known(self.at(endpoint, row).cost)
     }
 
     /// What an endpoint's answer to a request is worth, costs taken off.
     #[must_use]
     pub fn net(&self, endpoint: u16, row: usize) -> Option<Usd> {
-        known(self.columns[usize::from(endpoint)][row].net)
+        known(self.at(endpoint, row).net)
     }
 
     /// How long an endpoint's answer takes, in ms, recorded or predicted.
     #[must_use]
     pub fn latency_ms(&self, endpoint: u16, row: usize) -> Option<u32> {
-        let ms = self.columns[usize::from(endpoint)][row].latency_ms;
+        let ms = self.at(endpoint, row).latency_ms;
         (ms != u32::MAX).then_some(ms)
     }
 
     /// What these rest on.
     #[must_use]
     pub fn facts(&self, endpoint: u16, row: usize) -> Facts {
-        self.columns[usize::from(endpoint)][row].facts
+        self.at(endpoint, row).facts
     }
 }
 
