@@ -104,47 +104,31 @@ impl Charged {
     /// Charge every outcome of the stage. `trade` holds for requests that bring none of their own.
     #[must_use]
     pub fn new(stage: &Stage<'_>, trade: Option<Trade>, threads: usize) -> Self {
-        let rows = stage.trace().len();
-        let pass_at = stage.trace().header().pass_at;
-        let parts = super::decisions::in_parts(rows, threads, |range| {
-            let mut part: Vec<Vec<Charge>> = stage
-                .endpoints()
-                .iter()
-                .map(|_| Vec::with_capacity(range.len()))
-                .collect();
-            let mut unpriced = vec![0u64; part.len()];
-            for i in range {
-                let request = stage.request(i);
-                let worth = Worth::of(&request, trade);
-                for (j, column) in part.iter_mut().enumerate() {
-                    let finding = Finding::of(stage, i, j, &request, pass_at);
-                    unpriced[j] += u64::from(finding.price_missing);
-                    column.push(finding.charge(worth));
-                }
-            }
-            (part, unpriced)
-        });
-        let mut columns: Vec<Vec<Charge>> = stage.endpoints().iter().map(|_| Vec::new()).collect();
-        let mut unpriced = vec![0u64; columns.len()];
-        for (part, counts) in parts {
-            for (whole, part) in columns.iter_mut().zip(part) {
+        super::run(stage, &[], trade, threads).0
+    }
+
+    /// The charges of several parts of the requests, put together in their order.
+    pub(super) fn join(stage: &Stage<'_>, parts: Vec<Charger<'_>>) -> Self {
+        let mut whole = Charger::new(stage, None, 0);
+        for part in parts {
+            whole.bills_differ += part.bills_differ;
+            whole.without_time += part.without_time;
+            let unpriced = whole.unpriced.iter_mut().zip(part.unpriced);
+            unpriced.for_each(|(sum, count)| *sum += count);
+            for (whole, part) in whole.columns.iter_mut().zip(part.columns) {
                 // The first part is taken over as it is.
                 if whole.is_empty() {
-                    *whole = part
+                    *whole = part;
+                    whole.reserve_exact(stage.trace().len() - whole.len());
                 } else {
-                    whole.extend_from_slice(&part)
+                    whole.extend_from_slice(&part);
                 }
             }
-            unpriced
-                .iter_mut()
-                .zip(counts)
-                .for_each(|(sum, count)| *sum += count);
         }
-        let report = report(stage, &columns, &unpriced);
         Self {
-            columns,
-            report,
-            rows,
+            report: whole.report(),
+            columns: whole.columns,
+            rows: stage.trace().len(),
         }
     }
 
@@ -195,6 +179,57 @@ impl Charged {
     #[must_use]
     pub fn facts(&self, endpoint: u16, row: usize) -> Facts {
         self.at(endpoint, row).facts
+    }
+}
+
+/// Charges of a part of the requests, as they are made.
+pub(super) struct Charger<'a> {
+    stage: &'a Stage<'a>,
+    trade: Option<Trade>,
+    columns: Vec<Vec<Charge>>,
+    /// Outcomes whose price is missing, by endpoint.
+    unpriced: Vec<u64>,
+    bills_differ: u64,
+    without_time: u64,
+}
+
+impl<'a> Charger<'a> {
+    /// `rows`: how many requests will come.
+    pub(super) fn new(stage: &'a Stage<'a>, trade: Option<Trade>, rows: usize) -> Self {
+        let columns = stage.endpoints().iter().map(|_| Vec::with_capacity(rows));
+        Self {
+            stage,
+            trade,
+            columns: columns.collect(),
+            unpriced: vec![0; stage.endpoints().len()],
+            bills_differ: 0,
+            without_time: 0,
+        }
+    }
+
+    /// Charge the next request.
+    pub(super) fn charge(&mut self, row: usize, request: &RequestRef<'_>) {
+        let pass_at = self.stage.trace().header().pass_at;
+        let worth = Worth::of(request, self.trade);
+        self.without_time += u64::from(self.stage.trace().at(row).is_none());
+        for (j, column) in self.columns.iter_mut().enumerate() {
+            let finding = Finding::of(self.stage, row, j, request, pass_at);
+            self.unpriced[j] += u64::from(finding.price_missing);
+            self.bills_differ += u64::from(finding.facts.has(Fact::BillDiffers));
+            column.push(finding.charge(worth));
+        }
+    }
+
+    fn report(&self) -> ChargeReport {
+        let endpoints = self.stage.endpoints().iter().zip(&self.unpriced);
+        ChargeReport {
+            bills_differ: self.bills_differ,
+            without_price: endpoints
+                .filter(|&(_, &count)| count > 0)
+                .map(|(endpoint, &count)| (endpoint.id.clone(), count))
+                .collect(),
+            without_time: self.without_time,
+        }
     }
 }
 
@@ -310,24 +345,30 @@ impl Finding {
         {
             charge.facts.set(Fact::Eligible);
         }
-        let outcomes = stage.trace().outcomes(row);
         // A stage has fewer endpoints than `u16` counts.
         let place = u16::try_from(endpoint).unwrap_or(u16::MAX);
-        let told = outcomes
-            .clone()
-            .map(|k| stage.tells_of(k, place))
-            .max()
-            .unwrap_or(Told::Nothing);
-        if told == Told::Nothing {
-            return charge;
-        }
-        charge.facts.set(Fact::Observed);
-        if told == Told::Model {
-            charge.facts.set(Fact::OtherEndpoint);
-        }
+        let card_facts = charge.facts;
+        let mut best = Told::Nothing;
         let (mut score, mut cost, mut latency) =
             (Samples::default(), Samples::default(), Samples::default());
-        for k in outcomes.filter(|&k| stage.tells_of(k, place) == told) {
+        for k in stage.trace().outcomes(row) {
+            let told = stage.tells_of(k, place);
+            if told == Told::Nothing || told < best {
+                continue;
+            }
+            if told > best {
+                // What lesser outcomes told does not count.
+                best = told;
+                (score, cost, latency) = Default::default();
+                charge = Self {
+                    facts: card_facts,
+                    ..Self::default()
+                };
+                charge.facts.set(Fact::Observed);
+                if told == Told::Model {
+                    charge.facts.set(Fact::OtherEndpoint);
+                }
+            }
             let outcome = stage.trace().outcome_numbers(k);
             score.add(outcome.success.map(|score| millionths(score, pass_at)));
             cost.add(charge.cost_of(card, request, &outcome, told));
@@ -400,7 +441,7 @@ impl Finding {
             .seconds(f64::from(outcome.output_tokens?.0))?;
         self.facts.set(Fact::LatencyPredicted);
         // A prediction of more than 49 days is cut there.
-        Some((seconds * 1000.0).round().min(f64::from(u32::MAX - 1)) as i64)
+        Some(rounded((seconds * 1000.0).min(f64::from(u32::MAX - 1))))
     }
 }
 
@@ -430,34 +471,21 @@ impl Finding {
     }
 }
 
+/// A number above zero and within 32 bits, rounded half up; `f64::round` is a call on baseline
+/// x86-64.
+fn rounded(x: f64) -> i64 {
+    let whole = x as i64;
+    whole + i64::from(x - whole as f64 >= 0.5)
+}
+
 /// A score in millionths, half-even; right or wrong by the pass mark where there is one.
 fn millionths(score: f64, pass_at: Option<f64>) -> i64 {
     match pass_at {
         Some(mark) => i64::from(score >= mark) * RIGHT,
+        // Nearly all answers are right or wrong, and rounding is a call on baseline x86-64.
+        None if score == 1.0 => RIGHT,
+        None if score == 0.0 => 0,
         None => (score * 1e6).round_ties_even() as i64,
-    }
-}
-
-fn report(stage: &Stage<'_>, columns: &[Vec<Charge>], unpriced: &[u64]) -> ChargeReport {
-    let differs = |column: &Vec<Charge>| {
-        column
-            .iter()
-            .filter(|charge| charge.facts.has(Fact::BillDiffers))
-            .count() as u64
-    };
-    let priceless = stage
-        .endpoints()
-        .iter()
-        .zip(unpriced)
-        .filter(|&(_, &count)| count > 0);
-    ChargeReport {
-        bills_differ: columns.iter().map(differs).sum(),
-        without_price: priceless
-            .map(|(endpoint, &count)| (endpoint.id.clone(), count))
-            .collect(),
-        without_time: (0..stage.trace().len())
-            .filter(|&i| stage.trace().at(i).is_none())
-            .count() as u64,
     }
 }
 

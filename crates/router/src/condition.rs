@@ -135,6 +135,7 @@ impl Quantity {
     }
 
     /// Its value for a request; `None` where the request does not tell.
+    #[inline]
     pub(crate) fn of(self, request: &RequestRef<'_>, scratch: &mut Scratch) -> Option<f64> {
         match self {
             Self::InputTokens => request

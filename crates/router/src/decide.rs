@@ -29,14 +29,26 @@ impl Decision {
         &self.masses
     }
 
+    /// The one endpoint that takes everything, where there is one.
+    #[must_use]
+    #[inline]
+    pub fn sole(&self) -> Option<EndpointIndex> {
+        match self.masses[..] {
+            [(endpoint, Ppm::ONE)] => Some(endpoint),
+            _ => None,
+        }
+    }
+
     /// The share that no endpoint takes: the choice was ineligible and the fallback exhausted.
     #[must_use]
+    #[inline]
     pub fn unanswered(&self) -> Ppm {
         self.unanswered
     }
 
     /// The share that went down the fallback chain, whether or not it was answered there.
     #[must_use]
+    #[inline]
     pub fn fell_back(&self) -> Ppm {
         self.fell_back
     }
@@ -50,6 +62,10 @@ impl Decision {
     fn add(&mut self, endpoint: EndpointIndex, share: Ppm) {
         if share == Ppm(0) {
             return;
+        }
+        // Most decisions are a point mass.
+        if self.masses.is_empty() {
+            return self.masses.push((endpoint, share));
         }
         match self.masses.binary_search_by_key(&endpoint, |mass| mass.0) {
             Ok(at) => self.masses[at].1.0 += share.0,

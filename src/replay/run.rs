@@ -1,0 +1,38 @@
+//! One pass over the requests: each is looked at once, charged at every endpoint and decided by
+//! every router.
+
+use weighbridge_router::{Router, Trade};
+
+use super::charge::{Charged, Charger};
+use super::decisions::{Decider, Decisions, in_parts, join};
+use super::stage::Stage;
+
+/// Charge every outcome of the stage, and decide every request by every router. `trade` holds for
+/// requests that bring none of their own.
+#[must_use]
+pub fn run(
+    stage: &Stage<'_>,
+    routers: &[(String, &Router)],
+    trade: Option<Trade>,
+    threads: usize,
+) -> (Charged, Vec<Decisions>) {
+    let rows = stage.trace().len();
+    let parts = in_parts(rows, threads, |range| {
+        let mut charger = Charger::new(stage, trade, range.len());
+        let mut deciders: Vec<Decider<'_>> = routers
+            .iter()
+            .map(|(name, router)| Decider::new(stage, name, router, range.len()))
+            .collect();
+        for row in range {
+            let request = stage.request(row);
+            charger.charge(row, &request);
+            deciders
+                .iter_mut()
+                .for_each(|decider| decider.decide(&request));
+        }
+        let decisions = deciders.into_iter().map(|decider| decider.decisions);
+        (charger, decisions.collect::<Vec<Decisions>>())
+    });
+    let (charges, decisions) = parts.into_iter().unzip();
+    (Charged::join(stage, charges), join(decisions, rows))
+}
