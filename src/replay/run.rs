@@ -7,6 +7,10 @@ use super::charge::{Charged, Charger};
 use super::decisions::{Decider, Decisions, in_parts, join};
 use super::stage::Stage;
 
+/// Requests that one router decides before the next one does: few enough to stay in the first
+/// cache, and enough for the processor to learn the router's branches.
+const BLOCK: usize = 64;
+
 /// Charge every outcome of the stage, and decide every request by every router. `trade` holds for
 /// requests that bring none of their own.
 #[must_use]
@@ -23,12 +27,17 @@ pub fn run(
             .iter()
             .map(|(name, router)| Decider::new(stage, name, router, range.len()))
             .collect();
-        for row in range {
-            let request = stage.request(row);
-            charger.charge(row, &request);
-            deciders
-                .iter_mut()
-                .for_each(|decider| decider.decide(&request));
+        let mut requests = Vec::with_capacity(BLOCK);
+        for start in range.clone().step_by(BLOCK) {
+            let end = range.end.min(start + BLOCK);
+            requests.clear();
+            requests.extend((start..end).map(|row| stage.request(row)));
+            (start..end)
+                .zip(&requests)
+                .for_each(|(row, request)| charger.charge(row, request));
+            for decider in &mut deciders {
+                requests.iter().for_each(|request| decider.decide(request));
+            }
         }
         let decisions = deciders.into_iter().map(|decider| decider.decisions);
         (charger, decisions.collect::<Vec<Decisions>>())
