@@ -640,3 +640,135 @@ impl Cell {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Catalog;
+    use crate::replay::Stage;
+    use crate::trace::{Header, OutcomeRef, Row, Trace, TraceBuilder};
+    use weighbridge_router::{Millis, RequestRef, Usd};
+
+    /// Three hundred requests with outcomes of two models: now and then one has no bill, and one
+    /// in a hundred costs more than doubles sum exactly.
+    fn trace() -> Trace {
+        let mut builder = TraceBuilder::new(Header::default());
+        for i in 0..300i64 {
+            let outcome = |model, right: bool, cost: i64| OutcomeRef {
+                model,
+                score: Some(if right { 1.0 } else { 0.25 }),
+                latency_ms: Some(Millis(100)),
+                cost_usd: (cost % 41 != 0).then(|| Usd::from_picos(cost * 1_234_567)),
+                ..OutcomeRef::default()
+            };
+            let dear = if i % 100 == 7 { 9_000_000 } else { 3 * i + 1 };
+            let outcomes = [
+                outcome("a", i % 3 == 0, i + 1),
+                outcome("b", i % 5 > 0, dear),
+            ];
+            let row = Row {
+                id: &format!("r{i:03}"),
+                request: RequestRef::default(),
+                outcomes: &outcomes,
+                logged: None,
+                extra: None,
+            };
+            builder.push(&row).unwrap();
+        }
+        builder.finish().unwrap().0
+    }
+
+    /// Where each of three policies sends a request: one model, either, or now and then a mixture
+    /// or nobody.
+    fn decisions(rows: usize) -> Vec<Decisions> {
+        let mixture = Assignment {
+            masses: vec![(0, Ppm(250_000)), (1, Ppm(500_000))],
+            unanswered: Ppm(250_000),
+            fell_back: Ppm(300_000),
+        };
+        let mut all = ["a", "either", "mixed"].map(Decisions::new);
+        for row in 0..rows {
+            all[0].push(&Assignment::all_to(0));
+            all[1].push(&Assignment::all_to(u16::from(row % 7 < 3)));
+            match row % 4 {
+                0 => all[2].push(&mixture),
+                1 => all[2].push(&Assignment::unanswered()),
+                _ => all[2].push(&Assignment::all_to(1)),
+            }
+        }
+        all.into()
+    }
+
+    #[test]
+    fn mixtures_next_to_point_masses_give_the_totals_of_a_naive_sum() {
+        let trace = trace();
+        let stage = Stage::new(&trace, &Catalog::default(), &[], None);
+        let charged = Charged::new(&stage, None, 1);
+        let decisions = decisions(trace.len());
+        let input = TallyInput {
+            charged: &charged,
+            decisions: &decisions,
+            units: &[],
+            segments: &[],
+        };
+        let spec = TallySpec {
+            policies: vec![String::new(); 3],
+            endpoints: vec![String::new(); 2],
+            ..TallySpec::default()
+        };
+        let tally = Tally::measure(&spec, input, 1);
+        let mut parts = Tally::new(spec);
+        for range in [0..1, 1..200, 200..300] {
+            parts.update(input, range);
+        }
+        assert_eq!(parts, tally, "parts add up to the whole");
+
+        let known = common_support(input, 0..trace.len());
+        let mut costs = vec![Vec::new(); decisions.len()];
+        for (policy, decisions) in decisions.iter().enumerate() {
+            let (mut own, mut success, mut cost) = (0i128, 0i128, 0i128);
+            let (mut share, mut spread, mut uncosted) = (vec![0; 2], 0u128, 0);
+            let (mut unanswered, mut fell_back) = (0, 0);
+            for (row, known) in known.iter().enumerate() {
+                let assignment = decisions.get(row);
+                unanswered += u64::from(assignment.unanswered.0);
+                fell_back += u64::from(assignment.fell_back.0);
+                let mut expected = 0;
+                for &(endpoint, mass) in &assignment.masses {
+                    let score = i128::from(charged.score(endpoint, row).unwrap_or(0));
+                    own += score * i128::from(mass.0);
+                    share[usize::from(endpoint)] += u64::from(mass.0);
+                    match charged.cost(endpoint, row) {
+                        Some(usd) if known & COST != 0 => {
+                            expected += i128::from(usd.picos()) * i128::from(mass.0);
+                        }
+                        Some(_) => {}
+                        None => uncosted += u64::from(mass.0),
+                    }
+                    if charged.cost(endpoint, row).is_some() {
+                        spread += u128::from(mass.0);
+                    }
+                    if known & SUCCESS != 0 {
+                        success += score * i128::from(mass.0);
+                    }
+                }
+                cost += expected;
+                costs[policy].push(half_even(expected, 1_000_000_000_000));
+            }
+            let cell = &tally.total().policies[policy];
+            assert_eq!(
+                (cell.own_success, cell.success, cell.cost),
+                (own, success, cost)
+            );
+            assert_eq!((&cell.share, cell.uncosted), (&share, uncosted));
+            assert_eq!((cell.unanswered, cell.fell_back), (unanswered, fell_back));
+            assert_eq!(cell.cost_spread.mass(), spread);
+        }
+        for (a, left) in costs.iter().enumerate() {
+            for (b, right) in costs.iter().enumerate() {
+                let products: i128 = left.iter().zip(right).map(|(x, y)| x * y).sum();
+                assert_eq!(tally.total().cost_product(a, b), products, "{a} and {b}");
+            }
+        }
+    }
+}
