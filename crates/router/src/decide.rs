@@ -59,6 +59,7 @@ impl Decision {
         self.fell_back = Ppm(0);
     }
 
+    #[inline]
     fn add(&mut self, endpoint: EndpointIndex, share: Ppm) {
         if share == Ppm(0) {
             return;
@@ -220,6 +221,7 @@ impl Router {
         }
     }
 
+    #[inline]
     fn send(
         &self,
         target: &Target,
@@ -253,6 +255,7 @@ impl Router {
     }
 
     /// The first endpoint of a target that admits the request.
+    #[inline]
     fn first(
         &self,
         target: &Target,
@@ -266,6 +269,7 @@ impl Router {
     }
 
     /// Whether a request may go to an endpoint, the deadline by predicted tokens included.
+    #[inline]
     pub(crate) fn admits(
         &self,
         index: EndpointIndex,
