@@ -6,6 +6,7 @@
 
 use weighbridge_router::{RequestRef, Timestamp, Trade, Usage, Usd};
 
+use super::decisions::GRAIN;
 use super::stage::{Stage, StageEndpoint, TimeSource, Told};
 use crate::stats::bucket;
 use crate::trace::OutcomeNumbers;
@@ -83,8 +84,10 @@ pub(super) const PICOS_PER_COST_UNIT: i64 = 1_000;
 /// What each endpoint of a stage made of each request.
 #[derive(Debug)]
 pub struct Charged {
-    /// Endpoint after endpoint, a charge a request.
-    columns: Vec<Vec<Charge>>,
+    /// Blocks of [`GRAIN`] requests; in each, request after request a charge an endpoint. So parts
+    /// are put together without a copy.
+    blocks: Vec<Vec<Charge>>,
+    endpoints: usize,
     report: ChargeReport,
     rows: usize,
 }
@@ -109,32 +112,26 @@ impl Charged {
 
     /// The charges of several parts of the requests, put together in their order.
     pub(super) fn join(stage: &Stage<'_>, parts: Vec<Charger<'_>>) -> Self {
-        let mut whole = Charger::new(stage, None, 0);
+        let mut whole = Charger::new(stage, None);
         for part in parts {
             whole.bills_differ += part.bills_differ;
             whole.without_time += part.without_time;
             let unpriced = whole.unpriced.iter_mut().zip(part.unpriced);
             unpriced.for_each(|(sum, count)| *sum += count);
-            for (whole, part) in whole.columns.iter_mut().zip(part.columns) {
-                // The first part is taken over as it is.
-                if whole.is_empty() {
-                    *whole = part;
-                    whole.reserve_exact(stage.trace().len() - whole.len());
-                } else {
-                    whole.extend_from_slice(&part);
-                }
-            }
+            whole.blocks.extend(part.blocks);
         }
         Self {
             report: whole.report(),
-            columns: whole.columns,
+            blocks: whole.blocks,
+            endpoints: stage.endpoints().len(),
             rows: stage.trace().len(),
         }
     }
 
     /// What an endpoint made of a request.
     pub(super) fn at(&self, endpoint: u16, row: usize) -> &Charge {
-        &self.columns[usize::from(endpoint)][row]
+        let first = row % GRAIN * self.endpoints;
+        &self.blocks[row / GRAIN][first + usize::from(endpoint)]
     }
 
     /// How many requests.
@@ -186,7 +183,8 @@ impl Charged {
 pub(super) struct Charger<'a> {
     stage: &'a Stage<'a>,
     trade: Option<Trade>,
-    columns: Vec<Vec<Charge>>,
+    /// As in [`Charged`]: every part starts with a block.
+    blocks: Vec<Vec<Charge>>,
     /// Outcomes whose price is missing, by endpoint.
     unpriced: Vec<u64>,
     bills_differ: u64,
@@ -194,13 +192,11 @@ pub(super) struct Charger<'a> {
 }
 
 impl<'a> Charger<'a> {
-    /// `rows`: how many requests will come.
-    pub(super) fn new(stage: &'a Stage<'a>, trade: Option<Trade>, rows: usize) -> Self {
-        let columns = stage.endpoints().iter().map(|_| Vec::with_capacity(rows));
+    pub(super) fn new(stage: &'a Stage<'a>, trade: Option<Trade>) -> Self {
         Self {
             stage,
             trade,
-            columns: columns.collect(),
+            blocks: Vec::new(),
             unpriced: vec![0; stage.endpoints().len()],
             bills_differ: 0,
             without_time: 0,
@@ -212,11 +208,20 @@ impl<'a> Charger<'a> {
         let pass_at = self.stage.trace().header().pass_at;
         let worth = Worth::of(request, self.trade);
         self.without_time += u64::from(self.stage.trace().at(row).is_none());
-        for (j, column) in self.columns.iter_mut().enumerate() {
+        let endpoints = self.stage.endpoints().len();
+        if row % GRAIN == 0 {
+            let rows = GRAIN.min(self.stage.trace().len() - row);
+            self.blocks.push(Vec::with_capacity(rows * endpoints));
+        }
+        let block = self
+            .blocks
+            .last_mut()
+            .expect("a part starts at a multiple of the grain");
+        for j in 0..endpoints {
             let finding = Finding::of(self.stage, row, j, request, pass_at);
             self.unpriced[j] += u64::from(finding.price_missing);
             self.bills_differ += u64::from(finding.facts.has(Fact::BillDiffers));
-            column.push(finding.charge(worth));
+            block.push(finding.charge(worth));
         }
     }
 

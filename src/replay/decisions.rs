@@ -233,18 +233,23 @@ impl<'a> Decider<'a> {
     }
 }
 
+/// Parts of the requests start at multiples of it.
+pub(super) const GRAIN: usize = 1024;
+
 /// Work on `0..rows` in contiguous parts, one a thread; the results in order of the parts.
 pub(crate) fn in_parts<T: Send>(
     rows: usize,
     threads: usize,
     work: impl Fn(Range<usize>) -> T + Sync,
 ) -> Vec<T> {
-    let parts = threads.clamp(1, rows.div_ceil(1024).max(1));
+    let grains = rows.div_ceil(GRAIN);
+    let parts = threads.clamp(1, grains.max(1));
     if parts == 1 {
         return vec![work(0..rows)];
     }
+    let bound = |part: usize| rows.min(grains * part / parts * GRAIN);
     let bounds: Vec<Range<usize>> = (0..parts)
-        .map(|part| rows * part / parts..rows * (part + 1) / parts)
+        .map(|part| bound(part)..bound(part + 1))
         .collect();
     thread::scope(|scope| {
         let work = &work;

@@ -22,7 +22,7 @@ pub fn run(
 ) -> (Charged, Vec<Decisions>) {
     let rows = stage.trace().len();
     let parts = in_parts(rows, threads, |range| {
-        let mut charger = Charger::new(stage, trade, range.len());
+        let mut charger = Charger::new(stage, trade);
         let mut deciders: Vec<Decider<'_>> = routers
             .iter()
             .map(|(name, router)| Decider::new(stage, name, router, range.len()))
