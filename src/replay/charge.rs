@@ -209,7 +209,7 @@ impl<'a> Charger<'a> {
         let worth = Worth::of(request, self.trade);
         self.without_time += u64::from(self.stage.trace().at(row).is_none());
         let endpoints = self.stage.endpoints().len();
-        if row % GRAIN == 0 {
+        if row.is_multiple_of(GRAIN) {
             let rows = GRAIN.min(self.stage.trace().len() - row);
             self.blocks.push(Vec::with_capacity(rows * endpoints));
         }
