@@ -7,6 +7,7 @@
 //! row by row. Knows no files, no terminal and no clock; floors and hindsight come from `evaluate`
 //! as further decisions.
 
+mod cell;
 mod charge;
 mod decisions;
 mod ledger;
@@ -16,6 +17,7 @@ mod segments;
 mod stage;
 mod tally;
 
+pub use cell::{Cell, PolicyCell, Support};
 pub use charge::{ChargeReport, Charged, Fact, Facts, half_even};
 pub(crate) use decisions::in_parts;
 pub use decisions::{Assignment, Decisions};
@@ -24,4 +26,4 @@ pub use replicate::unit_keys;
 pub use run::run;
 pub use segments::{SegmentKey, Segments};
 pub use stage::{Stage, StageEndpoint, TimeSource};
-pub use tally::{Cell, PolicyCell, Support, Tally, TallyInput, TallyMismatch, TallySpec};
+pub use tally::{Tally, TallyInput, TallyMismatch, TallySpec};
