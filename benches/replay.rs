@@ -17,9 +17,7 @@ use std::time::Instant;
 use rand::RngCore;
 use weighbridge::catalog::Catalog;
 use weighbridge::policy::{Policy, Roles, compile};
-use weighbridge::replay::{
-    Charged, Decisions, Stage, Tally, TallyInput, TallySpec, decide_all, unit_keys,
-};
+use weighbridge::replay::{Decisions, Stage, Tally, TallyInput, TallySpec, run, unit_keys};
 use weighbridge::stats::Keyed;
 use weighbridge::trace::{Header, OutcomeRef, Row, Trace, TraceBuilder};
 use weighbridge_router::{RequestRef, Router, Timestamp, Tokens, Trade, Usd};
@@ -109,12 +107,11 @@ fn measure(
         value: Usd::from_picos(500_000_000_000),
         ..Trade::default()
     };
-    let charged = Charged::new(&stage, Some(trade), threads);
     let named: Vec<(String, &Router)> = policies
         .iter()
         .map(|(name, router)| (name.clone(), router))
         .collect();
-    let decisions = decide_all(&stage, &named, threads);
+    let (charged, decisions) = run(&stage, &named, Some(trade), threads);
     let units = if replicates > 0 {
         unit_keys(trace, 1, threads)
     } else {

@@ -15,6 +15,7 @@ mod load;
 mod output;
 mod replay;
 mod serve;
+mod train;
 
 use std::process::ExitCode;
 
@@ -41,7 +42,7 @@ pub fn main() -> ExitCode {
     let console = Console::new(&cli.common);
     let outcome = match cli.command {
         Command::Import(args) => import::run(&args, &console),
-        Command::Train(_) => Err(exit::wrong_call("not yet")),
+        Command::Train(args) => train::run(&args, &console),
         Command::Generate(args) => generate::run(&args, &console),
         Command::Inspect(args) => inspect::run(&args, &console),
         Command::Catalog(command) => catalog::run(&command, &console),

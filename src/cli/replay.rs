@@ -7,7 +7,7 @@ use super::exit::{Failure, Outcome, says_no};
 use super::load::{self, Candidate};
 use super::output::Console;
 use crate::evaluate::{ReplayOptions, drop_training_rows, replay_report};
-use crate::replay::{Charged, Stage, decide_all};
+use crate::replay::{Stage, run as run_all};
 use crate::report::replay_document;
 use crate::trace::Trace;
 
@@ -28,19 +28,17 @@ pub(super) fn run(args: &ReplayArgs, console: &Console) -> Outcome {
     }
     let (trace, dropped) = unseen(trace, &candidates)?;
 
-    let bar = console.progress("replaying", 3);
+    let bar = console.progress("replaying", 2);
     let routers: Vec<Router> = candidates
         .iter()
         .map(|candidate| candidate.router.clone())
         .collect();
     let stage = Stage::new(&trace, &catalog, &routers, args.as_of);
-    let charged = Charged::new(&stage, args.trade.trade(), console.threads);
-    bar.inc(1);
     let named: Vec<(String, &Router)> = candidates
         .iter()
         .map(|candidate| (candidate.name.clone(), &candidate.router))
         .collect();
-    let decisions = decide_all(&stage, &named, console.threads);
+    let (charged, decisions) = run_all(&stage, &named, args.trade.trade(), console.threads);
     bar.inc(1);
     let options = ReplayOptions {
         trade: args.trade.trade(),

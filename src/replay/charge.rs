@@ -6,6 +6,7 @@
 
 use weighbridge_router::{RequestRef, Timestamp, Trade, Usage, Usd};
 
+use super::decisions::GRAIN;
 use super::stage::{Stage, StageEndpoint, TimeSource, Told};
 use crate::stats::bucket;
 use crate::trace::OutcomeNumbers;
@@ -83,8 +84,10 @@ pub(super) const PICOS_PER_COST_UNIT: i64 = 1_000;
 /// What each endpoint of a stage made of each request.
 #[derive(Debug)]
 pub struct Charged {
-    /// Endpoint after endpoint, a charge a request.
-    pub(super) columns: Vec<Vec<Charge>>,
+    /// Blocks of [`GRAIN`] requests; in each, request after request a charge an endpoint. So parts
+    /// are put together without a copy.
+    blocks: Vec<Vec<Charge>>,
+    endpoints: usize,
     report: ChargeReport,
     rows: usize,
 }
@@ -104,48 +107,31 @@ impl Charged {
     /// Charge every outcome of the stage. `trade` holds for requests that bring none of their own.
     #[must_use]
     pub fn new(stage: &Stage<'_>, trade: Option<Trade>, threads: usize) -> Self {
-        let rows = stage.trace().len();
-        let pass_at = stage.trace().header().pass_at;
-        let parts = super::decisions::in_parts(rows, threads, |range| {
-            let mut part: Vec<Vec<Charge>> = stage
-                .endpoints()
-                .iter()
-                .map(|_| Vec::with_capacity(range.len()))
-                .collect();
-            let mut unpriced = vec![0u64; part.len()];
-            for i in range {
-                let request = stage.request(i);
-                let worth = Worth::of(&request, trade);
-                for (j, column) in part.iter_mut().enumerate() {
-                    let finding = Finding::of(stage, i, j, &request, pass_at);
-                    unpriced[j] += u64::from(finding.price_missing);
-                    column.push(finding.charge(worth));
-                }
-            }
-            (part, unpriced)
-        });
-        let mut columns: Vec<Vec<Charge>> = stage.endpoints().iter().map(|_| Vec::new()).collect();
-        let mut unpriced = vec![0u64; columns.len()];
-        for (part, counts) in parts {
-            for (whole, part) in columns.iter_mut().zip(part) {
-                // The first part is taken over as it is.
-                if whole.is_empty() {
-                    *whole = part
-                } else {
-                    whole.extend_from_slice(&part)
-                }
-            }
-            unpriced
-                .iter_mut()
-                .zip(counts)
-                .for_each(|(sum, count)| *sum += count);
+        super::run(stage, &[], trade, threads).0
+    }
+
+    /// The charges of several parts of the requests, put together in their order.
+    pub(super) fn join(stage: &Stage<'_>, parts: Vec<Charger<'_>>) -> Self {
+        let mut whole = Charger::new(stage, None);
+        for part in parts {
+            whole.bills_differ += part.bills_differ;
+            whole.without_time += part.without_time;
+            let unpriced = whole.unpriced.iter_mut().zip(part.unpriced);
+            unpriced.for_each(|(sum, count)| *sum += count);
+            whole.blocks.extend(part.blocks);
         }
-        let report = report(stage, &columns, &unpriced);
         Self {
-            columns,
-            report,
-            rows,
+            report: whole.report(),
+            blocks: whole.blocks,
+            endpoints: stage.endpoints().len(),
+            rows: stage.trace().len(),
         }
+    }
+
+    /// What an endpoint made of a request.
+    pub(super) fn at(&self, endpoint: u16, row: usize) -> &Charge {
+        let first = row % GRAIN * self.endpoints;
+        &self.blocks[row / GRAIN][first + usize::from(endpoint)]
     }
 
     /// How many requests.
@@ -163,33 +149,92 @@ impl Charged {
     /// The score of an endpoint's answer to a request, in millionths.
     #[must_use]
     pub fn score(&self, endpoint: u16, row: usize) -> Option<i32> {
-        let score = self.columns[usize::from(endpoint)][row].score;
+        let score = self.at(endpoint, row).score;
         (score != UNKNOWN_SCORE).then_some(score)
     }
 
     /// What an endpoint's answer to a request costs.
     #[must_use]
     pub fn cost(&self, endpoint: u16, row: usize) -> Option<Usd> {
-        known(self.columns[usize::from(endpoint)][row].cost)
+        known(self.at(endpoint, row).cost)
     }
 
     /// What an endpoint's answer to a request is worth, costs taken off.
     #[must_use]
     pub fn net(&self, endpoint: u16, row: usize) -> Option<Usd> {
-        known(self.columns[usize::from(endpoint)][row].net)
+        known(self.at(endpoint, row).net)
     }
 
     /// How long an endpoint's answer takes, in ms, recorded or predicted.
     #[must_use]
     pub fn latency_ms(&self, endpoint: u16, row: usize) -> Option<u32> {
-        let ms = self.columns[usize::from(endpoint)][row].latency_ms;
+        let ms = self.at(endpoint, row).latency_ms;
         (ms != u32::MAX).then_some(ms)
     }
 
     /// What these rest on.
     #[must_use]
     pub fn facts(&self, endpoint: u16, row: usize) -> Facts {
-        self.columns[usize::from(endpoint)][row].facts
+        self.at(endpoint, row).facts
+    }
+}
+
+/// Charges of a part of the requests, as they are made.
+pub(super) struct Charger<'a> {
+    stage: &'a Stage<'a>,
+    trade: Option<Trade>,
+    /// As in [`Charged`]: every part starts with a block.
+    blocks: Vec<Vec<Charge>>,
+    /// Outcomes whose price is missing, by endpoint.
+    unpriced: Vec<u64>,
+    bills_differ: u64,
+    without_time: u64,
+}
+
+impl<'a> Charger<'a> {
+    pub(super) fn new(stage: &'a Stage<'a>, trade: Option<Trade>) -> Self {
+        Self {
+            stage,
+            trade,
+            blocks: Vec::new(),
+            unpriced: vec![0; stage.endpoints().len()],
+            bills_differ: 0,
+            without_time: 0,
+        }
+    }
+
+    /// Charge the next request.
+    pub(super) fn charge(&mut self, row: usize, request: &RequestRef<'_>) {
+        let pass_at = self.stage.trace().header().pass_at;
+        let worth = Worth::of(request, self.trade);
+        self.without_time += u64::from(self.stage.trace().at(row).is_none());
+        let endpoints = self.stage.endpoints().len();
+        if row.is_multiple_of(GRAIN) {
+            let rows = GRAIN.min(self.stage.trace().len() - row);
+            self.blocks.push(Vec::with_capacity(rows * endpoints));
+        }
+        let block = self
+            .blocks
+            .last_mut()
+            .expect("a part starts at a multiple of the grain");
+        for j in 0..endpoints {
+            let finding = Finding::of(self.stage, row, j, request, pass_at);
+            self.unpriced[j] += u64::from(finding.price_missing);
+            self.bills_differ += u64::from(finding.facts.has(Fact::BillDiffers));
+            block.push(finding.charge(worth));
+        }
+    }
+
+    fn report(&self) -> ChargeReport {
+        let endpoints = self.stage.endpoints().iter().zip(&self.unpriced);
+        ChargeReport {
+            bills_differ: self.bills_differ,
+            without_price: endpoints
+                .filter(|&(_, &count)| count > 0)
+                .map(|(endpoint, &count)| (endpoint.id.clone(), count))
+                .collect(),
+            without_time: self.without_time,
+        }
     }
 }
 
@@ -305,24 +350,30 @@ impl Finding {
         {
             charge.facts.set(Fact::Eligible);
         }
-        let outcomes = stage.trace().outcomes(row);
         // A stage has fewer endpoints than `u16` counts.
         let place = u16::try_from(endpoint).unwrap_or(u16::MAX);
-        let told = outcomes
-            .clone()
-            .map(|k| stage.tells_of(k, place))
-            .max()
-            .unwrap_or(Told::Nothing);
-        if told == Told::Nothing {
-            return charge;
-        }
-        charge.facts.set(Fact::Observed);
-        if told == Told::Model {
-            charge.facts.set(Fact::OtherEndpoint);
-        }
+        let card_facts = charge.facts;
+        let mut best = Told::Nothing;
         let (mut score, mut cost, mut latency) =
             (Samples::default(), Samples::default(), Samples::default());
-        for k in outcomes.filter(|&k| stage.tells_of(k, place) == told) {
+        for k in stage.trace().outcomes(row) {
+            let told = stage.tells_of(k, place);
+            if told == Told::Nothing || told < best {
+                continue;
+            }
+            if told > best {
+                // What lesser outcomes told does not count.
+                best = told;
+                (score, cost, latency) = Default::default();
+                charge = Self {
+                    facts: card_facts,
+                    ..Self::default()
+                };
+                charge.facts.set(Fact::Observed);
+                if told == Told::Model {
+                    charge.facts.set(Fact::OtherEndpoint);
+                }
+            }
             let outcome = stage.trace().outcome_numbers(k);
             score.add(outcome.success.map(|score| millionths(score, pass_at)));
             cost.add(charge.cost_of(card, request, &outcome, told));
@@ -395,7 +446,7 @@ impl Finding {
             .seconds(f64::from(outcome.output_tokens?.0))?;
         self.facts.set(Fact::LatencyPredicted);
         // A prediction of more than 49 days is cut there.
-        Some((seconds * 1000.0).round().min(f64::from(u32::MAX - 1)) as i64)
+        Some(rounded((seconds * 1000.0).min(f64::from(u32::MAX - 1))))
     }
 }
 
@@ -425,34 +476,21 @@ impl Finding {
     }
 }
 
+/// A number above zero and within 32 bits, rounded half up; `f64::round` is a call on baseline
+/// x86-64.
+fn rounded(x: f64) -> i64 {
+    let whole = x as i64;
+    whole + i64::from(x - whole as f64 >= 0.5)
+}
+
 /// A score in millionths, half-even; right or wrong by the pass mark where there is one.
 fn millionths(score: f64, pass_at: Option<f64>) -> i64 {
     match pass_at {
         Some(mark) => i64::from(score >= mark) * RIGHT,
+        // Nearly all answers are right or wrong, and rounding is a call on baseline x86-64.
+        None if score == 1.0 => RIGHT,
+        None if score == 0.0 => 0,
         None => (score * 1e6).round_ties_even() as i64,
-    }
-}
-
-fn report(stage: &Stage<'_>, columns: &[Vec<Charge>], unpriced: &[u64]) -> ChargeReport {
-    let differs = |column: &Vec<Charge>| {
-        column
-            .iter()
-            .filter(|charge| charge.facts.has(Fact::BillDiffers))
-            .count() as u64
-    };
-    let priceless = stage
-        .endpoints()
-        .iter()
-        .zip(unpriced)
-        .filter(|&(_, &count)| count > 0);
-    ChargeReport {
-        bills_differ: columns.iter().map(differs).sum(),
-        without_price: priceless
-            .map(|(endpoint, &count)| (endpoint.id.clone(), count))
-            .collect(),
-        without_time: (0..stage.trace().len())
-            .filter(|&i| stage.trace().at(i).is_none())
-            .count() as u64,
     }
 }
 

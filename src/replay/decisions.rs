@@ -7,7 +7,7 @@
 use std::ops::Range;
 use std::thread;
 
-use weighbridge_router::{Decision, Ppm, Router, Scratch};
+use weighbridge_router::{Decision, Ppm, RequestRef, Router, Scratch};
 
 use super::stage::Stage;
 
@@ -137,20 +137,14 @@ impl Decisions {
     }
 }
 
-/// Decide every request of the stage by every router.
-#[must_use]
-pub fn decide_all(
-    stage: &Stage<'_>,
-    routers: &[(String, &Router)],
-    threads: usize,
-) -> Vec<Decisions> {
-    let parts = in_parts(stage.trace().len(), threads, |range| {
-        decide_range(stage, routers, range)
-    });
-    let mut whole: Vec<Decisions> = routers
-        .iter()
-        .map(|(name, _)| Decisions::new(name.clone()))
-        .collect();
+/// The decisions of several parts of the requests, put together in their order.
+pub(super) fn join(parts: Vec<Vec<Decisions>>, rows: usize) -> Vec<Decisions> {
+    let mut parts = parts.into_iter();
+    // The first part is taken over as it is.
+    let mut whole = parts.next().unwrap_or_default();
+    for decisions in &mut whole {
+        decisions.codes.reserve_exact(rows - decisions.codes.len());
+    }
     for part in parts {
         whole
             .iter_mut()
@@ -160,65 +154,78 @@ pub fn decide_all(
     whole
 }
 
-fn decide_range(
-    stage: &Stage<'_>,
-    routers: &[(String, &Router)],
-    range: Range<usize>,
-) -> Vec<Decisions> {
-    let mut deciders: Vec<Decider<'_>> = routers
-        .iter()
-        .map(|(name, router)| Decider::new(stage, name, router))
-        .collect();
-    for row in range {
-        let request = stage.request(row);
-        for decider in &mut deciders {
-            decider
-                .router
-                .decide_into(&request, &mut decider.scratch, &mut decider.decision);
-            decider.record();
-        }
-    }
-    deciders
-        .into_iter()
-        .map(|decider| decider.decisions)
-        .collect()
-}
-
 /// One router at work.
-struct Decider<'a> {
+pub(super) struct Decider<'a> {
     router: &'a Router,
     /// The place in the stage of each of its endpoints.
     places: Vec<u16>,
     scratch: Scratch,
     decision: Decision,
-    /// The decisions met so far, and their codes.
+    /// The codes of the decisions for one endpoint met so far: by the endpoint, and whether all of
+    /// it fell back. Nearly all decisions are of this sort.
+    sole: Vec<[Option<u16>; 2]>,
+    /// The other decisions met so far, and their codes.
     met: Vec<(Decision, u16)>,
-    decisions: Decisions,
+    pub(super) decisions: Decisions,
 }
 
 impl<'a> Decider<'a> {
-    fn new(stage: &Stage<'_>, name: &str, router: &'a Router) -> Self {
+    pub(super) fn new(stage: &Stage<'_>, name: &str, router: &'a Router, rows: usize) -> Self {
         // The stage was built from these routers, so every endpoint is on it.
-        let places = router
+        let places: Vec<u16> = router
             .endpoints()
             .iter()
             .map(|endpoint| stage.find(&endpoint.id).unwrap_or(u16::MAX))
             .collect();
         Self {
             router,
+            sole: vec![[None; 2]; places.len()],
             places,
             scratch: Scratch::default(),
             decision: Decision::default(),
             met: Vec::new(),
-            decisions: Decisions::new(name),
+            decisions: Decisions {
+                codes: Vec::with_capacity(rows),
+                ..Decisions::new(name)
+            },
         }
     }
 
-    fn record(&mut self) {
-        if let Some((_, code)) = self.met.iter().find(|(met, _)| *met == self.decision) {
-            self.decisions.codes.push(*code);
-            return;
+    /// Decide the next request.
+    pub(super) fn decide(&mut self, request: &RequestRef<'_>) {
+        self.router
+            .decide_into(request, &mut self.scratch, &mut self.decision);
+        let code = self.code();
+        self.decisions.codes.push(code);
+    }
+
+    /// The code of the decision just made.
+    fn code(&mut self) -> u16 {
+        let fell_back = self.decision.fell_back();
+        let whole = fell_back == Ppm(0) || fell_back == Ppm::ONE;
+        match self.decision.sole().filter(|_| whole) {
+            Some(endpoint) => {
+                let (endpoint, fell_back) =
+                    (usize::from(endpoint.0), usize::from(fell_back == Ppm::ONE));
+                if let Some(code) = self.sole[endpoint][fell_back] {
+                    return code;
+                }
+                let code = self.new_code();
+                self.sole[endpoint][fell_back] = Some(code);
+                code
+            }
+            None => {
+                if let Some((_, code)) = self.met.iter().find(|(met, _)| *met == self.decision) {
+                    return *code;
+                }
+                let code = self.new_code();
+                self.met.push((self.decision.clone(), code));
+                code
+            }
         }
+    }
+
+    fn new_code(&mut self) -> u16 {
         let masses = self
             .decision
             .masses()
@@ -229,11 +236,12 @@ impl<'a> Decider<'a> {
             unanswered: self.decision.unanswered(),
             fell_back: self.decision.fell_back(),
         };
-        let code = self.decisions.code(&assignment);
-        self.decisions.codes.push(code);
-        self.met.push((self.decision.clone(), code));
+        self.decisions.code(&assignment)
     }
 }
+
+/// Parts of the requests start at multiples of it.
+pub(super) const GRAIN: usize = 1024;
 
 /// Work on `0..rows` in contiguous parts, one a thread; the results in order of the parts.
 pub(crate) fn in_parts<T: Send>(
@@ -241,12 +249,14 @@ pub(crate) fn in_parts<T: Send>(
     threads: usize,
     work: impl Fn(Range<usize>) -> T + Sync,
 ) -> Vec<T> {
-    let parts = threads.clamp(1, rows.div_ceil(1024).max(1));
+    let grains = rows.div_ceil(GRAIN);
+    let parts = threads.clamp(1, grains.max(1));
     if parts == 1 {
         return vec![work(0..rows)];
     }
+    let bound = |part: usize| rows.min(grains * part / parts * GRAIN);
     let bounds: Vec<Range<usize>> = (0..parts)
-        .map(|part| rows * part / parts..rows * (part + 1) / parts)
+        .map(|part| bound(part)..bound(part + 1))
         .collect();
     thread::scope(|scope| {
         let work = &work;

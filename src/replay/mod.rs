@@ -3,7 +3,7 @@
 //!
 //! Four steps, each a file. `stage`: the endpoints that matter and the moment of each request.
 //! `charge`: what each endpoint made of each request, priced. `decisions`: what each router
-//! chooses. `tally`: both together, as exact sums that merge. The `ledger` reads the first three
+//! chooses; `run` takes both in one pass. `tally`: both together, as exact sums that merge. The `ledger` reads the first three
 //! row by row. Knows no files, no terminal and no clock; floors and hindsight come from `evaluate`
 //! as further decisions.
 
@@ -11,15 +11,17 @@ mod charge;
 mod decisions;
 mod ledger;
 mod replicate;
+mod run;
 mod segments;
 mod stage;
 mod tally;
 
 pub use charge::{ChargeReport, Charged, Fact, Facts, half_even};
 pub(crate) use decisions::in_parts;
-pub use decisions::{Assignment, Decisions, decide_all};
+pub use decisions::{Assignment, Decisions};
 pub use ledger::{Ledger, LedgerRow};
 pub use replicate::unit_keys;
+pub use run::run;
 pub use segments::{SegmentKey, Segments};
 pub use stage::{Stage, StageEndpoint, TimeSource};
 pub use tally::{Cell, PolicyCell, Support, Tally, TallyInput, TallyMismatch, TallySpec};

@@ -34,8 +34,11 @@ pub struct Stage<'a> {
     trace: &'a Trace,
     endpoints: Vec<StageEndpoint>,
     time: TimeSource,
-    /// For each text of the trace, the endpoints whose model it names.
-    speaks_for: Vec<Vec<u16>>,
+    /// For each text of the trace, where its row in `models` starts.
+    model_row: Vec<usize>,
+    /// For each model, whether it is the one behind each endpoint; the first row is for texts that
+    /// name no model of any endpoint.
+    models: Vec<bool>,
     /// For each text of the trace, the endpoint that it is.
     is_endpoint: Vec<Option<u16>>,
 }
@@ -82,22 +85,28 @@ impl<'a> Stage<'a> {
             (None, Some(at)) => TimeSource::PricesAt(at),
             (None, None) => TimeSource::Newest,
         };
+        let mut models = vec![false; endpoints.len()];
         let texts = (0..trace.names().len()).map(|i| trace.names().text(i));
-        let (speaks_for, is_endpoint) = texts
+        let (model_row, is_endpoint) = texts
             .map(|text| {
                 let model = catalog.model(text).map_or(text, |known| known.id.as_str());
-                let of_model = positions(&endpoints, |endpoint| endpoint.model == model).collect();
-                (
-                    of_model,
-                    positions(&endpoints, |endpoint| endpoint.id == text).next(),
-                )
+                let is_behind = endpoints.iter().map(|endpoint| endpoint.model == model);
+                let row = if is_behind.clone().any(|is| is) {
+                    models.extend(is_behind);
+                    models.len() - endpoints.len()
+                } else {
+                    0
+                };
+                let is_endpoint = positions(&endpoints, |endpoint| endpoint.id == text).next();
+                (row, is_endpoint)
             })
             .unzip();
         Self {
             trace,
             endpoints,
             time,
-            speaks_for,
+            model_row,
+            models,
             is_endpoint,
         }
     }
@@ -129,15 +138,13 @@ impl<'a> Stage<'a> {
     /// A request at its moment: as recorded, else as the time source says.
     #[must_use]
     pub fn request(&self, i: usize) -> RequestRef<'a> {
-        let request = self.trace.request(i);
+        let mut request = self.trace.request(i);
         let otherwise = match self.time {
             TimeSource::AsOf(at) | TimeSource::PricesAt(at) => Some(at),
             TimeSource::Newest => None,
         };
-        RequestRef {
-            at: request.at.or(otherwise),
-            ..request
-        }
+        request.at = request.at.or(otherwise);
+        request
     }
 
     /// The outcomes that speak for an endpoint on a request, all its samples: its own, else those of
@@ -155,7 +162,8 @@ impl<'a> Stage<'a> {
 
     /// Whether an outcome tells of an endpoint: of its model, and of the endpoint itself.
     pub(super) fn tells_of(&self, outcome: usize, endpoint: u16) -> Told {
-        if !self.speaks_for[self.trace.outcome_model(outcome).index()].contains(&endpoint) {
+        let row = self.model_row[self.trace.outcome_model(outcome).index()];
+        if !self.models[row + usize::from(endpoint)] {
             return Told::Nothing;
         }
         match self

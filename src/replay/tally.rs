@@ -119,6 +119,10 @@ const NET: u8 = 4;
 const ALL: u8 = SUCCESS | COST | NET;
 /// Rows that are worked on at a time, so that their columns stay in the cache.
 const CHUNK: usize = 4096;
+/// Up to that, a chunk's sum of products of costs is a whole number that a double holds exactly,
+/// and doubles are what baseline x86-64 multiplies fastest.
+const SMALL_MICROS: u64 = 1 << 20;
+const _: () = assert!(CHUNK as u64 * SMALL_MICROS * SMALL_MICROS < 1 << f64::MANTISSA_DIGITS);
 
 impl Tally {
     /// No requests yet.
@@ -211,57 +215,65 @@ impl Tally {
 
     fn update_chunk(&mut self, input: TallyInput<'_>, rows: Range<usize>) {
         let known = common_support(input, rows.clone());
+        let members: Vec<Member> = rows
+            .zip(known)
+            .map(|(row, known)| Member { row, known })
+            .collect();
         let mut part = Part {
             input,
-            known: &known,
-            start: rows.start,
             resampled: self.spec.replicates > 0,
-            rows: Vec::new(),
+            members,
         };
-        part.rows.extend(rows.clone());
         self.total.update(&part);
+        if self.segments.is_empty() {
+            return;
+        }
+        let all = std::mem::take(&mut part.members);
         for (segments, cells) in input.segments.iter().zip(&mut self.segments) {
-            let mut members = vec![Vec::new(); cells.len()];
-            rows.clone()
-                .for_each(|row| members[segments.of(row)].push(row));
-            for (cell, rows) in cells
+            let mut groups = vec![Vec::new(); cells.len()];
+            all.iter()
+                .for_each(|&member| groups[segments.of(member.row)].push(member));
+            for (cell, members) in cells
                 .iter_mut()
-                .zip(members)
-                .filter(|(_, rows)| !rows.is_empty())
+                .zip(groups)
+                .filter(|(_, members)| !members.is_empty())
             {
-                part.rows = rows;
+                part.members = members;
                 cell.update(&part);
             }
         }
     }
 }
 
+/// A request of a cell.
+#[derive(Debug, Clone, Copy)]
+struct Member {
+    row: usize,
+    /// Which figures every policy knows.
+    known: u8,
+}
+
 /// Requests of a chunk that belong to one cell.
 struct Part<'a> {
     input: TallyInput<'a>,
-    /// For each row of the chunk, which figures every policy knows.
-    known: &'a [u8],
-    /// The first row of the chunk.
-    start: usize,
     /// Whether sums are repeated by the bootstrap.
     resampled: bool,
-    rows: Vec<usize>,
-}
-
-impl Part<'_> {
-    fn known(&self, row: usize) -> u8 {
-        self.known[row - self.start]
-    }
+    members: Vec<Member>,
 }
 
 /// For each row, which figures are known for every policy.
 fn common_support(input: TallyInput<'_>, rows: Range<usize>) -> Vec<u8> {
     let mut known = vec![ALL; rows.len()];
     for decisions in input.decisions {
+        let soles: Vec<Option<u16>> = decisions.table.iter().map(Assignment::sole).collect();
         let codes = &decisions.codes[rows.clone()];
         for ((row, known), &code) in rows.clone().zip(&mut known).zip(codes) {
+            if let Some(endpoint) = soles[usize::from(code)] {
+                *known &= input.charged.at(endpoint, row).known;
+                continue;
+            }
             for &(endpoint, _) in &decisions.table[usize::from(code)].masses {
-                *known &= input.charged.columns[usize::from(endpoint)][row].known;
+                *known &= input.charged.at(endpoint, row).known;
             }
         }
     }
@@ -307,54 +319,26 @@ impl Cell {
     }
 
     fn update(&mut self, part: &Part<'_>) {
-        self.requests += part.rows.len() as u64;
+        self.requests += part.members.len() as u64;
         let support = [SUCCESS, COST, NET].map(|bit| {
-            part.rows
+            part.members
                 .iter()
-                .filter(|&&row| part.known(row) & bit != 0)
+                .filter(|member| member.known & bit != 0)
                 .count() as u64
         });
         self.support.success += support[0];
         self.support.cost += support[1];
         self.support.net += support[2];
-        let mut micros = vec![0i64; self.policies.len() * part.rows.len()];
+        let mut micros = vec![0i64; self.policies.len() * part.members.len()];
         let mut sums = Vec::new();
         let by_policy = micros
-            .chunks_exact_mut(part.rows.len())
+            .chunks_exact_mut(part.members.len())
             .zip(&mut self.policies)
             .zip(part.input.decisions);
         for ((micros, cell), decisions) in by_policy {
-            let soles: Vec<Option<u16>> = decisions.table.iter().map(Assignment::sole).collect();
-            for (&row, micros) in part.rows.iter().zip(micros) {
-                let (code, known) = (usize::from(decisions.codes[row]), part.known(row));
-                let counted = match soles[code] {
-                    Some(endpoint) => {
-                        let charge = &part.input.charged.columns[usize::from(endpoint)][row];
-                        *micros = if known & COST == 0 {
-                            0
-                        } else {
-                            charge.cost_micros
-                        };
-                        let assignment = &decisions.table[code];
-                        cell.fell_back += u64::from(assignment.fell_back.0);
-                        cell.share[usize::from(endpoint)] += u64::from(Ppm::ONE.0);
-                        cell.observe(charge, Ppm::ONE, known)
-                    }
-                    None => {
-                        let counted =
-                            cell.add(part.input.charged, &decisions.table[code], row, known);
-                        // Picodollar-ppm to micro-USD.
-                        *micros = i64::try_from(half_even(counted[1], 1_000_000_000_000))
-                            .unwrap_or(i64::MAX);
-                        counted
-                    }
-                };
-                if part.resampled {
-                    sums.push(counted);
-                }
-            }
+            cell.update(part, decisions, micros, &mut sums);
         }
-        self.add_products(&micros, part.rows.len());
+        self.add_products(&micros, part.members.len());
         if part.resampled {
             self.add_replicates(part, &sums);
         }
@@ -362,36 +346,47 @@ impl Cell {
 
     /// `micros`: each policy's expected costs, policy after policy.
     fn add_products(&mut self, micros: &[i64], rows: usize) {
-        // Below that, the products of a chunk add up within 64 bits.
-        let small = micros.iter().all(|&x| x < 1 << 24);
-        let columns: Vec<&[i64]> = micros.chunks_exact(rows).collect();
-        let mut place = 0;
-        for (a, left) in columns.iter().enumerate() {
-            for right in &columns[a..] {
-                let pairs = left.iter().zip(*right);
-                self.cost_products[place] += if small {
-                    i128::from(pairs.map(|(&x, &y)| x * y).sum::<i64>())
-                } else {
-                    pairs
-                        .map(|(&x, &y)| i128::from(x) * i128::from(y))
-                        .sum::<i128>()
-                };
-                place += 1;
-            }
+        let small = micros.iter().all(|x| x.unsigned_abs() <= SMALL_MICROS);
+        if small {
+            let doubles: Vec<f64> = micros.iter().map(|&x| x as f64).collect();
+            self.add_products_of(&doubles, rows, small_product);
+        } else {
+            self.add_products_of(micros, rows, |left, right| {
+                let pairs = left.iter().zip(right);
+                pairs.map(|(&x, &y)| i128::from(x) * i128::from(y)).sum()
+            });
+        }
+    }
+
+    fn add_products_of<T>(
+        &mut self,
+        micros: &[T],
+        rows: usize,
+        product: impl Fn(&[T], &[T]) -> i128,
+    ) {
+        let columns: Vec<&[T]> = micros.chunks_exact(rows).collect();
+        let pairs = columns
+            .iter()
+            .enumerate()
+            .flat_map(|(a, left)| columns[a..].iter().map(move |right| (left, right)));
+        for (sum, (left, right)) in self.cost_products.iter_mut().zip(pairs) {
+            *sum += product(left, right);
         }
     }
 
     /// `sums`: success, cost and net value of each request under each policy, policy after policy.
     fn add_replicates(&mut self, part: &Part<'_>, sums: &[[i128; 3]]) {
-        let units: Vec<u64> = part.rows.iter().map(|&row| part.input.units[row]).collect();
+        let members = part.members.iter();
+        let units: Vec<u64> = members
+            .clone()
+            .map(|member| part.input.units[member.row])
+            .collect();
         let supports = [SUCCESS, COST, NET].map(|bit| {
-            part.rows
-                .iter()
-                .map(|&row| i128::from(part.known(row) & bit != 0))
-                .collect::<Vec<i128>>()
+            let counts = members.clone().map(|member| member.known & bit != 0);
+            counts.map(i128::from).collect::<Vec<i128>>()
         });
         let figures = sums
-            .chunks_exact(part.rows.len())
+            .chunks_exact(part.members.len())
             .flat_map(|policy| [0, 1, 2].map(|figure| (policy, figure)));
         let columns: Vec<Vec<i128>> = supports
             .into_iter()
@@ -447,63 +442,108 @@ impl PolicyCell {
             .sum()
     }
 
-    /// Add a request; returns what counts of its success, cost and net value.
-    fn add(
+    /// Add the requests of a part. `micros` receives the expected cost of each in micro-USD, and
+    /// `sums`, where the bootstrap needs them, what counts of its success, cost and net value.
+    fn update(
+        &mut self,
+        part: &Part<'_>,
+        decisions: &Decisions,
+        micros: &mut [i64],
+        sums: &mut Vec<[i128; 3]>,
+    ) {
+        let charged = part.input.charged;
+        let soles: Vec<Option<u16>> = decisions.table.iter().map(Assignment::sole).collect();
+        let mut requests = vec![0u64; decisions.table.len()];
+        let mut whole = WholeSums::default();
+        for (&Member { row, known }, micros) in part.members.iter().zip(micros) {
+            let code = usize::from(decisions.codes[row]);
+            requests[code] += 1;
+            if let Some(endpoint) = soles[code] {
+                let charge = charged.at(endpoint, row);
+                *micros = if known & COST == 0 {
+                    0
+                } else {
+                    charge.cost_micros
+                };
+                self.spread(charge, u64::from(Ppm::ONE.0));
+                whole.add(charge, known);
+                if part.resampled {
+                    sums.push(charge.counted(Ppm::ONE, known));
+                }
+            } else {
+                let counted = self.add_mixture(charged, &decisions.table[code], row, known);
+                // Picodollar-ppm to micro-USD.
+                *micros =
+                    i64::try_from(half_even(counted[1], 1_000_000_000_000)).unwrap_or(i64::MAX);
+                if part.resampled {
+                    sums.push(counted);
+                }
+            }
+        }
+        self.flush(&whole);
+        for (assignment, requests) in decisions.table.iter().zip(requests) {
+            self.unanswered += requests * u64::from(assignment.unanswered.0);
+            self.fell_back += requests * u64::from(assignment.fell_back.0);
+            for &(endpoint, share) in &assignment.masses {
+                self.share[usize::from(endpoint)] += requests * u64::from(share.0);
+            }
+        }
+    }
+
+    /// Add a request that several endpoints may take; returns what counts of its success, cost and
+    /// net value.
+    fn add_mixture(
         &mut self,
         charged: &Charged,
         assignment: &Assignment,
         row: usize,
         known: u8,
     ) -> [i128; 3] {
-        self.unanswered += u64::from(assignment.unanswered.0);
-        self.fell_back += u64::from(assignment.fell_back.0);
         let mut counted = [0i128; 3];
         for &(endpoint, share) in &assignment.masses {
-            let endpoint = usize::from(endpoint);
-            self.share[endpoint] += u64::from(share.0);
-            let part = self.observe(&charged.columns[endpoint][row], share, known);
+            let charge = charged.at(endpoint, row);
+            let mass = u64::from(share.0);
+            self.spread(charge, mass);
+            if charge.known & SUCCESS == 0 {
+                self.unobserved += mass;
+            } else {
+                self.own_success += i128::from(charge.score) * i128::from(mass);
+            }
+            if charge.known & COST == 0 {
+                self.uncosted += mass;
+            }
+            let part = charge.counted(share, known);
             counted
                 .iter_mut()
                 .zip(part)
                 .for_each(|(sum, part)| *sum += part);
         }
+        self.success += counted[0];
+        self.cost += counted[1];
+        self.net += counted[2];
         counted
     }
 
-    /// Add one endpoint's part of a request, of whose figures those count that `known` says;
-    /// returns share times success, cost and net value as they count.
-    fn observe(&mut self, charge: &Charge, share: Ppm, known: u8) -> [i128; 3] {
-        let mass = u64::from(share.0);
+    /// Put an answer's mass where its latency, its cost and what they rest on say.
+    fn spread(&mut self, charge: &Charge, mass: u64) {
         self.facts[usize::from(charge.facts.bits())] += mass;
-        let times = |value: i64, counts: u8| {
-            if counts == 0 {
-                0
-            } else {
-                i128::from(value) * i128::from(share.0)
-            }
-        };
-        self.own_success += times(i64::from(charge.score), charge.known & SUCCESS);
-        if charge.known & SUCCESS == 0 {
-            self.unobserved += mass;
-        }
-        if charge.known & COST == 0 {
-            self.uncosted += mass;
-        } else {
+        if charge.known & COST != 0 {
             self.cost_spread.add_to(charge.cost_bucket, mass);
         }
         if charge.latency_ms != u32::MAX {
             self.latency.add_to(charge.latency_bucket, mass);
         }
-        // What counts is known: it is known for every policy.
-        let counted = [
-            times(i64::from(charge.score), known & SUCCESS),
-            times(charge.cost, known & COST),
-            times(charge.net, known & NET),
-        ];
-        self.success += counted[0];
-        self.cost += counted[1];
-        self.net += counted[2];
-        counted
+    }
+
+    fn flush(&mut self, whole: &WholeSums) {
+        let one = u64::from(Ppm::ONE.0);
+        self.unobserved += whole.unobserved * one;
+        self.uncosted += whole.uncosted * one;
+        let one = i128::from(one);
+        self.own_success += i128::from(whole.own_success) * one;
+        self.success += i128::from(whole.success) * one;
+        self.cost += whole.cost * one;
+        self.net += whole.net * one;
     }
 
     fn merge(&mut self, other: &Self) {
@@ -524,6 +564,64 @@ impl PolicyCell {
     }
 }
 
+/// Sums over requests of a chunk that one endpoint takes as a whole, before they are turned into
+/// masses: nearly all requests are of that sort, and these sums stay in registers.
+#[derive(Debug, Default)]
+struct WholeSums {
+    unobserved: u64,
+    uncosted: u64,
+    /// Millionths; a chunk of scores is far from the limit.
+    own_success: i64,
+    success: i64,
+    cost: i128,
+    net: i128,
+}
+
+impl WholeSums {
+    fn add(&mut self, charge: &Charge, known: u8) {
+        let if_bit = |bits: u8, bit: u8, value: i64| if bits & bit == 0 { 0 } else { value };
+        let score = i64::from(charge.score);
+        self.unobserved += u64::from(charge.known & SUCCESS == 0);
+        self.uncosted += u64::from(charge.known & COST == 0);
+        self.own_success += if_bit(charge.known, SUCCESS, score);
+        // What counts is known: it is known for every policy.
+        self.success += if_bit(known, SUCCESS, score);
+        self.cost += i128::from(if_bit(known, COST, charge.cost));
+        self.net += i128::from(if_bit(known, NET, charge.net));
+    }
+}
+
+impl Charge {
+    /// Share times success, cost and net value as they count: those that `known` says.
+    fn counted(&self, share: Ppm, known: u8) -> [i128; 3] {
+        let times = |value: i64, counts: u8| {
+            if counts == 0 {
+                0
+            } else {
+                i128::from(value) * i128::from(share.0)
+            }
+        };
+        [
+            times(i64::from(self.score), known & SUCCESS),
+            times(self.cost, known & COST),
+            times(self.net, known & NET),
+        ]
+    }
+}
+
+/// The sum of products of whole numbers of at most [`SMALL_MICROS`], exact in any order.
+fn small_product(left: &[f64], right: &[f64]) -> i128 {
+    let ((left, left_rest), (right, right_rest)) = (left.as_chunks::<8>(), right.as_chunks::<8>());
+    let mut sums = [0.0; 8];
+    for (left, right) in left.iter().zip(right) {
+        for ((sum, x), y) in sums.iter_mut().zip(left).zip(right) {
+            *sum += x * y;
+        }
+    }
+    let rest = left_rest.iter().zip(right_rest).map(|(x, y)| x * y);
+    rest.chain(sums).sum::<f64>() as i128
+}
+
 /// The mass of all requests of a cell, and the success that they would have were all right.
 impl Cell {
     /// Bounds of a policy's success over all requests: every unobserved answer wrong, and right.
@@ -540,5 +638,137 @@ impl Cell {
                 share(policy.own_success + unobserved),
             )
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Catalog;
+    use crate::replay::Stage;
+    use crate::trace::{Header, OutcomeRef, Row, Trace, TraceBuilder};
+    use weighbridge_router::{Millis, RequestRef, Usd};
+
+    /// Three hundred requests with outcomes of two models: now and then one has no bill, and one
+    /// in a hundred costs more than doubles sum exactly.
+    fn trace() -> Trace {
+        let mut builder = TraceBuilder::new(Header::default());
+        for i in 0..300i64 {
+            let outcome = |model, right: bool, cost: i64| OutcomeRef {
+                model,
+                score: Some(if right { 1.0 } else { 0.25 }),
+                latency_ms: Some(Millis(100)),
+                cost_usd: (cost % 41 != 0).then(|| Usd::from_picos(cost * 1_234_567)),
+                ..OutcomeRef::default()
+            };
+            let dear = if i % 100 == 7 { 9_000_000 } else { 3 * i + 1 };
+            let outcomes = [
+                outcome("a", i % 3 == 0, i + 1),
+                outcome("b", i % 5 > 0, dear),
+            ];
+            let row = Row {
+                id: &format!("r{i:03}"),
+                request: RequestRef::default(),
+                outcomes: &outcomes,
+                logged: None,
+                extra: None,
+            };
+            builder.push(&row).unwrap();
+        }
+        builder.finish().unwrap().0
+    }
+
+    /// Where each of three policies sends a request: one model, either, or now and then a mixture
+    /// or nobody.
+    fn decisions(rows: usize) -> Vec<Decisions> {
+        let mixture = Assignment {
+            masses: vec![(0, Ppm(250_000)), (1, Ppm(500_000))],
+            unanswered: Ppm(250_000),
+            fell_back: Ppm(300_000),
+        };
+        let mut all = ["a", "either", "mixed"].map(Decisions::new);
+        for row in 0..rows {
+            all[0].push(&Assignment::all_to(0));
+            all[1].push(&Assignment::all_to(u16::from(row % 7 < 3)));
+            match row % 4 {
+                0 => all[2].push(&mixture),
+                1 => all[2].push(&Assignment::unanswered()),
+                _ => all[2].push(&Assignment::all_to(1)),
+            }
+        }
+        all.into()
+    }
+
+    #[test]
+    fn mixtures_next_to_point_masses_give_the_totals_of_a_naive_sum() {
+        let trace = trace();
+        let stage = Stage::new(&trace, &Catalog::default(), &[], None);
+        let charged = Charged::new(&stage, None, 1);
+        let decisions = decisions(trace.len());
+        let input = TallyInput {
+            charged: &charged,
+            decisions: &decisions,
+            units: &[],
+            segments: &[],
+        };
+        let spec = TallySpec {
+            policies: vec![String::new(); 3],
+            endpoints: vec![String::new(); 2],
+            ..TallySpec::default()
+        };
+        let tally = Tally::measure(&spec, input, 1);
+        let mut parts = Tally::new(spec);
+        for range in [0..1, 1..200, 200..300] {
+            parts.update(input, range);
+        }
+        assert_eq!(parts, tally, "parts add up to the whole");
+
+        let known = common_support(input, 0..trace.len());
+        let mut costs = vec![Vec::new(); decisions.len()];
+        for (policy, decisions) in decisions.iter().enumerate() {
+            let (mut own, mut success, mut cost) = (0i128, 0i128, 0i128);
+            let (mut share, mut spread, mut uncosted) = (vec![0; 2], 0u128, 0);
+            let (mut unanswered, mut fell_back) = (0, 0);
+            for (row, known) in known.iter().enumerate() {
+                let assignment = decisions.get(row);
+                unanswered += u64::from(assignment.unanswered.0);
+                fell_back += u64::from(assignment.fell_back.0);
+                let mut expected = 0;
+                for &(endpoint, mass) in &assignment.masses {
+                    let score = i128::from(charged.score(endpoint, row).unwrap_or(0));
+                    own += score * i128::from(mass.0);
+                    share[usize::from(endpoint)] += u64::from(mass.0);
+                    match charged.cost(endpoint, row) {
+                        Some(usd) if known & COST != 0 => {
+                            expected += i128::from(usd.picos()) * i128::from(mass.0);
+                        }
+                        Some(_) => {}
+                        None => uncosted += u64::from(mass.0),
+                    }
+                    if charged.cost(endpoint, row).is_some() {
+                        spread += u128::from(mass.0);
+                    }
+                    if known & SUCCESS != 0 {
+                        success += score * i128::from(mass.0);
+                    }
+                }
+                cost += expected;
+                costs[policy].push(half_even(expected, 1_000_000_000_000));
+            }
+            let cell = &tally.total().policies[policy];
+            assert_eq!(
+                (cell.own_success, cell.success, cell.cost),
+                (own, success, cost)
+            );
+            assert_eq!((&cell.share, cell.uncosted), (&share, uncosted));
+            assert_eq!((cell.unanswered, cell.fell_back), (unanswered, fell_back));
+            assert_eq!(cell.cost_spread.mass(), spread);
+        }
+        for (a, left) in costs.iter().enumerate() {
+            for (b, right) in costs.iter().enumerate() {
+                let products: i128 = left.iter().zip(right).map(|(x, y)| x * y).sum();
+                assert_eq!(tally.total().cost_product(a, b), products, "{a} and {b}");
+            }
+        }
     }
 }

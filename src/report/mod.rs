@@ -12,6 +12,7 @@ mod inspect;
 mod number;
 mod render;
 mod replay;
+mod train;
 mod verify;
 
 pub use catalog::{
@@ -24,4 +25,5 @@ pub use explain::{ExplanationResult, explanation_document, explanation_result};
 pub use inspect::inspection_document;
 pub use render::{Format, render};
 pub use replay::replay_document;
+pub use train::{TrainingResult, training_document};
 pub use verify::verification_document;

@@ -135,6 +135,8 @@ impl Quantity {
     }
 
     /// Its value for a request; `None` where the request does not tell.
+    // Inlined into a loop, every quantity would be worked out ahead, wanted or not.
+    #[inline(never)]
     pub(crate) fn of(self, request: &RequestRef<'_>, scratch: &mut Scratch) -> Option<f64> {
         match self {
             Self::InputTokens => request

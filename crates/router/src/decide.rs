@@ -31,14 +31,26 @@ impl Decision {
         &self.masses
     }
 
+    /// The one endpoint that takes everything, where there is one.
+    #[must_use]
+    #[inline]
+    pub fn sole(&self) -> Option<EndpointIndex> {
+        match self.masses[..] {
+            [(endpoint, Ppm::ONE)] => Some(endpoint),
+            _ => None,
+        }
+    }
+
     /// The share that no endpoint takes: the choice was ineligible and the fallback exhausted.
     #[must_use]
+    #[inline]
     pub fn unanswered(&self) -> Ppm {
         self.unanswered
     }
 
     /// The share that went down the fallback chain, whether or not it was answered there.
     #[must_use]
+    #[inline]
     pub fn fell_back(&self) -> Ppm {
         self.fell_back
     }
@@ -66,9 +78,14 @@ impl Decision {
         self.fell_back = Ppm(0);
     }
 
+    #[inline]
     fn add(&mut self, endpoint: EndpointIndex, share: Ppm) {
         if share == Ppm(0) {
             return;
+        }
+        // Most decisions are a point mass.
+        if self.masses.is_empty() {
+            return self.masses.push((endpoint, share));
         }
         match self.masses.binary_search_by_key(&endpoint, |mass| mass.0) {
             Ok(at) => self.masses[at].1.0 += share.0,
@@ -236,6 +253,7 @@ impl Router {
         }
     }
 
+    #[inline]
     fn send(
         &self,
         target: &Target,
@@ -269,6 +287,7 @@ impl Router {
     }
 
     /// The first endpoint of a target that admits the request.
+    #[inline]
     fn first(
         &self,
         target: &Target,
@@ -282,6 +301,7 @@ impl Router {
     }
 
     /// Whether a request may go to an endpoint, the deadline by predicted tokens included.
+    #[inline]
     pub(crate) fn admits(
         &self,
         index: EndpointIndex,

@@ -80,6 +80,7 @@ pub struct Usage {
 impl PriceRow {
     /// The prices for a request with so much input.
     #[must_use]
+    #[inline]
     pub fn rates(&self, input: Tokens) -> &Rates {
         let tier = self
             .tiers
@@ -91,6 +92,7 @@ impl PriceRow {
 
     /// What a usage costs, exactly. Cached tokens beyond the input count as the input.
     #[must_use]
+    #[inline]
     pub fn cost(&self, usage: Usage) -> Usd {
         let rates = self.rates(usage.input);
         let cached = usage.cached.min(usage.input);
@@ -105,6 +107,7 @@ impl PriceRow {
 
 /// Whether `at` lies in [from, until).
 #[must_use]
+#[inline]
 pub fn within(at: Timestamp, from: Option<Timestamp>, until: Option<Timestamp>) -> bool {
     from.is_none_or(|from| from <= at) && until.is_none_or(|until| at < until)
 }
@@ -173,6 +176,7 @@ impl Endpoint {
 
     /// The price row in force: at that time, or the newest where no time is known.
     #[must_use]
+    #[inline]
     pub fn price_at(&self, at: Option<Timestamp>) -> Option<&PriceRow> {
         match at {
             Some(at) => self
@@ -187,6 +191,7 @@ impl Endpoint {
     ///
     /// # Errors
     /// The first reason against it.
+    #[inline]
     pub fn admits(&self, request: &RequestRef<'_>) -> Result<(), Ineligible> {
         if self.recorded_only {
             return Ok(());
@@ -252,6 +257,7 @@ impl Endpoint {
 }
 
 /// Whether a value is in a list; absent on either side allows.
+#[inline]
 fn listed(list: &[String], value: Option<&str>) -> bool {
     list.is_empty() || value.is_none_or(|value| list.iter().any(|item| item == value))
 }

@@ -140,6 +140,7 @@ impl Request {
 impl RequestRef<'_> {
     /// The input's tokens: as counted, else estimated from the prompt, else unknown.
     #[must_use]
+    #[inline]
     pub fn input_tokens_or_estimate(&self) -> Option<Tokens> {
         self.input_tokens
             .or_else(|| self.prompt.map(|prompt| Tokens::estimate(prompt.len())))

@@ -1,0 +1,47 @@
+//! One pass over the requests: each is looked at once, charged at every endpoint and decided by
+//! every router.
+
+use weighbridge_router::{Router, Trade};
+
+use super::charge::{Charged, Charger};
+use super::decisions::{Decider, Decisions, in_parts, join};
+use super::stage::Stage;
+
+/// Requests that one router decides before the next one does: few enough to stay in the first
+/// cache, and enough for the processor to learn the router's branches.
+const BLOCK: usize = 64;
+
+/// Charge every outcome of the stage, and decide every request by every router. `trade` holds for
+/// requests that bring none of their own.
+#[must_use]
+pub fn run(
+    stage: &Stage<'_>,
+    routers: &[(String, &Router)],
+    trade: Option<Trade>,
+    threads: usize,
+) -> (Charged, Vec<Decisions>) {
+    let rows = stage.trace().len();
+    let parts = in_parts(rows, threads, |range| {
+        let mut charger = Charger::new(stage, trade);
+        let mut deciders: Vec<Decider<'_>> = routers
+            .iter()
+            .map(|(name, router)| Decider::new(stage, name, router, range.len()))
+            .collect();
+        let mut requests = Vec::with_capacity(BLOCK);
+        for start in range.clone().step_by(BLOCK) {
+            let end = range.end.min(start + BLOCK);
+            requests.clear();
+            requests.extend((start..end).map(|row| stage.request(row)));
+            (start..end)
+                .zip(&requests)
+                .for_each(|(row, request)| charger.charge(row, request));
+            for decider in &mut deciders {
+                requests.iter().for_each(|request| decider.decide(request));
+            }
+        }
+        let decisions = deciders.into_iter().map(|decider| decider.decisions);
+        (charger, decisions.collect::<Vec<Decisions>>())
+    });
+    let (charges, decisions) = parts.into_iter().unzip();
+    (Charged::join(stage, charges), join(decisions, rows))
+}
