@@ -2,3 +2,14 @@
 
 #[path = "../architecture.rs"]
 mod architecture;
+mod bad_input;
+mod cli_catalog;
+mod cli_generate;
+mod cli_inspect;
+mod cli_replay;
+mod cli_router;
+mod cli_serve;
+mod naive;
+mod oracle;
+mod properties;
+mod support;

@@ -1,0 +1,167 @@
+//! What the other modules need: the binary, folders that clean up after themselves, shared data,
+//! and small traces.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The folder of the repository.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The binary under test, to be started in the repository's folder.
+pub fn binary() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_weighbridge"));
+    command.current_dir(root()).stdin(Stdio::null());
+    command
+}
+
+/// What a finished process said.
+#[derive(Debug)]
+pub struct Said {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+impl From<Output> for Said {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            out: String::from_utf8(output.stdout).expect("standard output is UTF-8"),
+            err: String::from_utf8(output.stderr).expect("standard error is UTF-8"),
+        }
+    }
+}
+
+impl Said {
+    /// The same, if it is done.
+    #[track_caller]
+    pub fn done(self) -> Self {
+        assert_eq!(self.code, Some(0), "{}", self.err);
+        self
+    }
+
+    /// Standard output as JSON.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.out).expect("standard output is JSON")
+    }
+}
+
+/// Run the binary with these arguments.
+pub fn run<S: AsRef<str>>(args: &[S]) -> Said {
+    let args = args.iter().map(AsRef::as_ref);
+    binary().args(args).output().expect("it starts").into()
+}
+
+/// Run the binary with this on its standard input.
+pub fn run_with_input(args: &[&str], input: &[u8]) -> Said {
+    assert_cmd::Command::from_std(binary())
+        .args(args)
+        .write_stdin(input)
+        .output()
+        .expect("it starts")
+        .into()
+}
+
+/// A folder with files in it.
+pub struct Folder(TempDir);
+
+impl Folder {
+    pub fn new() -> Self {
+        Self(TempDir::new().expect("there is room for a temporary folder"))
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// The full path of a name, whether or not there is a file.
+    pub fn at(&self, name: &str) -> String {
+        let path = self.0.path().join(name);
+        path.to_str().expect("temporary paths are UTF-8").to_owned()
+    }
+
+    /// Write a file; its full path.
+    pub fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> String {
+        let path = self.at(name);
+        fs::write(&path, bytes).expect("a temporary file can be written");
+        path
+    }
+
+    pub fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.at(name)).expect("the file is there")
+    }
+
+    pub fn json(&self, name: &str) -> Value {
+        serde_json::from_str(&self.read(name)).expect("the file is JSON")
+    }
+
+    /// Every name in the folder, in order.
+    pub fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.0.path()).expect("the folder is there");
+        let mut names: Vec<String> = entries
+            .map(|entry| {
+                let name = entry.expect("it can be listed").file_name();
+                name.to_string_lossy().into_owned()
+            })
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the test's own setting")]
+fn required() -> bool {
+    std::env::var("WEIGHBRIDGE_REQUIRE_SHARED").is_ok_and(|value| value == "1")
+}
+
+/// Say that something is not there; where everything is demanded, that is a failure.
+pub fn skip(name: &str, why: &str) {
+    assert!(!required(), "{name}: {why}");
+    println!("skipped: {name}: {why}");
+}
+
+/// A file or folder of the data that are kept beside the repository, or none.
+pub fn shared(name: &str) -> Option<PathBuf> {
+    let path = root().join("../shared").join(name);
+    if path.exists() {
+        return Some(path);
+    }
+    skip(name, "../shared is not there");
+    None
+}
+
+/// `python3`, where it is installed.
+pub fn python() -> Option<Command> {
+    let found = Command::new("python3").arg("--version").output();
+    if found.is_ok_and(|output| output.status.success()) {
+        let mut command = Command::new("python3");
+        command.current_dir(root()).stdin(Stdio::null());
+        return Some(command);
+    }
+    skip("python3", "it is not installed");
+    None
+}
+
+/// Two priced models and one that the trace alone knows, ten requests.
+pub const SMALL_TRACE: &str = concat!(
+    r#"{"format":"weighbridge.trace/1","roles":{"driver":"deepseek-v3.2","specialist":"deepseek-v3.2-speciale"}}"#,
+    "\n",
+    r#"{"id":"a","request":{"at":"2025-12-02T00:00:00Z","prompt":"Prove it.","task":"math","input_tokens":100},"outcomes":[{"model":"deepseek-v3.2","score":0,"output_tokens":1000},{"model":"deepseek-v3.2-speciale","score":1,"output_tokens":9000}]}"#,
+    "\n",
+    r#"{"id":"b","request":{"at":"2025-12-03T00:00:00Z","prompt":"Say hello to her.","task":"chat","input_tokens":10},"outcomes":[{"model":"deepseek-v3.2","score":1,"output_tokens":20},{"model":"deepseek-v3.2-speciale","score":1,"output_tokens":700}]}"#,
+    "\n",
+    r#"{"id":"c","request":{"at":"2025-12-04T00:00:00Z","prompt":"Look it up.","task":"chat","needs":["tools"],"input_tokens":50},"outcomes":[{"model":"deepseek-v3.2","score":1,"output_tokens":80},{"model":"deepseek-v3.2-speciale","score":1,"output_tokens":900}]}"#,
+    "\n",
+);
+
+/// A policy that always takes one name.
+pub fn always(to: &str) -> String {
+    format!("format = \"weighbridge.policy/1\"\n[choose]\nkind = \"always\"\nto = \"{to}\"\n")
+}
