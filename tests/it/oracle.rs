@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use weighbridge::catalog::Catalog;
 use weighbridge::policy::{Policy, Roles, compile};
-use weighbridge::replay::{Charged, Stage, Tally, TallyInput, TallySpec, decide_all, unit_keys};
 use weighbridge::replay::{SegmentKey, Segments};
+use weighbridge::replay::{Stage, Tally, TallyInput, TallySpec, run, unit_keys};
 use weighbridge::trace::Trace;
 use weighbridge::trace_io::{ReadOptions, read};
 use weighbridge_router::{Router, Trade, Usd};
@@ -316,12 +316,11 @@ pub fn tally(trace: &Trace, which: u8, worth: Option<Worth>, replicates: usize) 
     let named = routers(&catalog, which);
     let routers: Vec<Router> = named.iter().map(|(_, router)| router.clone()).collect();
     let stage = Stage::new(trace, &catalog, &routers, None);
-    let charged = Charged::new(&stage, worth.map(trade), 1);
     let borrowed: Vec<(String, &Router)> = named
         .iter()
         .map(|(name, router)| (name.clone(), router))
         .collect();
-    let decisions = decide_all(&stage, &borrowed, 1);
+    let (charged, decisions) = run(&stage, &borrowed, worth.map(trade), 1);
     let segments = [Segments::by(trace, SegmentKey::Task)];
     let spec = TallySpec {
         policies: named.iter().map(|(name, _)| name.clone()).collect(),
