@@ -9,8 +9,7 @@ use weighbridge::evaluate::{HINDSIGHT, PolicyFigures, ReplayOptions, ReplayRepor
 use weighbridge::generate::{Scenario, generate};
 use weighbridge::policy::{Policy, Roles, compile};
 use weighbridge::replay::{
-    Cell, Charged, Decisions, SegmentKey, Segments, Stage, Tally, TallyInput, TallySpec,
-    decide_all, unit_keys,
+    Cell, SegmentKey, Segments, Stage, Tally, TallyInput, TallySpec, run, unit_keys,
 };
 use weighbridge::trace::Trace;
 use weighbridge::trace_io::write;
@@ -72,12 +71,11 @@ impl Replayed<'_> {
         let named = shipped(&catalog, self.trace);
         let routers: Vec<Router> = named.iter().map(|(_, router)| router.clone()).collect();
         let stage = Stage::new(self.trace, &catalog, &routers, None);
-        let charged = Charged::new(&stage, self.trade, self.threads);
         let borrowed: Vec<(String, &Router)> = named
             .iter()
             .map(|(name, router)| (name.clone(), router))
             .collect();
-        let decisions = decide_all(&stage, &borrowed, self.threads);
+        let (charged, decisions) = run(&stage, &borrowed, self.trade, self.threads);
         let options = ReplayOptions {
             trade: self.trade,
             segments: SegmentKey::NAMES.iter().map(|&(_, key)| key).collect(),
@@ -243,12 +241,11 @@ fn with_input<T>(trace: &Trace, then: impl FnOnce(&TallySpec, TallyInput<'_>) ->
     let named = shipped(&catalog, trace);
     let routers: Vec<Router> = named.iter().map(|(_, router)| router.clone()).collect();
     let stage = Stage::new(trace, &catalog, &routers, None);
-    let charged = Charged::new(&stage, Some(TRADE), 2);
     let borrowed: Vec<(String, &Router)> = named
         .iter()
         .map(|(name, router)| (name.clone(), router))
         .collect();
-    let decisions: Vec<Decisions> = decide_all(&stage, &borrowed, 2);
+    let (charged, decisions) = run(&stage, &borrowed, Some(TRADE), 2);
     let segments = [
         Segments::by(trace, SegmentKey::Task),
         Segments::by(trace, SegmentKey::Channel),
