@@ -17,7 +17,7 @@ use std::time::Instant;
 use rand::RngCore;
 use weighbridge::catalog::Catalog;
 use weighbridge::policy::{Policy, Roles, compile};
-use weighbridge::replay::{Decisions, Stage, Tally, TallyInput, TallySpec, run, unit_keys};
+use weighbridge::replay::{Decisions, Fact, Stage, Tally, TallyInput, TallySpec, run, unit_keys};
 use weighbridge::stats::Keyed;
 use weighbridge::trace::{Header, OutcomeRef, Row, Trace, TraceBuilder};
 use weighbridge_router::{RequestRef, Router, Timestamp, Tokens, Trade, Usd};
@@ -262,6 +262,13 @@ fn against_numpy(python: &str, trace: &Trace, tally: &Tally, ours: f64) {
                 && same("net", (ours.net / 1_000_000).to_string())
                 && same("p50", ours.latency.quantile(0.5).unwrap_or(0).to_string())
                 && same("p95", ours.latency.quantile(0.95).unwrap_or(0).to_string())
+                && same("own_success", (ours.own_success / 1_000_000).to_string())
+                && same("unobserved", (ours.unobserved / 1_000_000).to_string())
+                && same("uncosted", (ours.uncosted / 1_000_000).to_string())
+                && same(
+                    "priced",
+                    (ours.resting_on(Fact::Priced) / 1_000_000).to_string(),
+                )
                 && same("fell_back", (ours.fell_back / 1_000_000).to_string())
         });
     say(&format!(
@@ -285,6 +292,12 @@ fn write_columns(trace: &Trace, folder: &PathBuf) {
         &mut rows
             .clone()
             .map(|i| trace.prompt(i).map_or(0, str::len) as i64),
+    );
+    column(
+        "at",
+        &mut rows
+            .clone()
+            .map(|i| trace.at(i).map_or(0, Timestamp::millis)),
     );
     column(
         "input_tokens",

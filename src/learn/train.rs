@@ -61,7 +61,7 @@ impl Default for TrainOptions {
             folds: 5,
             bits: 10,
             alpha: 20.0,
-            surface_weight: 0.3,
+            surface_weight: 0.1,
             tags: true,
             pass_at: None,
             threads: 1,
