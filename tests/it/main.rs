@@ -1,5 +1,12 @@
 //! The one integration binary: linking is the slow part of testing, so there is one.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::too_many_lines,
+    reason = "a test fails by panicking, and a table of cases is long"
+)]
+
 #[path = "../architecture.rs"]
 mod architecture;
 mod bad_input;
