@@ -1,15 +1,26 @@
 //! The one integration binary: linking is the slow part of testing, so there is one.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::too_many_lines,
+    reason = "a test fails by panicking, and a table of cases is long"
+)]
+
 #[path = "../architecture.rs"]
 mod architecture;
 mod bad_input;
 mod cli_catalog;
 mod cli_generate;
+mod cli_import;
 mod cli_inspect;
 mod cli_replay;
 mod cli_router;
 mod cli_serve;
 mod naive;
 mod oracle;
+mod parity;
 mod properties;
 mod support;
+mod swebench;
+mod training;

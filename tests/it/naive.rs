@@ -6,56 +6,56 @@ use weighbridge_router::{Request, Router, Timestamp, Tokens, Usage};
 
 /// One outcome.
 #[derive(Debug, Clone)]
-pub struct Sample {
-    pub model: &'static str,
-    pub endpoint: Option<&'static str>,
-    pub sample: u32,
-    pub failed: bool,
+pub(super) struct Sample {
+    pub(super) model: &'static str,
+    pub(super) endpoint: Option<&'static str>,
+    pub(super) sample: u32,
+    pub(super) failed: bool,
     /// Millionths.
-    pub score: Option<i64>,
-    pub input: Option<u32>,
-    pub cached: Option<u32>,
-    pub output: Option<u32>,
-    pub latency_ms: Option<u32>,
+    pub(super) score: Option<i64>,
+    pub(super) input: Option<u32>,
+    pub(super) cached: Option<u32>,
+    pub(super) output: Option<u32>,
+    pub(super) latency_ms: Option<u32>,
     /// Picodollars.
-    pub bill: Option<i64>,
+    pub(super) bill: Option<i64>,
 }
 
 /// One request. Money in picodollars.
 #[derive(Debug, Clone)]
-pub struct Row {
-    pub id: String,
-    pub at: Option<&'static str>,
-    pub prompt: Option<&'static str>,
-    pub task: Option<&'static str>,
-    pub tools: bool,
-    pub input: Option<u32>,
-    pub max_output: Option<u32>,
-    pub value: Option<i64>,
-    pub wrong: Option<i64>,
-    pub second: Option<i64>,
-    pub samples: Vec<Sample>,
+pub(super) struct Row {
+    pub(super) id: String,
+    pub(super) at: Option<&'static str>,
+    pub(super) prompt: Option<&'static str>,
+    pub(super) task: Option<&'static str>,
+    pub(super) tools: bool,
+    pub(super) input: Option<u32>,
+    pub(super) max_output: Option<u32>,
+    pub(super) value: Option<i64>,
+    pub(super) wrong: Option<i64>,
+    pub(super) second: Option<i64>,
+    pub(super) samples: Vec<Sample>,
 }
 
 /// What the sums of one policy must be.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Sums {
+pub(super) struct Sums {
     /// Mass by endpoint, ppm.
-    pub share: Vec<u64>,
-    pub unanswered: u64,
-    pub unobserved: u64,
-    pub uncosted: u64,
-    pub own_success: i128,
-    pub success: i128,
-    pub cost: i128,
-    pub net: i128,
+    pub(super) share: Vec<u64>,
+    pub(super) unanswered: u64,
+    pub(super) unobserved: u64,
+    pub(super) uncosted: u64,
+    pub(super) own_success: i128,
+    pub(super) success: i128,
+    pub(super) cost: i128,
+    pub(super) net: i128,
 }
 
 /// Endpoint, its model, time to the first token and ms a token (none: unknown).
-pub type Card = (&'static str, &'static str, Option<(i64, i64)>);
+pub(super) type Card = (&'static str, &'static str, Option<(i64, i64)>);
 
 /// v, e and w, picodollars.
-pub type Worth = (i64, i64, i64);
+pub(super) type Worth = (i64, i64, i64);
 
 fn rounded(a: i128, b: i128) -> i128 {
     let floor = a.div_euclid(b);
@@ -125,7 +125,7 @@ fn terms(
 }
 
 /// The sums of each policy, and on how many rows success, cost and net are known for all of them.
-pub fn replay(
+pub(super) fn replay(
     rows: &[Row],
     cards: &[Card],
     catalog: &Catalog,

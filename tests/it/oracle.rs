@@ -18,7 +18,7 @@ use super::support::Folder;
 
 /// Two models, three endpoints: windows, a gap between price rows, tiers, abilities and contexts
 /// that all matter within the few times and sizes that rows have.
-pub const CATALOG: &str = r#"
+pub(super) const CATALOG: &str = r#"
 format = "weighbridge.catalog/1"
 [[model]]
 id = "cheap"
@@ -79,7 +79,7 @@ const POLICIES: [&str; 8] = [
     "[choose]\nkind = \"rules\"\nelse = \"house\"\n[[choose.rule]]\nwhen = { prompt_any = [\"prove\"] }\n[choose.rule.to]\nkind = \"random\"\nweights = { \"cheap@b\" = 0.25, dear = 0.75 }",
 ];
 
-pub fn catalog() -> Catalog {
+pub(super) fn catalog() -> Catalog {
     Catalog::parse("test.toml", CATALOG).expect("the test's catalog is sound")
 }
 
@@ -199,7 +199,7 @@ fn row() -> impl Strategy<Value = Row> {
 }
 
 /// Some of the policies: few of them often know all that they are compared on, all of them rarely.
-pub fn which() -> impl Strategy<Value = u8> {
+pub(super) fn which() -> impl Strategy<Value = u8> {
     prop_oneof![
         (0..8u32).prop_map(|i| 1 << i),
         (0..8u32, 0..8u32).prop_map(|(i, j)| 1 << i | 1 << j),
@@ -208,7 +208,7 @@ pub fn which() -> impl Strategy<Value = u8> {
 }
 
 /// Rows with ids, and outcomes whose samples are numbered.
-pub fn rows() -> impl Strategy<Value = Vec<Row>> {
+pub(super) fn rows() -> impl Strategy<Value = Vec<Row>> {
     prop::collection::vec(row(), 1..60).prop_map(|mut rows| {
         for (i, row) in rows.iter_mut().enumerate() {
             row.id = format!("r{i:03}");
@@ -233,7 +233,7 @@ fn usd(picos: i64) -> String {
 }
 
 /// The rows as a trace's lines; the first is the header.
-pub fn lines(rows: &[Row], prices_at: Option<&str>) -> Vec<String> {
+pub(super) fn lines(rows: &[Row], prices_at: Option<&str>) -> Vec<String> {
     let header = match prices_at {
         Some(at) => format!(r#"{{"format":"weighbridge.trace/1","prices_at":"{at}"}}"#),
         None => r#"{"format":"weighbridge.trace/1"}"#.to_owned(),
@@ -293,7 +293,7 @@ fn outcome(sample: &Sample) -> String {
     text + "}"
 }
 
-pub fn trace(lines: &[String]) -> Trace {
+pub(super) fn trace(lines: &[String]) -> Trace {
     let folder = Folder::new();
     let path = folder.file("trace.jsonl", lines.join("\n"));
     read(&[path.into()], &ReadOptions::default(), &mut |_| {})
@@ -301,7 +301,7 @@ pub fn trace(lines: &[String]) -> Trace {
         .0
 }
 
-pub fn trade((value, wrong, second): Worth) -> Trade {
+pub(super) fn trade((value, wrong, second): Worth) -> Trade {
     let [value, wrong, second] = [value, wrong, second].map(Usd::from_picos);
     Trade {
         value,
@@ -311,7 +311,7 @@ pub fn trade((value, wrong, second): Worth) -> Trade {
 }
 
 /// The tally of the test's policies on a trace, by task.
-pub fn tally(trace: &Trace, which: u8, worth: Option<Worth>, replicates: usize) -> Tally {
+pub(super) fn tally(trace: &Trace, which: u8, worth: Option<Worth>, replicates: usize) -> Tally {
     let catalog = catalog();
     let named = routers(&catalog, which);
     let routers: Vec<Router> = named.iter().map(|(_, router)| router.clone()).collect();

@@ -4,17 +4,18 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 /// The folder of the repository.
-pub fn root() -> &'static Path {
+pub(super) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// The binary under test, to be started in the repository's folder.
-pub fn binary() -> Command {
+pub(super) fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_weighbridge"));
     command.current_dir(root()).stdin(Stdio::null());
     command
@@ -22,10 +23,10 @@ pub fn binary() -> Command {
 
 /// What a finished process said.
 #[derive(Debug)]
-pub struct Said {
-    pub code: Option<i32>,
-    pub out: String,
-    pub err: String,
+pub(super) struct Said {
+    pub(super) code: Option<i32>,
+    pub(super) out: String,
+    pub(super) err: String,
 }
 
 impl From<Output> for Said {
@@ -41,26 +42,26 @@ impl From<Output> for Said {
 impl Said {
     /// The same, if it is done.
     #[track_caller]
-    pub fn done(self) -> Self {
+    pub(super) fn done(self) -> Self {
         assert_eq!(self.code, Some(0), "{}", self.err);
         self
     }
 
     /// Standard output as JSON.
     #[track_caller]
-    pub fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         serde_json::from_str(&self.out).expect("standard output is JSON")
     }
 }
 
 /// Run the binary with these arguments.
-pub fn run<S: AsRef<str>>(args: &[S]) -> Said {
+pub(super) fn run<S: AsRef<str>>(args: &[S]) -> Said {
     let args = args.iter().map(AsRef::as_ref);
     binary().args(args).output().expect("it starts").into()
 }
 
 /// Run the binary with this on its standard input.
-pub fn run_with_input(args: &[&str], input: &[u8]) -> Said {
+pub(super) fn run_with_input(args: &[&str], input: &[u8]) -> Said {
     assert_cmd::Command::from_std(binary())
         .args(args)
         .write_stdin(input)
@@ -70,40 +71,36 @@ pub fn run_with_input(args: &[&str], input: &[u8]) -> Said {
 }
 
 /// A folder with files in it.
-pub struct Folder(TempDir);
+pub(super) struct Folder(TempDir);
 
 impl Folder {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(TempDir::new().expect("there is room for a temporary folder"))
     }
 
-    pub fn path(&self) -> &Path {
-        self.0.path()
-    }
-
     /// The full path of a name, whether or not there is a file.
-    pub fn at(&self, name: &str) -> String {
+    pub(super) fn at(&self, name: &str) -> String {
         let path = self.0.path().join(name);
         path.to_str().expect("temporary paths are UTF-8").to_owned()
     }
 
     /// Write a file; its full path.
-    pub fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> String {
+    pub(super) fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> String {
         let path = self.at(name);
         fs::write(&path, bytes).expect("a temporary file can be written");
         path
     }
 
-    pub fn read(&self, name: &str) -> String {
+    pub(super) fn read(&self, name: &str) -> String {
         fs::read_to_string(self.at(name)).expect("the file is there")
     }
 
-    pub fn json(&self, name: &str) -> Value {
+    pub(super) fn json(&self, name: &str) -> Value {
         serde_json::from_str(&self.read(name)).expect("the file is JSON")
     }
 
     /// Every name in the folder, in order.
-    pub fn names(&self) -> Vec<String> {
+    pub(super) fn names(&self) -> Vec<String> {
         let entries = fs::read_dir(self.0.path()).expect("the folder is there");
         let mut names: Vec<String> = entries
             .map(|entry| {
@@ -122,13 +119,13 @@ fn required() -> bool {
 }
 
 /// Say that something is not there; where everything is demanded, that is a failure.
-pub fn skip(name: &str, why: &str) {
+pub(super) fn skip(name: &str, why: &str) {
     assert!(!required(), "{name}: {why}");
     println!("skipped: {name}: {why}");
 }
 
 /// A file or folder of the data that are kept beside the repository, or none.
-pub fn shared(name: &str) -> Option<PathBuf> {
+pub(super) fn shared(name: &str) -> Option<PathBuf> {
     let path = root().join("../shared").join(name);
     if path.exists() {
         return Some(path);
@@ -138,7 +135,7 @@ pub fn shared(name: &str) -> Option<PathBuf> {
 }
 
 /// `python3`, where it is installed.
-pub fn python() -> Option<Command> {
+pub(super) fn python() -> Option<Command> {
     let found = Command::new("python3").arg("--version").output();
     if found.is_ok_and(|output| output.status.success()) {
         let mut command = Command::new("python3");
@@ -150,7 +147,7 @@ pub fn python() -> Option<Command> {
 }
 
 /// Two priced models and one that the trace alone knows, ten requests.
-pub const SMALL_TRACE: &str = concat!(
+pub(super) const SMALL_TRACE: &str = concat!(
     r#"{"format":"weighbridge.trace/1","roles":{"driver":"deepseek-v3.2","specialist":"deepseek-v3.2-speciale"}}"#,
     "\n",
     r#"{"id":"a","request":{"at":"2025-12-02T00:00:00Z","prompt":"Prove it.","task":"math","input_tokens":100},"outcomes":[{"model":"deepseek-v3.2","score":0,"output_tokens":1000},{"model":"deepseek-v3.2-speciale","score":1,"output_tokens":9000}]}"#,
@@ -162,6 +159,28 @@ pub const SMALL_TRACE: &str = concat!(
 );
 
 /// A policy that always takes one name.
-pub fn always(to: &str) -> String {
+pub(super) fn always(to: &str) -> String {
     format!("format = \"weighbridge.policy/1\"\n[choose]\nkind = \"always\"\nto = \"{to}\"\n")
+}
+
+/// A router file that was trained on a small trace, made once for all tests.
+pub(super) fn trained() -> &'static str {
+    static TRAINED: OnceLock<(Folder, String)> = OnceLock::new();
+    let (_, path) = TRAINED.get_or_init(|| {
+        let folder = Folder::new();
+        let (trace, router) = (folder.at("t.jsonl"), folder.at("small.router.json"));
+        run(&[
+            "generate",
+            "-o",
+            &trace,
+            "--requests",
+            "1200",
+            "--seed",
+            "21",
+        ])
+        .done();
+        run(&["train", &trace, "-o", &router, "--value", "2"]).done();
+        (folder, router)
+    });
+    path
 }
