@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use serde_json::Value;
 
 use super::cli_router::compiled;
-use super::support::{Folder, binary, run};
+use super::support::{Folder, binary, run, trained};
 
 struct Server {
     child: Child,
@@ -53,11 +53,11 @@ impl Drop for Server {
 #[test]
 fn the_server_decides_like_decide_and_ends_when_asked_to() {
     let folder = Folder::new();
-    let router = compiled(&folder, "policies/hard-math-and-code.toml");
+    let router = trained();
     let trace = folder.at("t.jsonl");
     run(&["generate", "-o", &trace, "--requests", "300", "--seed", "8"]).done();
-    let decided = run(&["decide", &router, &trace]).done();
-    let mut server = Server::start(&router);
+    let decided = run(&["decide", router, &trace]).done();
+    let mut server = Server::start(router);
     assert_eq!(server.ask("GET", "/healthz", "").0, 200);
     let text = folder.read("t.jsonl");
     let mut specialist = 0;

@@ -21,6 +21,7 @@ mod naive;
 mod oracle;
 mod parity;
 mod properties;
+mod readme;
 mod support;
 mod swebench;
 mod training;

@@ -82,7 +82,7 @@ fn terms(
     let (id, model, speed) = *card;
     let of_model: Vec<&Sample> = row.samples.iter().filter(|s| s.model == model).collect();
     let own = |s: &&Sample| s.endpoint.is_none_or(|endpoint| endpoint == id);
-    let is_own = of_model.iter().any(|s| own(&s));
+    let is_own = of_model.iter().any(&own);
     let used: Vec<&Sample> = of_model.into_iter().filter(|s| !is_own || own(s)).collect();
     let score = |s: &&Sample| s.score.or(s.failed.then_some(0)).map(i128::from);
     let cost = |s: &&Sample| {
