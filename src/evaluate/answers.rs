@@ -30,22 +30,26 @@ pub(super) fn answers(
     inspection: &Inspection,
     charged: Option<(&Stage<'_>, &Charged)>,
 ) -> Vec<Answer> {
-    let mut answers = vec![compare(inspection), price(trace, charged)];
+    let mut answers = vec![compare(inspection, charged), price(trace, charged)];
     answers.push(latency(trace, charged));
     answers.push(train(inspection));
     answers.extend(splits(trace, inspection));
     answers
 }
 
-fn compare(inspection: &Inspection) -> Answer {
-    let (full, all) = (inspection.logging.full_information, inspection.requests);
-    let logging = inspection.logging;
+/// Whether the trace tells what every endpoint would have made of every request that it may take.
+fn compare(inspection: &Inspection, charged: Option<(&Stage<'_>, &Charged)>) -> Answer {
+    let (logging, all) = (inspection.logging, inspection.requests);
+    let full = charged.map_or(logging.full_information, |(stage, charged)| {
+        told_wherever_eligible(stage, charged)
+    });
     let because = if full == all {
-        format!("each of {all} requests has a score of every model")
+        format!("each of {all} requests has a score of every model that may take it")
     } else {
         format!(
-            "{full} of {all} requests have a score of every model; beyond them there are bounds. \
-             {} tell the probability of what was chosen, {} of these had another choice",
+            "{full} of {all} requests have a score of every model that may take them; beyond them \
+             there are bounds. {} tell the probability of what was chosen, {} of these had another \
+             choice",
             logging.with_propensity, logging.explored
         )
     };
@@ -55,6 +59,18 @@ fn compare(inspection: &Inspection) -> Answer {
         yes: all > 0 && full == all,
         because,
     }
+}
+
+/// Requests of which every recorded endpoint either has a score or may not take them.
+fn told_wherever_eligible(stage: &Stage<'_>, charged: &Charged) -> u64 {
+    let endpoints = || (0u16..).zip(stage.endpoints()).map(|(place, _)| place);
+    let told = |row: usize| {
+        endpoints().all(|endpoint| {
+            charged.score(endpoint, row).is_some()
+                || !charged.facts(endpoint, row).has(Fact::Eligible)
+        })
+    };
+    (0..charged.rows()).filter(|&row| told(row)).count() as u64
 }
 
 /// Outcomes, and those of them of which something holds.

@@ -71,6 +71,38 @@ pub struct SegmentFigures {
     pub net_usd_per_request: Figure,
 }
 
+impl PolicyFigures {
+    /// Its figures by their names in the report.
+    #[must_use]
+    pub fn figures(&self) -> [(&'static str, &Figure); 10] {
+        [
+            ("success", &self.success),
+            ("cost_usd_total", &self.cost_usd_total),
+            ("cost_usd_per_request", &self.cost_usd_per_request),
+            ("cost_usd_per_success", &self.cost_usd_per_success),
+            ("cost_top1pct_share", &self.cost_top1pct_share),
+            ("net_usd_per_request", &self.net_usd_per_request),
+            ("regret_usd_per_request", &self.regret_usd_per_request),
+            ("latency_ms_p50", &self.latency_ms_p50),
+            ("latency_ms_p95", &self.latency_ms_p95),
+            ("latency_ms_p99", &self.latency_ms_p99),
+        ]
+    }
+}
+
+impl SegmentFigures {
+    /// Its figures by their names in the report.
+    #[must_use]
+    pub fn figures(&self) -> [(&'static str, &Figure); 4] {
+        [
+            ("success", &self.success),
+            ("cost_usd_total", &self.cost_usd_total),
+            ("cost_usd_per_request", &self.cost_usd_per_request),
+            ("net_usd_per_request", &self.net_usd_per_request),
+        ]
+    }
+}
+
 /// Parts per million, millionths and picodollars in one unit of each.
 const PPM: f64 = 1e6;
 const MILLIONTHS_PPM: f64 = 1e12;

@@ -18,6 +18,9 @@ pub enum Block {
     Table(Table),
     /// Short remarks, each on its own.
     Notes(Vec<String>),
+    /// Raw numbers for a spreadsheet: where a document has some, CSV is these and nothing else,
+    /// and no other format shows them.
+    Data(Table),
 }
 
 /// A table.
@@ -69,6 +72,12 @@ impl Document {
         if !table.rows.is_empty() {
             self.blocks.push(Block::Table(table));
         }
+        self
+    }
+
+    /// Append raw numbers.
+    pub fn data(&mut self, table: Table) -> &mut Self {
+        self.blocks.push(Block::Data(table));
         self
     }
 

@@ -18,13 +18,16 @@ pub enum Format {
 /// The document as text. `width` is the terminal's, where there is one.
 #[must_use]
 pub fn render(document: &Document, format: Format, width: Option<u16>) -> String {
-    let blocks = document.blocks.iter();
+    let blocks = || document.blocks.iter();
+    let has_data = blocks().any(|block| matches!(block, Block::Data(_)));
+    let shown = || blocks().filter(|block| !matches!(block, Block::Data(_)));
     let parts: Vec<String> = match format {
-        Format::Table => blocks.map(|block| terminal(block, width)).collect(),
-        Format::Markdown => blocks.map(markdown).collect(),
-        Format::Csv => blocks
+        Format::Table => shown().map(|block| terminal(block, width)).collect(),
+        Format::Markdown => shown().map(markdown).collect(),
+        Format::Csv => blocks()
             .filter_map(|block| match block {
-                Block::Table(table) => Some(csv(table)),
+                Block::Data(table) => Some(csv(table)),
+                Block::Table(table) if !has_data => Some(csv(table)),
                 _ => None,
             })
             .collect(),
@@ -37,7 +40,7 @@ fn terminal(block: &Block, width: Option<u16>) -> String {
         Block::Heading(text) => format!("{text}\n"),
         Block::Text(text) => format!("{text}\n"),
         Block::Notes(notes) => notes.iter().map(|note| format!("  · {note}\n")).collect(),
-        Block::Table(table) => terminal_table(table, width),
+        Block::Table(table) | Block::Data(table) => terminal_table(table, width),
     }
 }
 
@@ -80,9 +83,9 @@ fn markdown(block: &Block) -> String {
         Block::Heading(text) => format!("## {text}\n"),
         Block::Text(text) => format!("{text}\n"),
         Block::Notes(notes) => notes.iter().map(|note| format!("- {note}\n")).collect(),
-        Block::Table(table) => {
+        Block::Table(table) | Block::Data(table) => {
             let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
-            let escaped = |text: &String| text.replace('|', "\\|");
+            let escaped = |text: &String| text.replace('|', "\\|").replace('\n', "<br>");
             let rule = |column: &super::document::Column| {
                 if column.align == Align::Right {
                     "---:"
@@ -119,7 +122,8 @@ fn csv(table: &Table) -> String {
     // Writing to memory does not fail.
     let _ = writer.write_record(titles);
     for row in &table.rows {
-        let _ = writer.write_record(row);
+        // A line within a cell is for the eye.
+        let _ = writer.write_record(row.iter().map(|cell| cell.replace('\n', " ")));
     }
     String::from_utf8(writer.into_inner().unwrap_or_default()).unwrap_or_default()
 }

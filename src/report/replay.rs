@@ -23,7 +23,92 @@ pub fn replay_document(report: &ReplayReport) -> Document {
         document.heading("Note");
         document.notes(report.warnings.clone());
     }
+    document.data(figures(report));
     document
+}
+
+/// Every figure as a row of raw numbers.
+fn figures(report: &ReplayReport) -> Table {
+    let mut table = Table::new(
+        "figures",
+        &[
+            "<kind",
+            "<name",
+            "<by",
+            "<segment",
+            "<figure",
+            "x",
+            "low",
+            "high",
+            "<unit",
+            "n",
+            "<evidence",
+        ],
+    );
+    let mut push = |of: [&str; 4], name: &str, figure: &Figure| {
+        let number = |x: Option<f64>| x.map_or_else(String::new, |x| x.to_string());
+        let [low, high] = [0, 1].map(|end| number(figure.ci95.map(|interval| interval[end])));
+        let mut row = of.map(str::to_owned).to_vec();
+        row.extend([
+            name.to_owned(),
+            number(figure.x),
+            low,
+            high,
+            figure.unit.to_owned(),
+            figure.n.to_string(),
+            figure.evidence.clone(),
+        ]);
+        table.row(row);
+    };
+    let policies = report
+        .policies
+        .iter()
+        .map(|policy| ("policy", policy))
+        .chain(report.floors.iter().map(|floor| ("floor", floor)));
+    for (kind, policy) in policies {
+        let of = [kind, policy.name.as_str(), "", ""];
+        let requests = report.trace.requests;
+        for (name, x) in [
+            ("answered", policy.answered),
+            ("unanswered", policy.unanswered),
+            ("unobserved", policy.unobserved),
+        ] {
+            push(of, name, &Figure::known(x, "requests", requests));
+        }
+        for (endpoint, &x) in &policy.share {
+            push(
+                of,
+                &format!("share {endpoint}"),
+                &Figure::known(x, "share", requests),
+            );
+        }
+        policy
+            .figures()
+            .into_iter()
+            .for_each(|(name, figure)| push(of, name, figure));
+        for segment in &policy.segments {
+            let of = [
+                kind,
+                policy.name.as_str(),
+                segment.by,
+                segment.segment.as_str(),
+            ];
+            segment
+                .figures()
+                .into_iter()
+                .for_each(|(name, figure)| push(of, name, figure));
+        }
+    }
+    for comparison in &report.comparisons {
+        let of = [
+            "comparison",
+            comparison.a.as_str(),
+            "against",
+            comparison.b.as_str(),
+        ];
+        push(of, comparison.figure, &comparison.difference);
+    }
+    table
 }
 
 fn opening(report: &ReplayReport) -> String {
