@@ -10,7 +10,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
@@ -278,7 +278,7 @@ fn against_numpy(python: &str, trace: &Trace, tally: &Tally, ours: f64) {
     ));
 }
 
-fn write_columns(trace: &Trace, folder: &PathBuf) {
+fn write_columns(trace: &Trace, folder: &Path) {
     let column = |name: &str, values: &mut dyn Iterator<Item = i64>| {
         let bytes: Vec<u8> = values.flat_map(i64::to_le_bytes).collect();
         fs::File::create(folder.join(name))

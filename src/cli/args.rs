@@ -32,16 +32,28 @@ pub(super) struct Cli {
 #[derive(Debug, Clone, Args)]
 pub(super) struct Common {
     /// Threads to work on; results do not depend on it [default: all cores]
-    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, global = true, help_heading = "Common options", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(super) threads: Option<u16>,
     /// Seed of every random draw
-    #[arg(long, global = true, value_name = "N", default_value_t = 1)]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Common options",
+        value_name = "N",
+        default_value_t = 1
+    )]
     pub(super) seed: u64,
     /// Say nothing but results and errors
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = "Common options")]
     pub(super) quiet: bool,
     /// List every line that was skipped and every file that was read
-    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    #[arg(
+        short,
+        long,
+        global = true,
+        help_heading = "Common options",
+        conflicts_with = "quiet"
+    )]
     pub(super) verbose: bool,
 }
 

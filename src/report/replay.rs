@@ -237,6 +237,9 @@ fn segments(report: &ReplayReport, by: &str) -> Table {
     table
 }
 
+/// How a figure is shown.
+type Show = fn(&Figure) -> String;
+
 /// A row a pair: the differences in net value, success and cost, each with its verdict.
 fn comparisons(comparisons: &[Comparison]) -> Table {
     let mut table = Table::new(
@@ -271,7 +274,7 @@ fn comparisons(comparisons: &[Comparison]) -> Table {
             })
         };
         let mut row = vec![a.to_owned(), b.to_owned()];
-        let figures: [(&str, fn(&Figure) -> String); 3] = [
+        let figures: [(&str, Show); 3] = [
             ("net_usd_per_request", usd_per_1000),
             ("success", percent),
             ("cost_usd_per_request", usd_per_1000),

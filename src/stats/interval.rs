@@ -6,24 +6,6 @@ pub const Z_95: f64 = 1.959_963_984_540_054;
 /// The 0.8 quantile of the standard normal distribution: 80% power.
 const Z_POWER_80: f64 = 0.841_621_233_572_914_2;
 
-/// The 95% score interval of a proportion (Wilson, 1927):
-/// `(p + z^2/2n +- z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n)`, within 0 and 1.
-///
-/// `share` is the observed proportion, or a mean of scores within 0 and 1 (for which the interval
-/// is conservative), over `n` independent units. `None` for no units or a share outside 0 to 1.
-#[must_use]
-pub fn wilson_95(share: f64, n: u64) -> Option<(f64, f64)> {
-    if n == 0 || !(0.0..=1.0).contains(&share) {
-        return None;
-    }
-    let n = n as f64;
-    let z2 = Z_95 * Z_95;
-    let scale = 1.0 + z2 / n;
-    let centre = (share + z2 / (2.0 * n)) / scale;
-    let half = Z_95 * (share * (1.0 - share) / n + z2 / (4.0 * n * n)).sqrt() / scale;
-    Some(((centre - half).max(0.0), (centre + half).min(1.0)))
-}
-
 /// The standard error of a figure: the standard deviation of its bootstrap replicates, with
 /// `n - 1` in the denominator, in the figure's unit.
 ///
@@ -114,22 +96,6 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn close(a: f64, b: f64) -> bool {
-        (a - b).abs() < 1e-4
-    }
-
-    #[test]
-    fn wilson_agrees_with_published_values_and_stays_within_the_unit() {
-        let (low, high) = wilson_95(0.8, 10).unwrap();
-        assert!(close(low, 0.4902) && close(high, 0.9433), "{low} {high}");
-        let (low, high) = wilson_95(0.0, 10).unwrap();
-        assert!(close(low, 0.0) && close(high, 0.2775), "{low} {high}");
-        assert_eq!(
-            (wilson_95(0.5, 0), wilson_95(1.1, 5), wilson_95(f64::NAN, 5)),
-            (None, None, None)
-        );
-    }
-
     #[test]
     fn a_standard_error_is_the_replicates_deviation() {
         assert_eq!(standard_error(&[1.0, 3.0, 5.0]), Some(2.0));
@@ -185,13 +151,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn wilson_holds_the_share_and_narrows_with_units(share in 0.0..=1.0f64, n in 1u64..1_000_000) {
-            let (low, high) = wilson_95(share, n).unwrap();
-            let (more_low, more_high) = wilson_95(share, 2 * n).unwrap();
-            prop_assert!(low <= share + 1e-12 && share <= high + 1e-12);
-            prop_assert!(more_high - more_low <= high - low);
-        }
 
         #[test]
         fn holm_lies_between_the_raw_values_and_bonferroni(p in prop::collection::vec(0.0..=1.0f64, 1..9)) {

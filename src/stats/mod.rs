@@ -1,4 +1,4 @@
-//! Statistics: keyed draws, exact bootstrap sums, quantiles, intervals, rankings.
+//! Statistics: keyed draws, exact bootstrap sums, quantiles, intervals.
 //!
 //! It deliberately knows no traces, money or text: units are keys, values are numbers, and what
 //! either means is the caller's. All that can be merged (the bootstrap's replicate sums, the
@@ -12,13 +12,11 @@ mod interval;
 mod keyed;
 mod poisson;
 mod quantile;
-mod ranking;
 mod replicates;
 
 pub use histogram::{Histogram, bucket};
-pub use interval::{Z_95, bootstrap_p_value, holm, standard_error, units_to_tell, wilson_95};
+pub use interval::{Z_95, bootstrap_p_value, holm, standard_error, units_to_tell};
 pub use keyed::{Keyed, fold, uniform, unit_hash};
 pub use poisson::{weights_into, weights_of_eight};
 pub use quantile::{percentile_interval, quantile_sorted};
-pub use ranking::auc;
 pub use replicates::Replicates;

@@ -17,6 +17,7 @@ mod cli_inspect;
 mod cli_replay;
 mod cli_router;
 mod cli_serve;
+mod corpus;
 mod naive;
 mod oracle;
 mod parity;
