@@ -76,6 +76,11 @@ impl TraceBuilder {
         }
     }
 
+    /// Make room for prompts of so many bytes together.
+    pub(crate) fn reserve_prompts(&mut self, bytes: usize) {
+        self.trace.requests.prompt.reserve(bytes);
+    }
+
     /// The header, to absorb those of further files.
     pub fn header_mut(&mut self) -> &mut Header {
         &mut self.trace.header

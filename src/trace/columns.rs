@@ -94,6 +94,10 @@ pub(super) const UNKNOWN: u32 = u32::MAX;
 pub(super) const UNKNOWN_LONG: i64 = i64::MIN;
 
 impl Arena {
+    pub(super) fn reserve(&mut self, bytes: usize) {
+        self.text.reserve(bytes);
+    }
+
     pub(super) fn push(&mut self, text: &str) {
         self.text.push_str(text);
         self.ends.push(self.text.len() as u64);

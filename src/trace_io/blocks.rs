@@ -69,14 +69,21 @@ impl<R: Read> Blocks<R> {
 
     /// Read another block's worth behind what is pending.
     fn fill(&mut self) -> io::Result<()> {
-        let before = self.pending.len();
-        self.pending.reserve(BLOCK);
-        let wanted = BLOCK as u64;
-        self.input
-            .by_ref()
-            .take(wanted)
-            .read_to_end(&mut self.pending)?;
-        self.ended = self.pending.len() - before < BLOCK;
+        let mut filled = self.pending.len();
+        // Not `read_to_end`, which begins with small reads that are copied once more.
+        self.pending.resize(filled + BLOCK, 0);
+        while filled < self.pending.len() {
+            match self.input.read(&mut self.pending[filled..]) {
+                Ok(0) => {
+                    self.ended = true;
+                    break;
+                }
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.pending.truncate(filled);
         Ok(())
     }
 

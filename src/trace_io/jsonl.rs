@@ -231,6 +231,7 @@ fn part_of(block: &Block, line_limit: usize, on_error: OnError) -> Part {
         part.lines = 1;
         return part;
     };
+    part.builder.reserve_prompts(block.len());
     for line in lines(block) {
         let number = part.lines;
         part.lines += 1;
