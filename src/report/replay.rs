@@ -45,27 +45,8 @@ fn figures(report: &ReplayReport) -> Table {
             "<evidence",
         ],
     );
-    let mut push = |of: [&str; 4], name: &str, figure: &Figure| {
-        let number = |x: Option<f64>| x.map_or_else(String::new, |x| x.to_string());
-        let [low, high] = [0, 1].map(|end| number(figure.ci95.map(|interval| interval[end])));
-        let mut row = of.map(str::to_owned).to_vec();
-        row.extend([
-            name.to_owned(),
-            number(figure.x),
-            low,
-            high,
-            figure.unit.to_owned(),
-            figure.n.to_string(),
-            figure.evidence.clone(),
-        ]);
-        table.row(row);
-    };
-    let policies = report
-        .policies
-        .iter()
-        .map(|policy| ("policy", policy))
-        .chain(report.floors.iter().map(|floor| ("floor", floor)));
-    for (kind, policy) in policies {
+    let policies = report.policies.iter().map(|policy| ("policy", policy));
+    for (kind, policy) in policies.chain(report.floors.iter().map(|floor| ("floor", floor))) {
         let of = [kind, policy.name.as_str(), "", ""];
         let requests = report.trace.requests;
         for (name, x) in [
@@ -73,19 +54,23 @@ fn figures(report: &ReplayReport) -> Table {
             ("unanswered", policy.unanswered),
             ("unobserved", policy.unobserved),
         ] {
-            push(of, name, &Figure::known(x, "requests", requests));
+            table.row(figure_row(
+                of,
+                name,
+                &Figure::known(x, "requests", requests),
+            ));
         }
         for (endpoint, &x) in &policy.share {
-            push(
+            table.row(figure_row(
                 of,
                 &format!("share {endpoint}"),
                 &Figure::known(x, "share", requests),
-            );
+            ));
         }
         policy
             .figures()
             .into_iter()
-            .for_each(|(name, figure)| push(of, name, figure));
+            .for_each(|(name, figure)| table.row(figure_row(of, name, figure)));
         for segment in &policy.segments {
             let of = [
                 kind,
@@ -96,7 +81,7 @@ fn figures(report: &ReplayReport) -> Table {
             segment
                 .figures()
                 .into_iter()
-                .for_each(|(name, figure)| push(of, name, figure));
+                .for_each(|(name, figure)| table.row(figure_row(of, name, figure)));
         }
     }
     for comparison in &report.comparisons {
@@ -106,9 +91,25 @@ fn figures(report: &ReplayReport) -> Table {
             "against",
             comparison.b.as_str(),
         ];
-        push(of, comparison.figure, &comparison.difference);
+        table.row(figure_row(of, comparison.figure, &comparison.difference));
     }
     table
+}
+
+fn figure_row(of: [&str; 4], name: &str, figure: &Figure) -> Vec<String> {
+    let number = |x: Option<f64>| x.map_or_else(String::new, |x| x.to_string());
+    let [low, high] = [0, 1].map(|end| number(figure.ci95.map(|interval| interval[end])));
+    let mut row = of.map(str::to_owned).to_vec();
+    row.extend([
+        name.to_owned(),
+        number(figure.x),
+        low,
+        high,
+        figure.unit.to_owned(),
+        figure.n.to_string(),
+        figure.evidence.clone(),
+    ]);
+    row
 }
 
 fn opening(report: &ReplayReport) -> String {
