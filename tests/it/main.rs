@@ -12,4 +12,5 @@ mod cli_serve;
 mod naive;
 mod oracle;
 mod properties;
+mod schema;
 mod support;
