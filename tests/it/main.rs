@@ -23,6 +23,7 @@ mod oracle;
 mod parity;
 mod properties;
 mod readme;
+mod schema;
 mod support;
 mod swebench;
 mod training;
