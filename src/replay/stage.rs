@@ -200,7 +200,8 @@ fn positions<'e>(
         .filter_map(|(i, _)| u16::try_from(i).ok())
 }
 
-/// Each pair of model and endpoint that an outcome names, in order of first appearance.
+/// Each pair of model and endpoint that an outcome names, in order of their names: rows without
+/// times stand in the order of their file, which must not mean anything.
 fn recorded_pairs(trace: &Trace) -> Vec<(&str, Option<&str>)> {
     let mut pairs: Vec<(NameId, Option<NameId>)> = Vec::new();
     let mut last = None;
@@ -213,8 +214,10 @@ fn recorded_pairs(trace: &Trace) -> Vec<(&str, Option<&str>)> {
         last = Some(pair);
     }
     let text = |id| trace.names().get(id).unwrap_or_default();
-    pairs
+    let mut pairs: Vec<(&str, Option<&str>)> = pairs
         .into_iter()
         .map(|(model, endpoint)| (text(model), endpoint.map(text)))
-        .collect()
+        .collect();
+    pairs.sort_unstable();
+    pairs
 }
