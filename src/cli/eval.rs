@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::slice;
 
-use weighbridge_router::Router;
+use weighbridge_router::{Router, Timestamp};
 
 use super::args::EvalArgs;
 use super::exit::{Failure, Outcome, says_no, wrong_call};
@@ -15,7 +15,6 @@ use crate::evaluate::{EvalOptions, RouterEvaluation, drop_training_rows, evaluat
 use crate::replay::{Charged, Stage};
 use crate::report::evaluation_document;
 use crate::trace::Trace;
-use weighbridge_router::Timestamp;
 
 pub(super) fn run(args: &EvalArgs, console: &Console) -> Outcome {
     let catalog = load::catalog(&args.catalog)?;

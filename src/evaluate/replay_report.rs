@@ -122,7 +122,7 @@ pub fn replay_report(
     let policies = decisions.len();
     let floors = floors(stage, charged, &decisions, options);
     let all: Vec<Decisions> = decisions.into_iter().chain(floors).collect();
-    let spec = spec(stage, &all, &segments, options);
+    let spec = spec(stage, &all, &segments, Some(options));
     let input = TallyInput {
         charged,
         decisions: &all,
@@ -177,11 +177,12 @@ pub fn replay_report(
     }
 }
 
+/// What a tally is about; without options it knows no trade and repeats no sum.
 fn spec(
     stage: &Stage<'_>,
     all: &[Decisions],
     segments: &[Segments],
-    options: &ReplayOptions,
+    options: Option<&ReplayOptions>,
 ) -> TallySpec {
     TallySpec {
         policies: all
@@ -197,9 +198,9 @@ fn spec(
             .iter()
             .map(|segments| segments.labels().to_vec())
             .collect(),
-        trade: options.trade,
-        seed: options.seed,
-        replicates: options.replicates,
+        trade: options.and_then(|options| options.trade),
+        seed: options.map_or(0, |options| options.seed),
+        replicates: options.map_or(0, |options| options.replicates),
     }
 }
 
@@ -296,19 +297,7 @@ fn mixture(
     [cheap, dear]: [u16; 2],
     singles: &[Single],
 ) -> Option<Decisions> {
-    let stage = outcomes.stage;
-    let spec = TallySpec {
-        policies: policies
-            .iter()
-            .map(|decisions| decisions.name().to_owned())
-            .collect(),
-        endpoints: stage
-            .endpoints()
-            .iter()
-            .map(|endpoint| endpoint.id.clone())
-            .collect(),
-        ..TallySpec::default()
-    };
+    let spec = spec(outcomes.stage, policies, &[], None);
     let input = TallyInput {
         charged: outcomes.charged,
         decisions: policies,
