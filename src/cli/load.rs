@@ -151,10 +151,13 @@ pub(super) fn recorded_only(trace: &Trace, catalog: &Catalog) -> Vec<String> {
         .models()
         .into_iter()
         .filter_map(|id| trace.names().get(id));
-    names
+    let mut unsold: Vec<String> = names
         .filter(|name| catalog.model(name).is_none())
         .map(str::to_owned)
-        .collect()
+        .collect();
+    // The order of a trace's rows must not reach a router file.
+    unsold.sort_unstable();
+    unsold
 }
 
 /// Every candidate of `-p`: policies are compiled, router files loaded as they are.
