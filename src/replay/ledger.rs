@@ -4,13 +4,10 @@ use weighbridge_router::{Ppm, Usd};
 
 use super::charge::{Charged, Facts};
 use super::decisions::Decisions;
-use super::stage::Stage;
 
 /// What a replay found, row by row; totals come from the [`Tally`](super::Tally).
 #[derive(Debug)]
 pub struct Ledger<'a> {
-    /// The endpoints and requests.
-    pub stage: &'a Stage<'a>,
     /// What each endpoint made of each request.
     pub charged: &'a Charged,
     /// What each policy chose.

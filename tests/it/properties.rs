@@ -9,7 +9,7 @@ use weighbridge::evaluate::{HINDSIGHT, PolicyFigures, ReplayOptions, ReplayRepor
 use weighbridge::generate::{Scenario, generate};
 use weighbridge::policy::{Policy, Roles, compile};
 use weighbridge::replay::{
-    Cell, SegmentKey, Segments, Stage, Tally, TallyInput, TallySpec, run, unit_keys,
+    Cell, Ledger, SegmentKey, Segments, Stage, Tally, TallyInput, TallySpec, run, unit_keys,
 };
 use weighbridge::trace::Trace;
 use weighbridge::trace_io::write;
@@ -277,6 +277,34 @@ fn with_input<T>(trace: &Trace, then: impl FnOnce(&TallySpec, TallyInput<'_>) ->
             segments: &segments,
         },
     )
+}
+
+#[test]
+fn the_rows_of_the_ledger_add_up_to_the_tally() {
+    let trace = scenario(700, 3);
+    with_input(&trace, |spec, input| {
+        let tally = Tally::measure(spec, input, 2);
+        let ledger = Ledger {
+            charged: input.charged,
+            decisions: input.decisions,
+        };
+        for (policy, cell) in tally.total().policies.iter().enumerate() {
+            let (mut mass, mut cost, mut success) = (0u64, 0i128, 0i128);
+            for row in ledger.rows(policy) {
+                mass += u64::from(row.propensity.0);
+                cost += i128::from(row.cost.map_or(0, |usd| usd.picos()))
+                    * i128::from(row.propensity.0);
+                success += i128::from(row.score.unwrap_or(0)) * i128::from(row.propensity.0);
+            }
+            assert_eq!(mass, 700 * 1_000_000);
+            assert_eq!(
+                (cost, success),
+                (cell.cost, cell.success),
+                "{}",
+                spec.policies[policy]
+            );
+        }
+    });
 }
 
 #[test]
