@@ -201,8 +201,8 @@ impl<'a> Rows<'a> {
     }
 
     fn slope(&self, weight: impl Fn(usize) -> u32) -> Option<f64> {
-        // Sums of what lies around the middle, lest the squares cancel.
-        let middle = |column: &[f64]| mean(column, |_| 1).unwrap_or(0.0);
+        // Sums of what lies around the weighted middle, lest the squares cancel.
+        let middle = |column: &[f64]| mean(column, &weight).unwrap_or(0.0);
         let (x_middle, y_middle) = (middle(self.predicted), middle(self.observed));
         let mut sums = [0.0; 5];
         for (row, (x, y)) in self.predicted.iter().zip(self.observed).enumerate() {

@@ -9,7 +9,7 @@ use crate::evaluate::{CurveMetrics, Figure, RouterEvaluation};
 pub fn evaluation_document(evaluation: &RouterEvaluation) -> Document {
     let mut document = Document::default();
     document.text(format!(
-        "{} requests that the router never saw ({} left out as trained on, {} without prompt, {} without both outcomes). Driver {}, specialist {}; the specialist is right more often by {}.",
+        "{} requests that the router never saw ({} left out as trained on, {} without prompt, {} without both outcomes). Driver {}, specialist {}; the specialist's success less the driver's is {}.",
         count(evaluation.n as f64),
         count(evaluation.dropped_training_rows as f64),
         count(evaluation.without_prompt as f64),
