@@ -81,8 +81,8 @@ fn check_map(map: &[(String, String)]) -> Result<Vec<(&'static str, &str)>, Trac
     for (field, column) in map {
         let Some(&field) = all().find(|known| *known == field) else {
             let near = all()
-                .min_by_key(|known| edits(field, known))
-                .filter(|known| edits(field, known) <= 3);
+                .min_by_key(|known| strsim::levenshtein(field, known))
+                .filter(|known| strsim::levenshtein(field, known) <= 3);
             let hint = match near {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!(
@@ -105,20 +105,6 @@ fn check_map(map: &[(String, String)]) -> Result<Vec<(&'static str, &str)>, Trac
         }
     }
     Ok(checked)
-}
-
-/// Levenshtein distance.
-fn edits(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut corner = std::mem::replace(&mut row[0], i + 1);
-        for (j, y) in b.bytes().enumerate() {
-            let kept = corner + usize::from(x != y);
-            corner = row[j + 1];
-            row[j + 1] = kept.min(corner + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
 }
 
 /// Requests by id, in order of first appearance.
