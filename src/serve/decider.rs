@@ -44,7 +44,7 @@ impl Decider {
         let request = request.as_ref();
         WARM.with_borrow_mut(|(scratch, decision)| {
             self.router.decide_into(&request, scratch, decision);
-            let predictions = self.router.predict(&request, scratch);
+            let predictions = self.router.predictions(&request, scratch);
             let drawn = draw(decision, &id);
             let answer = Answer::new(&id, drawn, &self.router, decision, predictions);
             Ok(serde_json::to_vec(&answer).expect("texts and numbers are always JSON"))

@@ -182,8 +182,9 @@ impl Router {
         self.predictions(request, scratch)
     }
 
-    /// [`Self::predict`] for the request that the scratch space holds already.
-    pub(crate) fn predictions<'s>(
+    /// What [`Self::predict`] gives, for the request that was decided last with this scratch space:
+    /// nothing is worked out again that deciding has worked out already.
+    pub fn predictions<'s>(
         &self,
         request: &RequestRef<'_>,
         scratch: &'s mut Scratch,
