@@ -474,8 +474,8 @@ mod tests {
     use crate::stats::uniform;
     use crate::trace::{OutcomeRef, Row, Trace, TraceBuilder};
     use weighbridge_router::{
-        Choose, Endpoint, GroupFilter, Heads, LogLinear, Logistic, Parts, RequestRef, Step, Tag,
-        Tokens, Usd,
+        Choose, Endpoint, GroupFilter, Heads, LogLinear, Logistic, Parts, RequestRef, Step,
+        Success, Tag, Tokens, Usd,
     };
 
     const DRAWN_BELOW: f64 = 0.880_797_077_977_882_4; // 1 / (1 + exp(-2))
@@ -522,11 +522,11 @@ mod tests {
     fn router(trained: usize) -> Router {
         let heads = |model: &str, weights: [f32; 2]| Heads {
             model: model.into(),
-            success: Logistic {
+            success: Success::Logistic(Logistic {
                 weights: weights.to_vec(),
                 bias: 0.0,
                 platt: [1.0, 0.0],
-            },
+            }),
             output_tokens: LogLinear {
                 weights: vec![0.0; 2],
                 bias: libm::log(100.0),
