@@ -234,7 +234,8 @@ impl Endpoint {
     /// Input at the price of uncached tokens and predicted output, in USD; `None` where input or
     /// price is unknown. Computed in picodollars and divided once, so that every runtime gets the
     /// same double.
-    pub(crate) fn predicted_cost(
+    #[must_use]
+    pub fn predicted_cost(
         &self,
         request: &RequestRef<'_>,
         output_tokens: f64,
