@@ -68,7 +68,9 @@ pub use decide::{Decision, EndpointIndex, Prediction, Scratch, Terms};
 pub use endpoint::{Endpoint, Ineligible, PriceRow, Rates, Tier, Usage, within};
 pub use error::{Error, ErrorKind};
 pub use explain::{EndpointExplanation, Explanation, FeatureExplanation};
-pub use features::{FeatureScratch, Recipe, Step, Surface, Tag, Words, surface};
+pub use features::{
+    FeatureScratch, Recipe, Scaled, Step, Surface, Surface2, Tag, Words, surface, surface2,
+};
 pub use heads::{LogLinear, Logistic};
 pub use line::decision_line;
 pub use request::{Request, RequestRef};

@@ -1,11 +1,15 @@
 //! Features: a request's prompt and task as a sparse row of numbers.
 //!
 //! Owns the recipe, a list of steps that each fill a range of columns: [`surface`] (`surface/1`),
-//! [`words`](Words) (`words/1`) and [`tag`](Tag) (`tag/1`), each frozen once released. It does not
+//! [`surface2`] (`surface/2`), [`words`](Words) (`words/1`) and [`tag`](Tag) (`tag/1`), each frozen
+//! once released. It does not
 //! know what a head makes of the row, nor how means, scales and idf were fitted.
 
+mod classes;
+mod options;
 mod scan;
 pub mod surface;
+pub mod surface2;
 mod tag;
 #[cfg(test)]
 mod tests;
@@ -21,23 +25,32 @@ const CLIP: f64 = 4.0;
 /// The largest magnitude of a mean, scale or weight of a step.
 const MAX_FACTOR: f32 = 1e6;
 
-/// The step `surface/1`: value = clamp((raw - mean) * scale, -4, 4) * weight.
+/// A step of surface features: value = clamp((raw - mean) * scale, -4, 4) * weight.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Surface {
-    /// A mean a feature of [`surface::NAMES`]; magnitudes at most 1e6.
+pub struct Scaled<const FEATURES: usize> {
+    /// A mean a feature; magnitudes at most 1e6.
     pub mean: Vec<f32>,
-    /// One over the standard deviation of each feature, from 0 to 1e6; 0 for one that was constant.
+    /// One over the standard deviation of each feature, from 0 to 1e6; 0 for one that was constant
+    /// or is switched off.
     pub scale: Vec<f32>,
     /// What the values are multiplied by, from 0 to 1e6: the smaller, the more a penalised fit
     /// shrinks what it learns from them.
     pub weight: f32,
 }
 
+/// The step `surface/1`, with the features of [`surface::NAMES`].
+pub type Surface = Scaled<{ surface::COUNT }>;
+
+/// The step `surface/2`, with the features of [`surface2::NAMES`].
+pub type Surface2 = Scaled<{ surface2::COUNT }>;
+
 /// A part of a recipe.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
-    /// What the prompt looks like.
+    /// What the prompt looks like, in forty numbers.
     Surface(Surface),
+    /// What the prompt looks like, in more numbers.
+    Surface2(Surface2),
     /// Its words and pairs of words.
     Words(Words),
     /// The request's task.
@@ -48,6 +61,7 @@ impl Step {
     fn columns(&self) -> usize {
         match self {
             Self::Surface(_) => surface::COUNT,
+            Self::Surface2(_) => surface2::COUNT,
             Self::Words(words) => words.columns(),
             Self::Tag(tag) => tag.values.len(),
         }
@@ -56,16 +70,23 @@ impl Step {
     fn check(&self) -> Result<(), Error> {
         match self {
             Self::Surface(step) => step.check(),
+            Self::Surface2(step) => step.check(),
             Self::Words(words) => words.check(),
             Self::Tag(tag) => tag.check(),
         }
     }
 }
 
-impl Surface {
-    fn append(&self, prompt: &str, first: u32, scratch: &mut FeatureScratch) {
-        let mut raw = [0.0; surface::COUNT];
-        surface::measure(prompt, &mut raw);
+impl<const FEATURES: usize> Scaled<FEATURES> {
+    fn append(
+        &self,
+        measure: fn(&str, &mut [f64; FEATURES]),
+        prompt: &str,
+        first: u32,
+        scratch: &mut FeatureScratch,
+    ) {
+        let mut raw = [0.0; FEATURES];
+        measure(prompt, &mut raw);
         let factors = self.mean.iter().zip(&self.scale);
         for ((column, raw), (mean, scale)) in (first..).zip(raw).zip(factors) {
             let scaled = (raw - f64::from(*mean)) * f64::from(*scale);
@@ -79,11 +100,10 @@ impl Surface {
             ("mean", &self.mean, -MAX_FACTOR),
             ("scale", &self.scale, 0.0),
         ] {
-            if values.len() != surface::COUNT {
+            if values.len() != FEATURES {
                 return Err(Error::value(format!(
-                    "{} values where surface/1 has {} features",
-                    values.len(),
-                    surface::COUNT
+                    "{} values where the step has {FEATURES} features",
+                    values.len()
                 ))
                 .within(name));
             }
@@ -164,7 +184,8 @@ impl Recipe {
         scratch.entries.clear();
         for (first, step) in self.placed() {
             match step {
-                Step::Surface(step) => step.append(prompt, first, scratch),
+                Step::Surface(step) => step.append(surface::measure, prompt, first, scratch),
+                Step::Surface2(step) => step.append(surface2::measure, prompt, first, scratch),
                 Step::Words(words) => words.append(prompt, first, scratch),
                 Step::Tag(tag) => {
                     let column = task.and_then(|task| tag.column(task));
@@ -182,6 +203,7 @@ impl Recipe {
         let (step, at) = self.find(column)?;
         Some(match step {
             Step::Surface(_) => surface::NAMES[at].to_owned(),
+            Step::Surface2(_) => surface2::NAMES[at].to_owned(),
             Step::Words(_) => format!("word#{at}"),
             Step::Tag(tag) => format!("task={}", tag.values[at]),
         })

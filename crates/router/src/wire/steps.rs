@@ -5,10 +5,11 @@ use serde_json::Value;
 use super::{floats, newer};
 use crate::emit::{self, Object};
 use crate::error::Error;
-use crate::features::{Step, Surface, Tag, Words};
+use crate::features::{Scaled, Step, Tag, Words};
 use crate::json::{self, Fields};
 
 const SURFACE: &str = "surface/1";
+const SURFACE_2: &str = "surface/2";
 const WORDS: &str = "words/1";
 const TAG: &str = "tag/1";
 /// The field of the request that `tag/1` reads.
@@ -17,11 +18,8 @@ const TAG_FIELD: &str = "task";
 pub(super) fn write(step: &Step) -> Result<String, Error> {
     let named = |step: &str| Object::new().field("step", emit::text(step));
     Ok(match step {
-        Step::Surface(surface) => named(SURFACE)
-            .field("weight", emit::float(surface.weight.into())?)
-            .field("mean", floats::write(&surface.mean)?)
-            .field("scale", floats::write(&surface.scale)?)
-            .end(),
+        Step::Surface(step) => write_scaled(named(SURFACE), step)?,
+        Step::Surface2(step) => write_scaled(named(SURFACE_2), step)?,
         Step::Words(words) => named(WORDS)
             .field("ngrams", "[1,2]")
             .field("bits", words.bits)
@@ -38,11 +36,8 @@ pub(super) fn write(step: &Step) -> Result<String, Error> {
 pub(super) fn read(value: Value) -> Result<Step, Error> {
     let mut fields = Fields::new(value)?;
     let step = match fields.required("step", json::string)?.as_str() {
-        SURFACE => Step::Surface(Surface {
-            weight: fields.required("weight", json::single)?,
-            mean: fields.required("mean", floats::read)?,
-            scale: fields.required("scale", floats::read)?,
-        }),
+        SURFACE => Step::Surface(read_scaled(&mut fields)?),
+        SURFACE_2 => Step::Surface2(read_scaled(&mut fields)?),
         WORDS => {
             fields.required("ngrams", read_ngrams)?;
             Step::Words(Words {
@@ -61,6 +56,22 @@ pub(super) fn read(value: Value) -> Result<Step, Error> {
     };
     fields.finish()?;
     Ok(step)
+}
+
+fn write_scaled<const N: usize>(object: Object, step: &Scaled<N>) -> Result<String, Error> {
+    Ok(object
+        .field("weight", emit::float(step.weight.into())?)
+        .field("mean", floats::write(&step.mean)?)
+        .field("scale", floats::write(&step.scale)?)
+        .end())
+}
+
+fn read_scaled<const N: usize>(fields: &mut Fields) -> Result<Scaled<N>, Error> {
+    Ok(Scaled {
+        weight: fields.required("weight", json::single)?,
+        mean: fields.required("mean", floats::read)?,
+        scale: fields.required("scale", floats::read)?,
+    })
 }
 
 /// Single words and pairs: the only lengths that `words/1` has.
