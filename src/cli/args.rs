@@ -319,7 +319,12 @@ pub(super) struct TrainArgs {
     #[arg(long, value_name = "SCORE")]
     pub(super) pass_at: Option<f64>,
     /// Feature groups that the heads see: names alone, or `-name` to leave one out of all
-    #[arg(long, value_name = "GROUPS", default_value = "all", allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "GROUPS",
+        default_value = "all",
+        allow_hyphen_values = true
+    )]
     pub(super) features: FeatureGroups,
     /// What predicts success: auto, logistic, mean (of logistic and trees) or trees
     #[arg(long, value_name = "KIND", default_value = "auto")]

@@ -37,7 +37,9 @@ pub(super) fn bare_parts(targets: &[Target], catalog: &Catalog, trade: Trade) ->
     // In the order of the catalog, by which ties go; what it does not have, last.
     let place = |endpoint: &Endpoint| {
         let cards = catalog.cards();
-        let at = cards.iter().position(|card| card.endpoint.id == endpoint.id);
+        let at = cards
+            .iter()
+            .position(|card| card.endpoint.id == endpoint.id);
         at.unwrap_or(cards.len())
     };
     let mut endpoints: Vec<Endpoint> = (targets.iter())
@@ -141,7 +143,11 @@ pub(super) fn calibration(
 }
 
 /// What a fit says of the places, out of fold.
-pub(super) fn calibration_model(model: &str, fitted: &FittedModel, places: &[usize]) -> CalibrationModel {
+pub(super) fn calibration_model(
+    model: &str,
+    fitted: &FittedModel,
+    places: &[usize],
+) -> CalibrationModel {
     let pick = |values: &[f64]| places.iter().map(|&at| values[at] as f32).collect();
     CalibrationModel {
         model: model.to_owned(),

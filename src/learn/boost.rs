@@ -43,10 +43,11 @@ impl Binned {
             sorted.sort_unstable_by(f64::total_cmp);
             let cuts = cuts_of(&sorted);
             let bin = |row| cuts.partition_point(|cut| f64::from(*cut) < value(row, number)) as u8;
-            (!cuts.is_empty()).then(|| Column {
+            let bins = (0..rows).map(bin).collect();
+            (!cuts.is_empty()).then_some(Column {
                 number: number as u32,
-                bins: (0..rows).map(bin).collect(),
                 cuts,
+                bins,
             })
         };
         Self {
@@ -65,7 +66,9 @@ fn cuts_of(sorted: &[f64]) -> Vec<f32> {
         let mut chosen: Vec<usize> = (1..BINS)
             .map(|part| {
                 let goal = part * sorted.len() / BINS;
-                edges[edges.partition_point(|&edge| edge < goal).min(edges.len() - 1)]
+                edges[edges
+                    .partition_point(|&edge| edge < goal)
+                    .min(edges.len() - 1)]
             })
             .collect();
         chosen.dedup();
@@ -208,7 +211,11 @@ impl<'a> Grower<'a> {
             let number = splits.len();
             if let Some((parent, high)) = leaf.parent {
                 let split = &mut splits[parent];
-                *(if high { &mut split.high } else { &mut split.low }) = number as i32;
+                *(if high {
+                    &mut split.high
+                } else {
+                    &mut split.low
+                }) = number as i32;
             }
             let column = &self.binned.columns[cut.column];
             splits.push(Split {
@@ -223,7 +230,11 @@ impl<'a> Grower<'a> {
         for (i, leaf) in leaves.iter().enumerate() {
             if let Some((parent, high)) = leaf.parent {
                 let split = &mut splits[parent];
-                *(if high { &mut split.high } else { &mut split.low }) = !(i as i32);
+                *(if high {
+                    &mut split.high
+                } else {
+                    &mut split.low
+                }) = !(i as i32);
             }
         }
         let values = leaves.iter().map(|leaf| leaf.sum.leaf()).collect();
@@ -292,7 +303,10 @@ impl<'a> Grower<'a> {
         let mut least = 1e-9 * (1.0 + sum.worth());
         for (column, sums) in histogram.chunks(BINS).enumerate() {
             let mut low = Sum::default();
-            for (bin, part) in sums[..self.binned.columns[column].cuts.len()].iter().enumerate() {
+            for (bin, part) in sums[..self.binned.columns[column].cuts.len()]
+                .iter()
+                .enumerate()
+            {
                 low.add(*part);
                 let high = sum.less(low);
                 if low.rows < MIN_ROWS as f64 || high.rows < MIN_ROWS as f64 {
@@ -321,10 +335,20 @@ mod tests {
     /// Column 0 is noise, column 1 decides together with column 2.
     fn rows(n: usize) -> (Vec<[f64; 3]>, Vec<f64>) {
         let rows: Vec<[f64; 3]> = (0..n)
-            .map(|i| [draw("a", i), draw("b", i), f64::from(u8::from(draw("c", i) < 0.4))])
+            .map(|i| {
+                [
+                    draw("a", i),
+                    draw("b", i),
+                    f64::from(u8::from(draw("c", i) < 0.4)),
+                ]
+            })
             .collect();
         let label = |(i, row): (usize, &[f64; 3])| {
-            let p = if (row[1] > 0.3) ^ (row[2] > 0.5) { 0.9 } else { 0.1 };
+            let p = if (row[1] > 0.3) ^ (row[2] > 0.5) {
+                0.9
+            } else {
+                0.1
+            };
             f64::from(u8::from(draw("y", i) < p))
         };
         let labels = rows.iter().enumerate().map(label).collect();
@@ -349,8 +373,11 @@ mod tests {
         assert!(right > 1300, "{right}");
         // The gradient of each leaf's rows is what made the leaf, so the scores add up.
         assert!(head.trees.iter().all(|tree| tree.leaves.len() <= LEAVES));
-        let mean: f64 =
-            data.iter().map(|row| head.probability(&entries(row))).sum::<f64>() / 1500.0;
+        let mean: f64 = data
+            .iter()
+            .map(|row| head.probability(&entries(row)))
+            .sum::<f64>()
+            / 1500.0;
         let rate = labels.iter().sum::<f64>() / 1500.0;
         assert!((mean - rate).abs() < 0.01, "{mean} {rate}");
     }
@@ -364,7 +391,12 @@ mod tests {
         let both = [&labels[..], &labels[..]].concat();
         let a = fit(&binned, &once, &labels, &[2.0; 800]);
         let b = fit(&binned, &twice, &both, &[1.0; 1600]);
-        let first = |head: &Trees| (head.trees[0].splits[0].column, head.trees[0].splits[0].at_most);
+        let first = |head: &Trees| {
+            (
+                head.trees[0].splits[0].column,
+                head.trees[0].splits[0].at_most,
+            )
+        };
         assert_eq!(first(&a), first(&b));
         assert!((a.bias - b.bias).abs() < 1e-12);
     }

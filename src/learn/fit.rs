@@ -52,7 +52,11 @@ impl FitOptions<'_> {
 
     /// How many jobs a fit for `models` models is.
     pub(super) fn jobs(&self, models: usize) -> usize {
-        let words = if self.groups.has("words") { self.folds + 1 } else { 0 };
+        let words = if self.groups.has("words") {
+            self.folds + 1
+        } else {
+            0
+        };
         models * (words + self.head_fits())
     }
 }
@@ -208,7 +212,9 @@ impl ModelRows {
         let kept = |place: &usize| Some(folds[*place]) != left_out;
         let pick = |values: &[f64]| -> Vec<f64> {
             let rows = self.scored.iter().zip(values);
-            rows.filter(|(place, _)| kept(place)).map(|(_, x)| *x).collect()
+            rows.filter(|(place, _)| kept(place))
+                .map(|(_, x)| *x)
+                .collect()
         };
         [pick(&self.scores), pick(&self.cases)]
     }
@@ -231,7 +237,10 @@ pub(super) struct Job<'a> {
 
 impl Job<'_> {
     /// The step of word scores, and each model's column; none where words are off.
-    fn words(&self, frozen: Option<&Frozen>) -> Result<Option<(WordScores, Vec<Vec<f64>>)>, LearnError> {
+    fn words(
+        &self,
+        frozen: Option<&Frozen>,
+    ) -> Result<Option<(WordScores, Vec<Vec<f64>>)>, LearnError> {
         let known = frozen.and_then(|frozen| frozen.words.clone());
         let on = match frozen {
             Some(_) => known.is_some(),
@@ -280,8 +289,17 @@ impl Job<'_> {
         let threads = self.options.threads.min(DENSE_BYTES / dense.max(1)).max(1);
         let found = jobs::run(fits * self.models.len(), threads, |job| {
             let model = job / fits;
-            let left_out = if fits == 1 { None } else { self.left_out(job % fits) };
-            let fit = self.head(&self.models[model], columns[model], binned.as_ref(), left_out);
+            let left_out = if fits == 1 {
+                None
+            } else {
+                self.left_out(job % fits)
+            };
+            let fit = self.head(
+                &self.models[model],
+                columns[model],
+                binned.as_ref(),
+                left_out,
+            );
             (self.tick)();
             fit
         });

@@ -15,7 +15,7 @@ use super::heads::HeadKind;
 use super::jobs::Progress;
 use super::labels::{Labels, Target};
 use super::options::TrainOptions;
-use super::split::{self, Group};
+use super::split::Group;
 use super::train::{fold_router, training_set};
 use crate::catalog::Catalog;
 use crate::stats;
@@ -226,7 +226,9 @@ fn by_task(set: &TrainingSet<'_>) -> Result<Folds, &'static str> {
     let mut sizes = vec![0; FOLDS.min(tasks.len())];
     let mut fold_of = BTreeMap::new();
     for (task, count) in tasks {
-        let fold = (0..sizes.len()).min_by_key(|&fold| sizes[fold]).unwrap_or(0);
+        let fold = (0..sizes.len())
+            .min_by_key(|&fold| sizes[fold])
+            .unwrap_or(0);
         sizes[fold] += count;
         fold_of.insert(task, fold);
     }

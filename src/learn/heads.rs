@@ -134,7 +134,9 @@ impl Job<'_> {
             token_heads.push(self.token_head(model, counted));
         }
         let chosen = kind::choose(self, out_of_fold);
-        let kind = chosen.as_ref().map_or(self.options.kind, |chosen| chosen.kind);
+        let kind = chosen
+            .as_ref()
+            .map_or(self.options.kind, |chosen| chosen.kind);
         let mut models = Vec::with_capacity(wholes.len());
         let heads = wholes.into_iter().zip(token_heads).enumerate();
         for (model, (members, (output_tokens, log_tokens_out_of_fold))) in heads {
@@ -163,12 +165,7 @@ impl Job<'_> {
     }
 
     /// The out-of-fold log-odds of a model, for each kind that may be chosen.
-    fn add_out_of_fold(
-        &self,
-        found: &mut Vec<OutOfFold>,
-        fits: Vec<Members>,
-        own: Option<&[f64]>,
-    ) {
+    fn add_out_of_fold(&self, found: &mut Vec<OutOfFold>, fits: Vec<Members>, own: Option<&[f64]>) {
         if fits.is_empty() {
             return;
         }

@@ -65,9 +65,8 @@ fn earned(job: &Job<'_>, candidate: &OutOfFold, value: f64) -> f64 {
         let scores: Option<Vec<f64>> = (0..job.models()).map(|m| job.score(m, place)).collect();
         let Some(scores) = scores else { continue };
         let worth = |m: &usize| probability(candidate.log_odds[*m][place]) - costs[*m] / value;
-        let best = (1..job.models()).fold(0, |best, m| {
-            if worth(&m) > worth(&best) { m } else { best }
-        });
+        let best =
+            (1..job.models()).fold(0, |best, m| if worth(&m) > worth(&best) { m } else { best });
         sum += scores[best] - costs[best] / value;
         rows += 1.0;
     }

@@ -77,7 +77,9 @@ impl Labels {
                 Some(pass_at) => f64::from(u8::from(score >= pass_at)),
                 None => score.clamp(0.0, 1.0),
             }));
-            labels.tokens.push(tokens.get().map(|tokens| tokens.max(1.0)));
+            labels
+                .tokens
+                .push(tokens.get().map(|tokens| tokens.max(1.0)));
         }
         Ok(labels)
     }
@@ -112,7 +114,9 @@ fn recorded_names(
     }
     Err(LearnError::NoOutcomes {
         model: target.model.clone(),
-        role: target.role.map_or(String::new(), |role| format!(" (role {role})")),
+        role: target
+            .role
+            .map_or(String::new(), |role| format!(" (role {role})")),
         known,
     })
 }

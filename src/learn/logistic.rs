@@ -48,7 +48,14 @@ pub(super) fn fit(
     for (i, (at, _)) in copies.iter().enumerate() {
         let place = dense.places[*at];
         let own = dense.own.map(|own| own[place]);
-        for (column, value) in dense.matrix.row(place).iter().copied().chain(own).enumerate() {
+        for (column, value) in dense
+            .matrix
+            .row(place)
+            .iter()
+            .copied()
+            .chain(own)
+            .enumerate()
+        {
             array[(i, column)] = value;
         }
     }
@@ -183,8 +190,13 @@ mod tests {
 
     #[test]
     fn weights_and_grades_are_told_by_copies() {
-        let graded: Vec<f64> = labels(1000, |_| false).iter().map(|y| 0.25 + 0.5 * y).collect();
-        let cases: Vec<f64> = (0..1000).map(|i| if i % 20 < 10 { 0.5 } else { 1.5 }).collect();
+        let graded: Vec<f64> = labels(1000, |_| false)
+            .iter()
+            .map(|y| 0.25 + 0.5 * y)
+            .collect();
+        let cases: Vec<f64> = (0..1000)
+            .map(|i| if i % 20 < 10 { 0.5 } else { 1.5 })
+            .collect();
         let head = fitted(1000, &graded, &cases, 3.0);
         let gradient = gradient(&head, 1000, &graded, &cases, 3.0);
         // Rounding moves single rows, not sums.

@@ -190,7 +190,8 @@ impl Sparse {
 
     /// The product of a row with weights.
     pub(super) fn score(&self, i: usize, weights: &[f64], bias: f64) -> f64 {
-        self.row(i).fold(bias, |sum, (column, x)| sum + weights[column] * x)
+        self.row(i)
+            .fold(bias, |sum, (column, x)| sum + weights[column] * x)
     }
 }
 
@@ -212,7 +213,11 @@ impl Design for SparsePart<'_> {
 
     fn times(&self, v: &[f64], out: &mut [f64]) {
         for (out, &place) in out.iter_mut().zip(self.places) {
-            *out = self.sparse.row(place).map(|(column, x)| x * v[column]).sum();
+            *out = self
+                .sparse
+                .row(place)
+                .map(|(column, x)| x * v[column])
+                .sum();
         }
     }
 

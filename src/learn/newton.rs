@@ -170,8 +170,8 @@ impl<D: Design> Problem<'_, D> {
                 break;
             }
             let step = size / bend;
-            for ((x, r), (d, p)) in (solution.iter_mut().zip(&mut residual))
-                .zip(search.iter().zip(&product))
+            for ((x, r), (d, p)) in
+                (solution.iter_mut().zip(&mut residual)).zip(search.iter().zip(&product))
             {
                 *x += step * d;
                 *r -= step * p;
@@ -268,7 +268,11 @@ mod tests {
 
     fn drawn(n: u32) -> (Rows, Vec<f64>, Vec<f64>) {
         let draw = |what: &str, i: u32| stats::uniform(1, what, &i.to_le_bytes());
-        let rows = Rows((0..n).map(|i| [draw("a", i) - 0.5, f64::from(i % 2)]).collect());
+        let rows = Rows(
+            (0..n)
+                .map(|i| [draw("a", i) - 0.5, f64::from(i % 2)])
+                .collect(),
+        );
         let labels = (0..n).map(|i| draw("y", i)).collect();
         let cases = (0..n).map(|i| 0.5 + draw("c", i)).collect();
         (rows, labels, cases)
@@ -312,7 +316,11 @@ mod tests {
     #[test]
     fn labels_of_one_class_stay_finite() {
         let (rows, _, cases) = drawn(50);
-        for (loss, y) in [(Loss::Logistic, 0.0), (Loss::Logistic, 1.0), (Loss::Poisson, 0.0)] {
+        for (loss, y) in [
+            (Loss::Logistic, 0.0),
+            (Loss::Logistic, 1.0),
+            (Loss::Poisson, 0.0),
+        ] {
             let found = fit(&rows, loss, &[y; 50], &cases, 1.0);
             assert!(found.bias.is_finite() && found.weights.iter().all(|w| w.is_finite()));
         }

@@ -86,7 +86,12 @@ impl TrainOptions {
 
     /// The models, the driver first.
     pub(super) fn targets(&self, catalog: &Catalog) -> Result<Vec<Target>, LearnError> {
-        let fault = |message: String| Err(LearnError::Option { option: "models", message });
+        let fault = |message: String| {
+            Err(LearnError::Option {
+                option: "models",
+                message,
+            })
+        };
         let of_two = (self.models.len() == 2).then(|| self.models[1].clone());
         let specialist = self.specialist.clone().or(of_two);
         let specialist = specialist.map(|name| Target::named(None, &name, catalog).model);
@@ -99,15 +104,22 @@ impl TrainOptions {
                 _ => None,
             };
             if targets.iter().any(|held| held.model == target.model) {
-                return fault(format!("`{}` is named twice; name different models", target.model));
+                return fault(format!(
+                    "`{}` is named twice; name different models",
+                    target.model
+                ));
             }
             targets.push(target);
         }
         if targets.len() < 2 {
-            return fault("a router chooses among two models or more; name them, the driver first".into());
+            return fault(
+                "a router chooses among two models or more; name them, the driver first".into(),
+            );
         }
         if let Some(model) = specialist
-            && !targets.iter().any(|target| target.role == Some("specialist"))
+            && !targets
+                .iter()
+                .any(|target| target.role == Some("specialist"))
         {
             return fault(format!(
                 "`{model}` is to be the specialist, but is the driver or none of the models"

@@ -92,9 +92,7 @@ fn fit(scores: &[Scored]) -> [f64; 2] {
 fn log_loss(scores: &[Scored], line: [f64; 2]) -> f64 {
     scores
         .iter()
-        .map(|scored| {
-            cross_entropy(scored.label, line[0] * scored.z + line[1])
-        })
+        .map(|scored| cross_entropy(scored.label, line[0] * scored.z + line[1]))
         .sum()
 }
 

@@ -9,14 +9,14 @@ use std::io::{self, Write};
 
 use weighbridge_router::{FeatureScratch, Recipe, Trade};
 
-use super::error::LearnError;
 use super::assemble;
+use super::error::LearnError;
 use super::fit::{self, TrainingSet};
 use super::jobs::Progress;
 use super::labels::Labels;
+use super::options::TrainOptions;
 use super::split::{self, Group};
 use super::split_file::GivenSplit;
-use super::options::TrainOptions;
 use crate::catalog::Catalog;
 use crate::trace::Trace;
 

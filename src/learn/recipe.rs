@@ -71,7 +71,11 @@ impl FromStr for FeatureGroups {
     fn from_str(text: &str) -> Result<Self, String> {
         let names = Self::names();
         let (mut on, mut off) = (Vec::new(), Vec::new());
-        for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+        for part in text
+            .split(',')
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+        {
             let (list, name) = match part.strip_prefix('-') {
                 Some(name) => (&mut off, name),
                 None => (&mut on, part),
@@ -238,7 +242,11 @@ mod tests {
         let trace = trace(&rows);
         let all = FeatureGroups::default();
         let steps = fit(&trace, &[0, 1], &all).unwrap();
-        let [Step::Surface2(surface), Step::Embedding(embedding), Step::Tag(tag)] = &steps[..]
+        let [
+            Step::Surface2(surface),
+            Step::Embedding(embedding),
+            Step::Tag(tag),
+        ] = &steps[..]
         else {
             panic!("three steps: {steps:?}");
         };
@@ -257,7 +265,10 @@ mod tests {
         let [Step::Surface2(without)] = &steps[..] else {
             panic!("one step: {steps:?}");
         };
-        let of = surface2::GROUPS.iter().position(|group| *group == "length").unwrap();
+        let of = surface2::GROUPS
+            .iter()
+            .position(|group| *group == "length")
+            .unwrap();
         assert!(without.0.scale[of] == 0.0 && surface.0.scale[of] > 0.0);
     }
 
@@ -272,7 +283,10 @@ mod tests {
             .collect();
         let rows: Vec<usize> = (0..many.len()).collect();
         let refused = fit(&trace(&many), &rows, &all).unwrap_err().to_string();
-        assert!(refused.ends_with("train with --features -task"), "{refused}");
+        assert!(
+            refused.ends_with("train with --features -task"),
+            "{refused}"
+        );
     }
 
     #[test]
@@ -282,7 +296,11 @@ mod tests {
         assert_eq!(on("words, task").unwrap().on(), ["words", "task"]);
         let less = on("-words,-shape").unwrap();
         assert!(!less.has("words") && !less.has("shape") && less.has("options"));
-        assert!(on("wrods").unwrap_err().contains("no group `wrods`; there are options,"));
+        assert!(
+            on("wrods")
+                .unwrap_err()
+                .contains("no group `wrods`; there are options,")
+        );
         assert!(on("words,-words").unwrap_err().contains("no group is left"));
     }
 }

@@ -47,7 +47,11 @@ fn overdispersion(tokens: &[f64]) -> f64 {
     let n = tokens.len().max(1) as f64;
     let mean = tokens.iter().sum::<f64>() / n;
     let variance = tokens.iter().map(|t| (t - mean).powi(2)).sum::<f64>() / n;
-    if mean > 0.0 { (variance / mean).max(1.0) } else { 1.0 }
+    if mean > 0.0 {
+        (variance / mean).max(1.0)
+    } else {
+        1.0
+    }
 }
 
 /// What out-of-fold predictions must be multiplied by to add up to what was seen. 1 for none.
@@ -70,7 +74,13 @@ mod tests {
     fn sums_come_out_right_overall_and_by_task_however_skewed_the_tokens_are() {
         let u = |what: &str, i: usize| stats::uniform(2, what, &i.to_le_bytes());
         let rows: Vec<Vec<f64>> = (0..2000)
-            .map(|i| vec![u("x", i), f64::from(u8::from(i % 3 == 0)), f64::from(u8::from(i % 3 == 1))])
+            .map(|i| {
+                vec![
+                    u("x", i),
+                    f64::from(u8::from(i % 3 == 0)),
+                    f64::from(u8::from(i % 3 == 1)),
+                ]
+            })
             .collect();
         // Spread by a factor of some hundreds, more so in the first task.
         let tokens: Vec<f64> = rows
@@ -80,17 +90,29 @@ mod tests {
             .collect();
         let matrix = Matrix::of(3, &rows);
         let places: Vec<usize> = (0..2000).collect();
-        let dense = Dense { matrix: &matrix, own: None, places: &places };
+        let dense = Dense {
+            matrix: &matrix,
+            own: None,
+            places: &places,
+        };
         let head = fit(&dense, &tokens);
         let mut entries = Vec::new();
-        for (task, tolerance) in [(None, 1e-6), (Some(0), 0.01), (Some(1), 0.01), (Some(2), 0.02)] {
+        for (task, tolerance) in [
+            (None, 1e-6),
+            (Some(0), 0.01),
+            (Some(1), 0.01),
+            (Some(2), 0.02),
+        ] {
             let (mut said, mut seen) = (0.0, 0.0);
             for i in (0..2000).filter(|i| task.is_none_or(|task| i % 3 == task)) {
                 dense.entries(i, &mut entries);
                 said += head.tokens(&entries);
                 seen += tokens[i];
             }
-            assert!((said / seen - 1.0).abs() < tolerance, "{task:?} {said} {seen}");
+            assert!(
+                (said / seen - 1.0).abs() < tolerance,
+                "{task:?} {said} {seen}"
+            );
         }
     }
 

@@ -83,7 +83,9 @@ pub fn train(
     let fitted = fit::fit(&set, None, &options.fit_options(&costs), progress)?;
 
     let training_groups = split::distinct(set.groups.iter().copied());
-    let without_prompt = (0..trace.len()).filter(|&row| trace.prompt(row).is_none()).count();
+    let without_prompt = (0..trace.len())
+        .filter(|&row| trace.prompt(row).is_none())
+        .count();
     let models = model_rows(&set, &fitted);
     let counts = json!({
         "training": set.rows.len(), "training_groups": training_groups.len(), "held_out": held_out.len(),
@@ -129,7 +131,10 @@ pub(super) fn training_set<'a>(
         .filter(|&row| groups[row].as_ref().is_some_and(draw))
         .collect();
     let candidates = (0..trace.len()).filter(|&row| !groups[row].as_ref().is_none_or(draw));
-    (TrainingSet::of(trace, labels, candidates, &groups), held_out)
+    (
+        TrainingSet::of(trace, labels, candidates, &groups),
+        held_out,
+    )
 }
 
 impl<'a> TrainingSet<'a> {
@@ -159,7 +164,9 @@ pub(super) fn check_labels(set: &TrainingSet<'_>, labels: &Labels) -> Result<(),
     let model = || labels.model.clone();
     let groups_with = |known: &dyn Fn(usize) -> bool| {
         let rows = set.rows.iter().zip(&set.groups);
-        let groups = rows.filter(|(row, _)| known(**row)).map(|(_, group)| *group);
+        let groups = rows
+            .filter(|(row, _)| known(**row))
+            .map(|(_, group)| *group);
         split::distinct(groups).len()
     };
     let too_few = |what, groups, hint| {
@@ -175,7 +182,11 @@ pub(super) fn check_labels(set: &TrainingSet<'_>, labels: &Labels) -> Result<(),
     if groups < MIN_GROUPS {
         return too_few("outcome", groups, "");
     }
-    let scores: Vec<f64> = set.rows.iter().filter_map(|&row| labels.score[row]).collect();
+    let scores: Vec<f64> = set
+        .rows
+        .iter()
+        .filter_map(|&row| labels.score[row])
+        .collect();
     for (class, percent) in [(0.0, 0), (1.0, 100)] {
         if scores.iter().all(|score| *score == class) {
             return Err(LearnError::OneClass {
@@ -212,7 +223,11 @@ pub(super) fn model_rows(set: &TrainingSet<'_>, fitted: &Fitted) -> Vec<ModelRow
             model: labels.model.clone(),
             rows: known.len(),
             right: known.iter().sum(),
-            token_rows: set.rows.iter().filter(|&&row| labels.tokens[row].is_some()).count(),
+            token_rows: set
+                .rows
+                .iter()
+                .filter(|&&row| labels.tokens[row].is_some())
+                .count(),
             calibrated: fitted.success.platt() != [1.0, 0.0],
         }
     });

@@ -69,8 +69,8 @@ pub use endpoint::{Endpoint, Ineligible, PriceRow, Rates, Tier, Usage, within};
 pub use error::{Error, ErrorKind};
 pub use explain::{EndpointExplanation, Explanation, FeatureExplanation};
 pub use features::{
-    Embedding, FeatureScratch, Recipe, Scaling, Step, Surface, Tag, WordScore, WordScores, Words,
-    surface, word_counts,
+    Embedding, FeatureScratch, Recipe, Scaling, Step, Surface, Surface2, Tag, WordScore,
+    WordScores, Words, surface, surface2, word_counts,
 };
 pub use heads::{LogLinear, Logistic, Mean, Split, Success, Tree, Trees};
 pub use line::decision_line;

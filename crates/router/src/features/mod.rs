@@ -1,13 +1,17 @@
 //! Features: a request's prompt and task as a sparse row of numbers.
 //!
 //! Owns the recipe, a list of steps that each fill a range of columns: [`surface`] (`surface/1`),
-//! [`words`](Words) (`words/1`) and [`tag`](Tag) (`tag/1`), each frozen once released. It does not
+//! [`surface2`] (`surface/2`), [`words`](Words) (`words/1`) and [`tag`](Tag) (`tag/1`), each frozen
+//! once released. It does not
 //! know what a head makes of the row, nor how means, scales and idf were fitted.
 
+mod classes;
 mod embedding;
+mod options;
 mod scaled;
 mod scan;
 pub mod surface;
+pub mod surface2;
 mod tag;
 #[cfg(test)]
 mod tests;
@@ -33,11 +37,20 @@ pub struct Surface(
     pub Scaling,
 );
 
+/// The step `surface/2`: value = clamp((raw - mean) * scale, -4, 4) * weight.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Surface2(
+    /// A mean and a scale for each feature of [`surface2::NAMES`].
+    pub Scaling,
+);
+
 /// A part of a recipe.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
-    /// What the prompt looks like.
+    /// What the prompt looks like, in forty numbers.
     Surface(Surface),
+    /// What the prompt looks like, in more numbers.
+    Surface2(Surface2),
     /// Its words and pairs of words.
     Words(Words),
     /// The request's task.
@@ -52,6 +65,7 @@ impl Step {
     fn columns(&self) -> usize {
         match self {
             Self::Surface(_) => surface::COUNT,
+            Self::Surface2(_) => surface2::COUNT,
             Self::Words(words) => words.columns(),
             Self::Tag(tag) => tag.values.len(),
             Self::Embedding(embedding) => embedding.columns(),
@@ -62,6 +76,7 @@ impl Step {
     fn check(&self) -> Result<(), Error> {
         match self {
             Self::Surface(step) => step.0.check("surface/1", surface::COUNT),
+            Self::Surface2(step) => step.0.check("surface/2", surface2::COUNT),
             Self::Words(words) => words.check(),
             Self::Tag(tag) => tag.check(),
             Self::Embedding(embedding) => embedding.check(),
@@ -74,6 +89,14 @@ impl Surface {
     fn append(&self, prompt: &str, first: u32, entries: &mut Vec<(u32, f64)>) {
         let mut raw = [0.0; surface::COUNT];
         surface::measure(prompt, &mut raw);
+        scaled::append(&self.0, raw.into_iter(), first, entries);
+    }
+}
+
+impl Surface2 {
+    fn append(&self, prompt: &str, first: u32, entries: &mut Vec<(u32, f64)>) {
+        let mut raw = [0.0; surface2::COUNT];
+        surface2::measure(prompt, &mut raw);
         scaled::append(&self.0, raw.into_iter(), first, entries);
     }
 }
@@ -146,6 +169,7 @@ impl Recipe {
         for (first, step) in self.placed() {
             match step {
                 Step::Surface(step) => step.append(prompt, first, &mut scratch.entries),
+                Step::Surface2(step) => step.append(prompt, first, &mut scratch.entries),
                 Step::Words(words) => words.append(prompt, first, scratch),
                 Step::Tag(tag) => {
                     let column = request.task.and_then(|task| tag.column(task));
@@ -168,6 +192,7 @@ impl Recipe {
         let (step, at) = self.find(column)?;
         Some(match step {
             Step::Surface(_) => surface::NAMES[at].to_owned(),
+            Step::Surface2(_) => surface2::NAMES[at].to_owned(),
             Step::Words(_) => format!("word#{at}"),
             Step::Tag(tag) => format!("task={}", tag.values[at]),
             Step::Embedding(_) => format!("embedding[{at}]"),

@@ -5,10 +5,13 @@ use serde_json::Value;
 use super::{floats, newer};
 use crate::emit::{self, Object};
 use crate::error::Error;
-use crate::features::{Embedding, Scaling, Step, Surface, Tag, WordScore, WordScores, Words};
+use crate::features::{
+    Embedding, Scaling, Step, Surface, Surface2, Tag, WordScore, WordScores, Words,
+};
 use crate::json::{self, Fields};
 
 const SURFACE: &str = "surface/1";
+const SURFACE_2: &str = "surface/2";
 const WORDS: &str = "words/1";
 const TAG: &str = "tag/1";
 const EMBEDDING: &str = "embedding/1";
@@ -20,6 +23,7 @@ pub(super) fn write(step: &Step) -> Result<String, Error> {
     let named = |step: &str| Object::new().field("step", emit::text(step));
     Ok(match step {
         Step::Surface(surface) => write_scaling(named(SURFACE), &surface.0)?.end(),
+        Step::Surface2(surface) => write_scaling(named(SURFACE_2), &surface.0)?.end(),
         Step::Words(words) => named(WORDS)
             .field("ngrams", "[1,2]")
             .field("bits", words.bits)
@@ -69,6 +73,7 @@ pub(super) fn read(value: Value) -> Result<Step, Error> {
     let mut fields = Fields::new(value)?;
     let step = match fields.required("step", json::string)?.as_str() {
         SURFACE => Step::Surface(Surface(read_scaling(&mut fields)?)),
+        SURFACE_2 => Step::Surface2(Surface2(read_scaling(&mut fields)?)),
         WORDS => {
             fields.required("ngrams", read_ngrams)?;
             Step::Words(Words {
