@@ -9,8 +9,8 @@ use weighbridge::catalog::Catalog;
 use weighbridge::policy::{Policy, Roles, compile};
 use weighbridge_router::{
     Calibration, CalibrationModel, Choose, Endpoint, GroupFilter, Heads, LogLinear, Logistic,
-    Millis, Parts, PriceRow, Rates, Router, Step, Surface, Tag, Tier, Timestamp, Tokens, Trade,
-    Usd, Words, prompt_group, surface,
+    Millis, Parts, PriceRow, Rates, Router, Scaling, Step, Success, Surface, Tag, Tier, Timestamp,
+    Tokens, Trade, Usd, Words, prompt_group, surface,
 };
 
 use crate::support::root;
@@ -204,11 +204,11 @@ fn compiled(choose: &str) -> Vec<u8> {
 /// A router that has everything that a file can hold.
 fn learned() -> Router {
     let steps = vec![
-        Step::Surface(Surface {
+        Step::Surface(Surface(Scaling {
             mean: vec![1.0; surface::COUNT],
             scale: vec![0.5; surface::COUNT],
             weight: 0.1,
-        }),
+        })),
         Step::Words(Words {
             bits: 4,
             idf: vec![1.5; 16],
@@ -221,11 +221,11 @@ fn learned() -> Router {
     let weights = vec![0.125; surface::COUNT + 16 + 1];
     let heads = Heads {
         model: "m".into(),
-        success: Logistic {
+        success: Success::Logistic(Logistic {
             bias: 0.5,
             weights: weights.clone(),
             platt: [1.0, 0.0],
-        },
+        }),
         output_tokens: LogLinear {
             bias: 5.0,
             weights,
