@@ -13,6 +13,7 @@ use weighbridge_router::{
     Tokens, Trade, Usd, Words, prompt_group, surface,
 };
 
+use crate::sample::{MIXED, every_kind};
 use crate::support::root;
 
 fn schema(name: &str) -> Value {
@@ -121,7 +122,10 @@ fn the_router_schema_names_the_fields_that_are_written() {
         met: BTreeSet::new(),
     };
     let mut files: Vec<Vec<u8>> = POLICIES.iter().map(|choose| compiled(choose)).collect();
-    files.push(learned().to_bytes().expect("the router can be written"));
+    let kinds = Router::try_new(every_kind(MIXED, 4, 3)).expect("the router is sound");
+    for router in [learned(), kinds] {
+        files.push(router.to_bytes().expect("the router can be written"));
+    }
     for file in files {
         let document: Value = serde_json::from_slice(&file).expect("a router file is JSON");
         walk.check("file", &[("file", &schema)], &document);
