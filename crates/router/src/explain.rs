@@ -235,6 +235,10 @@ impl Router {
 
 /// What one entry adds to the log-odds: how they differ from those with 0 in its place.
 fn logit(head: &Success, entries: &[(u32, f64)], at: usize) -> f64 {
+    if let Success::Logistic(head) = head {
+        let (column, value) = entries[at];
+        return head.platt[0] * f64::from(head.weights[column as usize]) * value;
+    }
     let mut without = entries.to_vec();
     without[at].1 = 0.0;
     head.log_odds(entries) - head.log_odds(&without)
