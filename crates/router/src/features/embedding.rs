@@ -8,8 +8,8 @@ use crate::error::Error;
 
 /// The step `embedding/1`: value = clamp((raw - mean) * scale, -4, 4) * weight, a column a number.
 ///
-/// A request without embedding, or with one of another length, has no entry: as if every number
-/// were the mean.
+/// A request without embedding, or with one of another length or with a number that is not finite,
+/// has no entry: as if every number were the mean.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Embedding(
     /// A mean and a scale for each number of an embedding; 1 to 4,096 of them.
@@ -25,7 +25,7 @@ impl Embedding {
     }
 
     pub(super) fn append(&self, raw: &[f32], first: u32, entries: &mut Vec<(u32, f64)>) {
-        if raw.len() == self.columns() {
+        if raw.len() == self.columns() && raw.iter().all(|x| x.is_finite()) {
             scaled::append(&self.0, raw.iter().map(|x| f64::from(*x)), first, entries);
         }
     }
@@ -83,12 +83,14 @@ mod tests {
     }
 
     #[test]
-    fn an_embedding_that_is_absent_or_of_another_length_has_no_entry() {
+    fn an_embedding_that_is_absent_or_does_not_fit_has_no_entry() {
         for embedding in [
             None,
             Some(&[][..]),
             Some(&[1.0, 2.0]),
             Some(&[1.0, 2.0, 3.0, 4.0]),
+            Some(&[1.0, f32::NAN, 3.0]),
+            Some(&[f32::INFINITY, 2.0, 3.0]),
         ] {
             assert_eq!(row(embedding), [(3, 1.0)]);
         }
