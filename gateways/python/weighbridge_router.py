@@ -20,9 +20,11 @@ As a library:
 Every fault in a file or request raises RouterError with a message of one line.
 """
 
+import array
 import base64
 import binascii
 import decimal
+import functools
 import hashlib
 import json
 import math
@@ -41,6 +43,12 @@ MAX_GOLDEN = 256
 MAX_CALIBRATION_ROWS = 1000
 MAX_FACTOR = 1e6  # of means, scales, weights, biases, ...
 MAX_LOG_TOKENS = 20.0
+MAX_SCORES = 256
+MAX_EMBEDDING = 4096
+MAX_TREES = 1000
+MAX_SPLITS = 255
+MAX_MEAN_OF = 8
+MEAN_EDGE = 1e-9
 ONE = 1_000_000  # the whole, in parts per million
 PICOS = 1e12  # picodollars in a dollar
 
@@ -280,10 +288,12 @@ def floats(value):
     raw = _bytes(value)
     if len(raw) % 4:
         raise RouterError(f"{len(raw)} bytes are no whole number of 32-bit floats")
-    numbers = list(struct.unpack(f"<{len(raw) // 4}f", raw))
-    for place, number in enumerate(numbers):
-        if not math.isfinite(number):
-            raise RouterError(f"number {place} of {len(numbers)} is not finite")
+    numbers = array.array("f", raw)  # a quarter of a list's memory, so that looking up is fast
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    if not all(map(math.isfinite, numbers)):
+        place = next(place for place, number in enumerate(numbers) if not math.isfinite(number))
+        raise RouterError(f"number {place} of {len(numbers)} is not finite")
     return numbers
 
 
@@ -293,8 +303,9 @@ def _bounded(number, least, most, path):
 
 
 def _all_bounded(numbers, least, most, path):
-    for place, number in enumerate(numbers):
-        _bounded(number, least, most, f"{path}[{place}]")
+    if numbers and not (least <= min(numbers) and max(numbers) <= most):
+        for place, number in enumerate(numbers):
+            _bounded(number, least, most, f"{path}[{place}]")
 
 
 def _newer(name):
@@ -367,9 +378,18 @@ def words_of(text):
 
 def hash_bytes(data, start=HASH_START):
     """FNV-1a, 64 bits."""
+    mask = MASK  # a local name is found faster
     for byte in data:
-        start = ((start ^ byte) * 0x100000001B3) & MASK
+        start = (start ^ byte) * 0x100000001B3 & mask
     return start
+
+
+_kept_hash = functools.lru_cache(maxsize=1 << 14)(hash_bytes)
+
+
+def hash_word(word):
+    """`hash_bytes` of a word, kept for words that may well come again."""
+    return _kept_hash(word) if len(word) <= 20 else hash_bytes(word)
 
 
 def bucket(value, bits):
@@ -831,26 +851,51 @@ def surface_entries(values, mean, scale, weight):
     ]
 
 
-def word_entries(words, bits, idf, weight):
+def _damped(count):
+    return count if -1 <= count <= 1 else math.copysign(1.0 + math.log(abs(count)), count)
+
+
+def weigh_words(words, bits, idf):
     """Signed counts of words and pairs by hashed column, damped, times idf, scaled to length 1."""
-    counts, previous = {}, None  # a dict keeps the order of first appearance
+    counts, previous, shift, mask = {}, None, 63 - bits, MASK  # a dict keeps the order of first appearance
     for word in words:
-        own = hash_bytes(word)
-        grams = [own] if previous is None else [own, hash_bytes(b" " + word, previous)]
-        for gram in grams:
-            place = bucket(gram, bits + 1)
-            counts[place >> 1] = counts.get(place >> 1, 0) + (1 if place & 1 else -1)
+        own = hash_word(word)
+        for gram in (own,) if previous is None else (own, hash_bytes(b" " + word, previous)):
+            # `bucket(gram, bits + 1)`: the column and below it the sign.
+            place = ((gram ^ (gram >> 32)) * 0x9E3779B97F4A7C15 & mask) >> shift
+            column = place >> 1
+            counts[column] = counts.get(column, 0) + (1 if place & 1 else -1)
         previous = own
-    entries = [
-        (column, math.copysign(1.0 if abs(count) == 1 else 1.0 + math.log(abs(count)), count) * idf[column])
-        for column, count in counts.items()
-        if count
-    ]
+    entries = [(column, _damped(count) * idf[column]) for column, count in counts.items() if count]
     squares = 0.0
     for _, value in entries:  # a plain loop: from 3.12 on, sum() of floats compensates
         squares += value * value
     norm = math.sqrt(squares)
-    return [(column, value / norm * weight if norm > 0.0 else 0.0) for column, value in entries]
+    return [(column, value / norm if norm > 0.0 else 0.0) for column, value in entries]
+
+
+def word_entries(words, bits, idf, weight):
+    """What the prompt's words weigh, times the step's weight."""
+    return [(column, value * weight) for column, value in weigh_words(words, bits, idf)]
+
+
+def word_score_entries(words, bits, idf, weight, scores):
+    """A column a model: clamp((bias + sum of weight * value - mean) * scale, -4, 4) * weight."""
+    hashed, entries = weigh_words(words, bits, idf), []
+    for place, (bias, mean, scale, weights) in enumerate(scores):
+        z = score(weights, bias, hashed)
+        entries.append((place, min(4.0, max(-4.0, (z - mean) * scale)) * weight))
+    return entries
+
+
+def embedding_entries(embedding, mean, scale, weight):
+    """value = clamp((raw - mean) * scale, -4, 4) * weight; nothing for one that does not fit."""
+    if embedding is None or len(embedding) != len(mean) or not all(map(math.isfinite, embedding)):
+        return []
+    return [
+        (i, min(4.0, max(-4.0, (raw - m) * s)) * weight)
+        for i, (raw, m, s) in enumerate(zip(embedding, mean, scale))
+    ]
 
 
 def tag_entries(task, values):
@@ -868,18 +913,172 @@ def score(weights, bias, entries):
     return bias
 
 
-def probability(weights, bias, platt, entries):
-    """logistic/1: 1 / (1 + exp(-(a z + b))), without an overflow on either side."""
-    x = platt[0] * score(weights, bias, entries) + platt[1]
+def sigmoid(x):
+    """1 / (1 + exp(-x)), without an overflow on either side."""
     if x >= 0.0:
         return 1.0 / (1.0 + math.exp(-x))
     e = math.exp(x)
     return e / (1.0 + e)
 
 
-def output_tokens(weights, bias, smearing, entries):
-    """log_linear/1: smearing * exp(min(z, 20))."""
-    return smearing * math.exp(min(score(weights, bias, entries), MAX_LOG_TOKENS))
+def _check_columns(weights, columns):
+    if len(weights) != columns:
+        raise RouterError(f"{len(weights)} values where the features have {columns} columns", "weights")
+
+
+class Logistic:
+    """logistic/1: sigmoid(a z + b), where z is the linear score of the entries."""
+
+    def __init__(self, fields):
+        self.bias, self.platt, self.weights = _coefficient(fields), _platt(fields), _weights_of(fields)
+
+    def check(self, columns):
+        _check_columns(self.weights, columns)
+
+    def probability(self, entries):
+        return sigmoid(self.platt[0] * score(self.weights, self.bias, entries) + self.platt[1])
+
+
+class Trees:
+    """trees/1: sigmoid(a z + b), where z is the bias and a leaf of each tree, added in order."""
+
+    def __init__(self, fields):
+        self.bias, self.platt = _coefficient(fields), _platt(fields)
+        sizes = fields.take("splits", _list(_whole), [])
+        lists = {
+            "column": fields.take("column", _list(_whole), []),
+            "at_most": fields.need("at_most", floats),
+            "low": fields.take("low", _list(_branch), []),
+            "high": fields.take("high", _list(_branch), []),
+        }
+        leaves = fields.need("leaves", floats)
+        for name, numbers, wanted in (
+            *((name, numbers, sum(sizes)) for name, numbers in lists.items()),
+            ("leaves", leaves, sum(sizes) + len(sizes)),
+        ):
+            if len(numbers) != wanted:
+                raise RouterError(f"{len(numbers)} values where the trees have {wanted}", name)
+        if len(sizes) > MAX_TREES:
+            raise RouterError(f"there may be at most {MAX_TREES} trees, not {len(sizes)}", "splits")
+        _all_bounded(leaves, -MAX_FACTOR, MAX_FACTOR, "leaves")
+        splits, leaves = zip(*lists.values()), iter(leaves)
+        self.trees = [
+            ([next(splits) for _ in range(size)], [next(leaves) for _ in range(size + 1)]) for size in sizes
+        ]
+
+    def check(self, columns):
+        for number, (splits, _) in enumerate(self.trees):
+            if len(splits) > MAX_SPLITS:
+                raise RouterError(f"{len(splits)} splits; there are at most {MAX_SPLITS}", f"tree[{number}]")
+            # Each split but the first and each leaf is led to once, so that every walk ends.
+            expected = {*range(1, len(splits)), *range(-1 - len(splits), 0)}
+            for place, (column, _, low, high) in enumerate(splits):
+                path = f"tree[{number}].split[{place}]"
+                if column >= columns:
+                    raise RouterError(f"column {column} where the features have {columns}", path)
+                for branch in (low, high):
+                    if branch not in expected or 0 <= branch <= place:
+                        raise RouterError(f"{branch} is neither a later split nor a leaf, of this branch alone", path)
+                    expected.remove(branch)
+
+    def probability(self, entries):
+        value, z = dict(entries).get, self.bias
+        for splits, leaves in self.trees:
+            at = 0 if splits else -1
+            while at >= 0:
+                column, at_most, low, high = splits[at]
+                at = low if value(column, 0.0) <= at_most else high
+            z += leaves[-1 - at]
+        return sigmoid(self.platt[0] * z + self.platt[1])
+
+
+class Mean:
+    """mean/1: the mean q of the heads' probabilities; calibrated: sigmoid(a ln(q / (1 - q)) + b)."""
+
+    def __init__(self, fields):
+        self.platt, self.of = _platt(fields), fields.take("of", _list(self._member), [])
+        if not 1 <= len(self.of) <= MAX_MEAN_OF:
+            raise RouterError(f"a mean is taken of 1 to {MAX_MEAN_OF} heads, not {len(self.of)}", "of")
+
+    @staticmethod
+    def _member(item):
+        fields = Fields(item)
+        kind = fields.need("kind", _text)
+        if kind == "mean/1":
+            raise RouterError("a mean of means; name the heads themselves", "kind")
+        head = _success(kind, fields)
+        fields.finish()
+        return head
+
+    def check(self, columns):
+        for place, head in enumerate(self.of):
+            try:
+                head.check(columns)
+            except RouterError as error:
+                raise error.within(f"of[{place}]") from None
+
+    def probability(self, entries):
+        total = 0.0
+        for head in self.of:
+            total += head.probability(entries)
+        q = total / len(self.of)
+        if self.platt == [1.0, 0.0]:
+            return q
+        q = min(1.0 - MEAN_EDGE, max(MEAN_EDGE, q))
+        return sigmoid(self.platt[0] * math.log(q / (1.0 - q)) + self.platt[1])
+
+
+SUCCESS = {"logistic/1": Logistic, "trees/1": Trees, "mean/1": Mean}
+
+
+def _success(kind, fields):
+    if kind not in SUCCESS:
+        raise _newer(kind).within("kind")
+    return SUCCESS[kind](fields)
+
+
+class LogLinear:
+    """log_linear/1: smearing * exp(min(z, 20)) output tokens."""
+
+    def __init__(self, fields):
+        self.bias, self.smearing = _coefficient(fields), fields.need("smearing", _number)
+        if self.smearing <= 0.0:
+            raise RouterError(f"{self.smearing!r} is not above 0", "smearing")
+        _bounded(self.smearing, 0.0, MAX_FACTOR, "smearing")
+        self.weights = _weights_of(fields)
+
+    def check(self, columns):
+        _check_columns(self.weights, columns)
+
+    def tokens(self, entries):
+        return self.smearing * math.exp(min(score(self.weights, self.bias, entries), MAX_LOG_TOKENS))
+
+
+def _coefficient(fields):
+    bias = fields.need("bias", _number)
+    _bounded(bias, -MAX_FACTOR, MAX_FACTOR, "bias")
+    return bias
+
+
+def _platt(fields):
+    platt = fields.need("platt", _list(_number))
+    if len(platt) != 2:
+        raise RouterError(f"must be 2 numbers, not {len(platt)}", "platt")
+    _all_bounded(platt, -MAX_FACTOR, MAX_FACTOR, "platt")
+    return platt
+
+
+def _weights_of(fields):
+    weights = fields.need("weights", floats)
+    _all_bounded(weights, -MAX_FACTOR, MAX_FACTOR, "weights")
+    return weights
+
+
+def _branch(value):
+    """A later split, or a leaf below 0."""
+    if isinstance(value, bool) or not isinstance(value, int) or not -(1 << 31) <= value < 1 << 31:
+        raise _expected("a whole number of 32 bits", value)
+    return value
 
 
 # --- conditions and choices ------------------------------------------------------------------------
@@ -1195,18 +1394,35 @@ def _step(value):
             return surface_entries(measure(request.reading()), mean, scale, weight)
 
     elif kind == "words/1":
-        if fields.need("ngrams", _list(_whole)) != [1, 2]:
-            raise RouterError("must be [1,2]", "ngrams")
-        bits, weight, idf = fields.need("bits", _whole), fields.need("weight", _single), fields.need("idf", floats)
-        _bounded(bits, 4, 18, "bits")
+        bits, idf, weight = _hashing(fields)
         columns = 1 << bits
-        if len(idf) != columns:
-            raise RouterError(f"{len(idf)} values where {bits} bits make {columns} columns", "idf")
-        _all_bounded(idf, 0.0, MAX_FACTOR, "idf")
-        _bounded(weight, 0.0, MAX_FACTOR, "weight")
 
         def entries(request):
             return word_entries(request.words(), bits, idf, weight)
+
+    elif kind == "word_score/1":
+        bits, idf, weight = _hashing(fields)
+        scores = _word_scores(fields, 1 << bits)
+        columns = len(scores)
+
+        def entries(request):
+            return word_score_entries(request.words(), bits, idf, weight, scores)
+
+    elif kind == "embedding/1":
+        weight, mean, scale = (
+            fields.need("weight", _single), fields.need("mean", floats), fields.need("scale", floats)
+        )
+        columns = len(mean)
+        if not 1 <= columns <= MAX_EMBEDDING:
+            raise RouterError(f"an embedding of {columns} numbers; 1 to {MAX_EMBEDDING} can be read", "mean")
+        if len(scale) != columns:
+            raise RouterError(f"{len(scale)} values where embedding/1 has {columns} columns", "scale")
+        _all_bounded(mean, -MAX_FACTOR, MAX_FACTOR, "mean")
+        _all_bounded(scale, 0.0, MAX_FACTOR, "scale")
+        _bounded(weight, 0.0, MAX_FACTOR, "weight")
+
+        def entries(request):
+            return embedding_entries(request.embedding, mean, scale, weight)
 
     elif kind == "tag/1":
         field = fields.need("field", _text)
@@ -1226,16 +1442,62 @@ def _step(value):
     return kind, columns, entries
 
 
+def _hashing(fields):
+    """What hashed words are weighed with: bits, idf, weight."""
+    if fields.need("ngrams", _list(_whole)) != [1, 2]:
+        raise RouterError("must be [1,2]", "ngrams")
+    bits, weight, idf = fields.need("bits", _whole), fields.need("weight", _single), fields.need("idf", floats)
+    _bounded(bits, 4, 18, "bits")
+    if len(idf) != 1 << bits:
+        raise RouterError(f"{len(idf)} values where {bits} bits make {1 << bits} columns", "idf")
+    _all_bounded(idf, 0.0, MAX_FACTOR, "idf")
+    _bounded(weight, 0.0, MAX_FACTOR, "weight")
+    return bits, idf, weight
+
+
+def _word_scores(fields, columns):
+    """A bias, mean, scale and a weight a hashed column for each model."""
+    models = set()
+
+    def one(item):
+        fields = Fields(item)
+        model, bias = fields.need("model", _text), fields.need("bias", _number)
+        mean, scale = (fields.need(name, _single) for name in ("mean", "scale"))
+        weights = fields.need("weights", floats)
+        fields.finish()
+        if model in models:
+            raise RouterError(f"`{model}` stands twice")
+        models.add(model)
+        if len(weights) != columns:
+            raise RouterError(f"{len(weights)} values where there are {columns} hashed columns", "weights")
+        for name, number, least in (("bias", bias, -MAX_FACTOR), ("mean", mean, -MAX_FACTOR), ("scale", scale, 0.0)):
+            _bounded(number, least, MAX_FACTOR, name)
+        _all_bounded(weights, -MAX_FACTOR, MAX_FACTOR, "weights")
+        return bias, mean, scale, weights
+
+    scores = fields.take("scores", _list(one), [])
+    if not 1 <= len(scores) <= MAX_SCORES:
+        raise RouterError(f"{len(scores)} scores; there are 1 to {MAX_SCORES}", "scores")
+    return scores
+
+
 class Heads:
     """The predictors of one model: of success and of output tokens."""
 
     def __init__(self, model):
         self.model = model
-        self.success = None  # weights, bias, platt
-        self.output_tokens = None  # weights, bias, smearing
+        self.success = None
+        self.output_tokens = None
 
     def predict(self, entries):
-        return probability(*self.success, entries), output_tokens(*self.output_tokens, entries)
+        return self.success.probability(entries), self.output_tokens.tokens(entries)
+
+    def check(self, columns):
+        for predicts in ("success", "output_tokens"):
+            try:
+                getattr(self, predicts).check(columns)
+            except RouterError as error:
+                raise error.within(predicts).within(self.model).within("heads") from None
 
 
 def _heads(value):
@@ -1247,27 +1509,17 @@ def _heads(value):
         model, predicts, kind = (fields.need(name, _text) for name in ("model", "predicts", "kind"))
         if predicts not in ("success", "output_tokens"):
             raise _newer(predicts).within("predicts")
-        if kind != {"success": "logistic/1", "output_tokens": "log_linear/1"}[predicts]:
-            raise _newer(kind).within("kind")
-        bias = fields.need("bias", _number)
         if predicts == "success":
-            last = fields.need("platt", _list(_number))
-            if len(last) != 2:
-                raise RouterError(f"must be 2 numbers, not {len(last)}", "platt")
-            _all_bounded(last, -MAX_FACTOR, MAX_FACTOR, "platt")
+            found = _success(kind, fields)
+        elif kind == "log_linear/1":
+            found = LogLinear(fields)
         else:
-            last = fields.need("smearing", _number)
-            if last <= 0.0:
-                raise RouterError(f"{last!r} is not above 0", "smearing")
-            _bounded(last, 0.0, MAX_FACTOR, "smearing")
-        weights = fields.need("weights", floats)
-        _bounded(bias, -MAX_FACTOR, MAX_FACTOR, "bias")
-        _all_bounded(weights, -MAX_FACTOR, MAX_FACTOR, "weights")
+            raise _newer(kind).within("kind")
         fields.finish()
         pair = pairs.setdefault(model, Heads(model))
         if getattr(pair, predicts) is not None:
             raise RouterError(f"`{model}` has a second head for `{predicts}`")
-        setattr(pair, predicts, (weights, bias, last))
+        setattr(pair, predicts, found)
 
     _list(head)(value)
     for pair in pairs.values():
@@ -1399,11 +1651,7 @@ class Router:
         for heads in self.heads:
             if heads.model not in models:
                 raise RouterError(f"there are heads for `{heads.model}`, but no endpoint of that model", "heads")
-            for weights, _, _ in (heads.success, heads.output_tokens):
-                if len(weights) != columns:
-                    raise RouterError(
-                        f"`{heads.model}` has {len(weights)} weights where the features have {columns} columns", "heads"
-                    )
+            heads.check(columns)
         known = [heads.model for heads in self.heads]
         self.head_of = [known.index(model) if model in known else None for model in models]
         self.candidates = [place for place, head in enumerate(self.head_of) if head is not None]

@@ -23,6 +23,8 @@ mod oracle;
 mod parity;
 mod properties;
 mod readme;
+#[path = "../../crates/router/tests/it/sample.rs"]
+mod sample;
 mod schema;
 mod support;
 mod swebench;

@@ -4,11 +4,13 @@ use std::fmt::Write as _;
 
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
-use weighbridge_router::{Choose, EndpointExplanation, ErrorKind, Parts, Request, Router, Usd};
+use weighbridge_router::{
+    Choose, EndpointExplanation, ErrorKind, Parts, Request, Router, Success, Usd,
+};
 
 use crate::sample::{LEARNED, MIXED, parts};
 
-fn bytes_of(parts: Parts) -> Vec<u8> {
+pub(crate) fn bytes_of(parts: Parts) -> Vec<u8> {
     Router::try_new(parts).unwrap().to_bytes().unwrap()
 }
 
@@ -17,7 +19,7 @@ fn small() -> Vec<u8> {
 }
 
 /// The file with another body, its frame made to fit.
-fn framed(body: &str) -> Vec<u8> {
+pub(crate) fn framed(body: &str) -> Vec<u8> {
     let hash = Sha256::digest(body.as_bytes())
         .iter()
         .fold(String::new(), |mut text, byte| {
@@ -31,7 +33,7 @@ fn framed(body: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-fn body_of(file: &[u8]) -> String {
+pub(crate) fn body_of(file: &[u8]) -> String {
     let start = file.iter().position(|&byte| byte == b'\n').unwrap() + 1;
     String::from_utf8(file[start..file.len() - 2].to_vec()).unwrap()
 }
@@ -107,7 +109,9 @@ proptest! {
         let mut parts = parts(if learned { LEARNED } else { MIXED }, bits, seed);
         parts.endpoints[0].tokens_per_second = speed;
         parts.endpoints[0].prices[0].rates.output = Usd::from_picos(rate);
-        parts.heads[0].success.bias = bias;
+        if let Success::Logistic(head) = &mut parts.heads[0].success {
+            head.bias = bias;
+        }
         if let Some(choose) = &mut parts.choose {
             choose.trades(&mut |trade| trade.value = Usd::from_picos(micros * 1_000_000));
         }
@@ -152,7 +156,7 @@ fn a_flipped_bit_anywhere_is_refused() {
 }
 
 /// The same body with one text replaced, the frame made to fit.
-fn changed(body: &str, from: &str, to: &str) -> Vec<u8> {
+pub(crate) fn changed(body: &str, from: &str, to: &str) -> Vec<u8> {
     assert!(body.contains(from), "{from} is not in the body");
     framed(&body.replacen(from, to, 1))
 }
