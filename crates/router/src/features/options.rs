@@ -69,6 +69,8 @@ pub(super) struct OptionLine {
     end: usize,
     pub(super) section: Section,
     pub(super) held: Held,
+    /// A bit for each three bytes in a row, folded: 1,024 buckets.
+    pub(super) trigrams: [u64; 16],
 }
 
 /// Counts of one option's text, or before it.
@@ -85,7 +87,7 @@ pub(super) struct Held {
     pub(super) above: usize,
     pub(super) commas: usize,
     pub(super) formulas: usize,
-    pub(super) in_stem: usize,
+    pub(super) brackets: usize,
 }
 
 impl Held {
@@ -103,7 +105,7 @@ impl Held {
             above: counts.of(Class::Above),
             commas: counts.bytes(b","),
             formulas: counts.bytes(b"=+*/^<>$\\"),
-            in_stem: scan.option_words_in_stem,
+            brackets: counts.bytes(b"(["),
         }
     }
 
@@ -120,7 +122,7 @@ impl Held {
             above: self.above - before.above,
             commas: self.commas - before.commas,
             formulas: self.formulas - before.formulas,
-            in_stem: self.in_stem - before.in_stem,
+            brackets: self.brackets - before.brackets,
         }
     }
 }
@@ -138,6 +140,13 @@ impl OptionLine {
         let before = Held::so_far(scan);
         self.section = scan.section(self.text(prompt), Part::Option);
         self.held = Held::so_far(scan).since(before);
+        for three in self.text(prompt).windows(3) {
+            let folded = three
+                .iter()
+                .map(|byte| usize::from(byte.to_ascii_lowercase()));
+            let bucket = folded.fold(0, |bucket, byte| bucket * 37 + byte) % 1024;
+            self.trigrams[bucket / 64] |= 1 << (bucket % 64);
+        }
     }
 }
 
