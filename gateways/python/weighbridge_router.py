@@ -399,15 +399,15 @@ SURFACE_NAMES = (
 
 SURFACE_2_NAMES = SURFACE_NAMES + (
     "option_bytes_max_log option_bytes_min_log option_words_log option_likeness option_likeness_max "
-    "option_trigram_likeness_max option_numeric_share option_numbers_ordered option_capital_share "
-    "option_full_stop_share option_comma_share option_bracket_share option_formula_share "
-    "option_verdict_share option_summary_share option_number_start_share option_term_bytes_mean "
-    "option_stop_word_share short_term_share polysyllable_share stem_term_bytes_mean capital_share "
+    "option_trigram_likeness_max option_numbers_ordered option_capital_share option_full_stop_share "
+    "option_comma_share option_bracket_share option_formula_share option_verdict_share "
+    "option_summary_share option_number_start_share option_term_bytes_mean option_stop_word_share "
+    "short_term_share polysyllable_share stem_term_bytes_mean stem_distinct_word_share capital_share "
     "acronym_share non_ascii_share abstract_share learned_share ing_share words_log lines_log "
     "sentence_words_max_log sentence_words_spread last_sentence_words_log stem_starts_with_question_word "
     "stem_has_who stem_has_following stem_has_verdict asks_for_definition stem_ends_open "
     "question_marks_log superlative_share comparison_share stem_numbers_log largest_number_log "
-    "decimals_log money_log equals_log negatives_log brackets_log numeral_share unit_share years_log "
+    "decimals_log money_log equals_log negatives_log number_share numeral_share unit_share years_log "
     "connective_share quotes_log first_person_share idea_share"
 ).split()
 
@@ -423,7 +423,6 @@ CHARACTERS = {
     "punctuation": b"!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~",
     "commas": b",",
     "brackets": b"([",
-    "parentheses": b"(",
     "quotes": b'"',
     "questions": b"?",
     "equals": b"=",
@@ -538,7 +537,8 @@ class _Section:
     def __init__(self):
         self.first = self.number = None
         self.first_classes = ()
-        self.signature = self.met_in_mine = self.met_in_other = 0
+        self.met_in_mine = self.met_in_other = 0
+        self.buckets = set()
 
 
 def _scan(text, counts, mine, other):
@@ -561,13 +561,13 @@ def _scan(text, counts, mine, other):
         in_mine, in_other = place in mine, place in other
         section.met_in_mine += in_mine
         section.met_in_other += in_other
-        section.signature |= 1 << (place >> 6)
         counts["distinct"] += not in_mine and not in_other
         mine.add(place)
         counts["term_bytes"] += size
         counts["vowel_runs"] += vowel_runs
         for name in counted:
             counts[name] += 1
+        section.buckets.add(place >> 6)
         if number is not None:
             counts["largest"] = max(counts["largest"], number)
             section.number = number if section.number is None else section.number
@@ -681,18 +681,21 @@ def _trigrams(option):
 
 
 def _likeness(reading):
-    """How alike each two options are, by words and by trigrams: what they share of what they have."""
-    signatures = [section.signature for section in reading.sections]
+    """How alike each two options are, what they share of what they have: by words (mean and most) and
+    by trigrams (most)."""
+
+    def alike(a, b):
+        return _share(len(a & b), len(a | b))
+
+    words = [section.buckets for section in reading.sections]
     trigrams = [_trigrams(option) for option in reading.options]
-    total, most, most_trigrams, pairs = 0.0, 0.0, 0.0, 0
-    for i in range(len(signatures)):
-        for j in range(i):
-            a, b = signatures[i], signatures[j]
-            alike = _share(bin(a & b).count("1"), bin(a | b).count("1"))
-            total, most, pairs = total + alike, max(most, alike), pairs + 1
-            shared = len(trigrams[i] & trigrams[j])
-            most_trigrams = max(most_trigrams, _share(shared, len(trigrams[i]) + len(trigrams[j]) - shared))
-    return [total / max(1, pairs), most, most_trigrams]
+    pairs = [(i, j) for i in range(len(words)) for j in range(i)]
+    total, most, most_trigrams = 0.0, 0.0, 0.0
+    for i, j in pairs:
+        likeness = alike(words[i], words[j])
+        total, most = total + likeness, max(most, likeness)
+        most_trigrams = max(most_trigrams, alike(trigrams[i], trigrams[j]))
+    return [total / max(1, len(pairs)), most, most_trigrams]
 
 
 def _in_order(sections):
@@ -723,7 +726,6 @@ def surface_2(reading):
         log(min(map(len, options), default=0)),
         log(reading.sum("words")),
         *_likeness(reading),
-        reading.share_of(h["digits"] > 0 and h["words"] - h["numbers"] == h["short_terms"] for h in held),
         float(_in_order(reading.sections)),
         reading.share_of(65 <= (option or b" ")[0] <= 90 for option in options),
         reading.share_of(option.endswith(b".") for option in options),
@@ -741,6 +743,7 @@ def surface_2(reading):
         share("short_terms"),
         share("polysyllables"),
         _share(stem["term_bytes"], stem["words"] - stem["numbers"]),
+        _share(stem["distinct"], stem["words"]),
         share("capitals"),
         share("acronyms"),
         _share(counts["high_bytes"], len(reading.text)),
@@ -770,7 +773,7 @@ def surface_2(reading):
         log(counts["money"]),
         log(counts["equals"]),
         log(counts["negatives"]),
-        log(counts["parentheses"]),
+        share("numbers"),
         share("numeral"),
         share("unit"),
         log(counts["years"]),

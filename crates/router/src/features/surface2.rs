@@ -26,7 +26,6 @@ const OWN: [&str; 55] = [
     "option_likeness",
     "option_likeness_max",
     "option_trigram_likeness_max",
-    "option_numeric_share",
     "option_numbers_ordered",
     "option_capital_share",
     "option_full_stop_share",
@@ -41,6 +40,7 @@ const OWN: [&str; 55] = [
     "short_term_share",
     "polysyllable_share",
     "stem_term_bytes_mean",
+    "stem_distinct_word_share",
     "capital_share",
     "acronym_share",
     "non_ascii_share",
@@ -67,7 +67,7 @@ const OWN: [&str; 55] = [
     "money_log",
     "equals_log",
     "negatives_log",
-    "brackets_log",
+    "number_share",
     "numeral_share",
     "unit_share",
     "years_log",
@@ -91,8 +91,8 @@ const RUNS: [(usize, &str); 16] = [
     (8, "form"),
     (3, "discourse"),
     // The others.
-    (18, "options"),
-    (9, "shape"),
+    (17, "options"),
+    (10, "shape"),
     (5, "length"),
     (9, "form"),
     (10, "numbers"),
@@ -165,10 +165,10 @@ fn likeness(reading: &Reading<'_>) -> [f64; 3] {
     let (mut sum, mut most, mut most_trigrams, mut pairs) = (0.0, 0.0_f64, 0.0_f64, 0_usize);
     for (i, option) in options.iter().enumerate() {
         for other in &options[..i] {
-            let alike = alike(&[option.section.signature], &[other.section.signature]);
-            sum += alike;
-            most = most.max(alike);
-            most_trigrams = most_trigrams.max(self::alike(&option.trigrams, &other.trigrams));
+            let words = alike(&[option.section.signature], &[other.section.signature]);
+            sum += words;
+            most = most.max(words);
+            most_trigrams = most_trigrams.max(alike(&option.trigrams, &other.trigrams));
             pairs += 1;
         }
     }
@@ -177,24 +177,22 @@ fn likeness(reading: &Reading<'_>) -> [f64; 3] {
 
 /// Bits that both have / bits that one has.
 fn alike(a: &[u64], b: &[u64]) -> f64 {
-    let count = |bits: &dyn Fn(u64, u64) -> u64| {
-        let ones = a.iter().zip(b).map(|(a, b)| bits(*a, *b).count_ones());
-        ones.sum::<u32>() as usize
-    };
-    share(count(&|a, b| a & b), count(&|a, b| a | b))
+    let (mut both, mut either) = (0_usize, 0_usize);
+    for (a, b) in a.iter().zip(b) {
+        both += (a & b).count_ones() as usize;
+        either += (a | b).count_ones() as usize;
+    }
+    share(both, either)
 }
 
-/// From `option_numeric_share` to `option_stop_word_share`.
-fn option_kinds(reading: &Reading<'_>) -> [f64; 12] {
+/// From `option_numbers_ordered` to `option_stop_word_share`.
+fn option_kinds(reading: &Reading<'_>) -> [f64; 11] {
     let options = reading.options();
     let of_options = |what: &dyn Fn(&OptionLine) -> bool| share_of(options, what);
     let sum = |what: &dyn Fn(&OptionLine) -> usize| options.iter().map(what).sum::<usize>();
     let text = |option: &OptionLine| option.text(reading.text);
     let sums_up = Class::Total.bit();
     [
-        of_options(&|option| {
-            option.held.digits > 0 && option.held.terms == option.held.short_terms
-        }),
         flag(in_order(options)),
         of_options(&|option| text(option).first().is_some_and(u8::is_ascii_uppercase)),
         of_options(&|option| text(option).last() == Some(&b'.')),
@@ -234,13 +232,14 @@ fn starts_as_number(text: &[u8]) -> bool {
 }
 
 /// From `short_term_share` to `ing_share`.
-fn shape(reading: &Reading<'_>) -> [f64; 9] {
+fn shape(reading: &Reading<'_>) -> [f64; 10] {
     let (all, stem) = (&reading.scan.counts, &reading.stem);
     let of = |class| share(all.of(class), all.words);
     [
         share(all.short_terms, all.words),
         share(all.polysyllables, all.words),
         share(stem.term_bytes, stem.terms()),
+        share(stem.distinct, stem.words),
         share(all.capitals, all.words),
         share(all.acronyms, all.words),
         share(all.high_bytes, reading.text.len()),
@@ -299,7 +298,7 @@ fn numbers(reading: &Reading<'_>) -> [f64; 10] {
         log(all.money),
         log(all.bytes(b"=")),
         log(all.negatives),
-        log(all.bytes(b"(")),
+        share(all.numbers, all.words),
         share(all.of(Class::Numeral), all.words),
         share(all.of(Class::Unit), all.words),
         log(all.years),
