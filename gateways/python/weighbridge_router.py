@@ -418,22 +418,21 @@ SURFACE_NAMES = (
 
 SURFACE_2_NAMES = SURFACE_NAMES + (
     "option_bytes_max_log option_bytes_min_log option_words_log option_likeness option_likeness_max "
-    "option_shared_start_share option_stem_word_range option_numeric_share option_numbers_ordered "
-    "option_capital_share option_full_stop_share option_comma_share option_formula_share option_verdict_share "
-    "option_summary_share option_term_bytes_mean option_stop_word_share term_bytes_spread short_term_share "
-    "polysyllable_share stem_term_bytes_mean capital_share acronym_share mixed_term_share hyphen_share "
-    "bracket_share colon_share non_ascii_share abstract_share learned_share doctrine_share adjective_share "
-    "adverb_share ing_share words_log lines_log sentence_words_max_log sentence_words_spread "
-    "last_sentence_words_log stem_starts_with_question_word stem_starts_with_order stem_has_who "
-    "stem_has_when_or_where stem_has_following labels_log stem_ends_in_colon stem_ends_in_full_stop "
-    "stem_ends_open question_marks_log question_negated shouted_log superlative_share supposition_share "
-    "modal_share comparison_share stem_has_verdict stem_refers_to_text stem_numbers_log largest_number_log "
-    "decimals_log percents_log money_log fractions_log equals_log negatives_log calls_log roman_share "
-    "numeral_share unit_share quantity_share formal_share years_log connective_share cause_share hedge_share "
-    "quotes_log apostrophe_share first_person_share second_person_share people_share society_share idea_share"
+    "option_trigram_likeness_max option_numbers_ordered option_capital_share option_full_stop_share "
+    "option_comma_share option_bracket_share option_formula_share option_verdict_share "
+    "option_summary_share option_number_start_share option_term_bytes_mean option_stop_word_share "
+    "short_term_share polysyllable_share stem_term_bytes_mean stem_distinct_word_share capital_share "
+    "acronym_share non_ascii_share abstract_share learned_share ing_share words_log lines_log "
+    "sentence_words_max_log sentence_words_spread last_sentence_words_log stem_starts_with_question_word "
+    "stem_has_who stem_has_following stem_has_verdict asks_for_definition stem_ends_open "
+    "question_marks_log superlative_share comparison_share stem_numbers_log largest_number_log "
+    "decimals_log money_log equals_log negatives_log number_share numeral_share unit_share years_log "
+    "connective_share quotes_log first_person_share idea_share"
 ).split()
 
 OPTION = re.compile(rb"[ \t]*\(?[A-Ja-j1-9][.):][ \t]+")
+NUMBER_START = re.compile(rb"[-+$(]?[0-9.]")
+QUESTION_WORDS = "what which how why who when".split()
 VOWELS = re.compile(rb"[aeiouy]+")
 SENTENCE_END = re.compile(rb"[.!?](?=[ \t\r\n]|\Z)")
 CHARACTERS = {
@@ -442,11 +441,9 @@ CHARACTERS = {
     "high_bytes": bytes(range(0x80, 0x100)),
     "punctuation": b"!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~",
     "commas": b",",
-    "colons": b":;",
-    "brackets": b"()[]",
+    "brackets": b"([",
     "quotes": b'"',
     "questions": b"?",
-    "percents": b"%",
     "equals": b"=",
     "operators": b"=+*/^<>",
     "latex": b"$\\",
@@ -459,11 +456,7 @@ PATTERNS = {
     "names": (b" ", re.compile(rb"(?<=[a-z,] )[A-Z][a-z]")),
     "decimals": (b".", re.compile(rb"(?<=[0-9])\.(?=[0-9])")),
     "money": (b"$", re.compile(rb"\$(?=[0-9])")),
-    "fractions": (b"/", re.compile(rb"(?<=[A-Za-z0-9\x80-\xff])/(?=[A-Za-z0-9\x80-\xff])")),
-    "hyphens": (b"-", re.compile(rb"(?<=[A-Za-z0-9\x80-\xff])-(?=[A-Za-z0-9\x80-\xff])")),
     "negatives": (b"-", re.compile(rb"(?<![A-Za-z0-9\x80-\xff])-(?=[0-9])")),
-    "apostrophes": (b"'", re.compile(rb"(?<=[A-Za-z0-9\x80-\xff])'(?=[A-Za-z0-9\x80-\xff])")),
-    "calls": (b"(", re.compile(rb"(?<=[A-Za-z0-9\x80-\xff])\(")),
     "blanks": (b"_", re.compile(rb"__")),
 }
 CLASSES = {
@@ -475,62 +468,38 @@ CLASSES = {
     "how": "how",
     "why": "why",
     "negation": "not no never none cannot neither nor without except least incorrect false untrue unlikely wrong",
-    "stop": "the a an of to in and is that for on by with as are be at from this it which or was were has have had not "
-    "but their its his her he she they them we you i who what when where how why than then there these those "
-    "if into can will would may must should could do does did been being such",
+    "stop": "the a an of to in and is that for on by with as are be at from this it which or was were has have had "
+    "not but their its his her he she they them we you i who what when where how why than then there these "
+    "those if into can will would may must should could do does did been being such",
     "third": "he she his her him they their",
     "past": "was were had",
     "who": "who whom whose",
     "when": "when where",
-    "order": "explain describe identify choose select name list give write consider discuss compare define state show "
-    "let suppose assume translate summarize draw complete classify arrange match fill pick design implement "
-    "create",
-    "suppose": "suppose assume if let given consider imagine assuming supposing",
-    "superlative": "best most least likely mostly primary primarily main mainly chief major greatest largest highest lowest "
-    "smallest fewest worst closest strongest",
-    "modal": "should would could might must may can cannot shall ought will",
-    "you": "you your yours yourself",
+    "definition": "called known term refers mean means meaning define defined definition",
+    "superlative": "best most least likely mostly primary primarily main mainly chief major greatest largest highest "
+    "lowest smallest fewest worst closest strongest",
     "me": "i we me my our us mine ours",
     "compare": "than more less greater fewer higher lower larger smaller better worse same equal different similar "
     "compared increase increases increased decrease decreases decreased",
     "verdict": "true false yes no right wrong correct incorrect valid invalid",
     "total": "all none both neither",
     "above": "above",
-    "roman": "ii iii iv vi vii viii ix",
-    "source": "according author passage text article paragraph",
     "numeral": "one two three four five six seven eight nine ten eleven twelve twenty hundred thousand million billion "
     "twice half double once dozen first second third fourth",
     "unit": "kg mg cm mm km ml hz khz mhz ev kev mev nm kj mol kpa atm mph kw mw gb mb kb meter meters metre metres "
-    "feet foot inch inches mile miles gram grams kilogram kilograms liter liters seconds minute minutes hour "
-    "hours day days week weeks month months year years degree degrees volt volts watt watts joule joules "
-    "newton newtons dollar dollars cents percent",
-    "quantity": "number rate ratio amount total average mean median probability area volume length width height weight "
-    "mass speed velocity distance temperature pressure energy force price cost value sum product difference "
-    "percentage frequency time size",
-    "formal": "function functions set sets equation equations variable variables integer integers matrix vector graph "
-    "triangle circle angle line polynomial theorem proof formula algorithm string array node",
+    "feet foot inch inches mile miles gram grams kilogram kilograms liter liters seconds minute minutes "
+    "hour hours day days week weeks month months year years degree degrees volt volts watt watts joule "
+    "joules newton newtons dollar dollars cents percent",
     "connective": "because therefore however although though thus hence since while whereas moreover furthermore "
     "nevertheless unless despite so yet otherwise instead consequently meanwhile",
-    "cause": "cause causes caused effect effects result results resulting due lead leads leading produce produces "
-    "affect affects reason",
-    "hedge": "may might could possibly probably perhaps seems seem appears suggests suggest usually often generally "
-    "sometimes typically tend tends roughly approximately about",
-    "people": "man woman men women boy girl child children people person someone mother father wife husband friend "
-    "brother sister son daughter parents family student students teacher patient patients worker workers mr "
-    "mrs dr",
-    "society": "state states government court law laws company firm party country nation president king war act contract "
-    "market tax policy public police city business rights",
-    "idea": "theory hypothesis principle concept argument belief claim claims view idea doctrine approach model method "
-    "process system",
+    "idea": "theory hypothesis principle concept argument belief claim claims view idea doctrine approach model "
+    "method process system",
 }
 ENDINGS = {
     "learned": "algia emia uria genic oid cyte plasm lysis itis osis graphy scopy pathy logy tomy",
-    "adjective": "ic able ible ive al ous ary",
     "abstract": "hood ance ence tion sion ship ness ment ency ancy ity",
     "past": "ed",
     "ing": "ing",
-    "doctrine": "ism isms ists ist",
-    "adverb": "ly",
 }
 CLASS_OF, ENDINGS_BY_LAST = {}, {}
 for _class, _words in CLASSES.items():
@@ -541,44 +510,44 @@ for _class, _words in ENDINGS.items():
         ENDINGS_BY_LAST.setdefault(ord(_word[-1]), []).append((_word.encode(), _class))
 for _endings in ENDINGS_BY_LAST.values():
     _endings.sort(key=lambda ending: -len(ending[0]))
-TERM_COUNTERS = (
-    "term_bytes term_squares vowel_runs polysyllables short_terms long_terms single_letters mixed_terms acronyms "
-    "capitals shouted"
-).split()
-COUNTERS = [*CHARACTERS, *PATTERNS, *CLASSES, *ENDINGS, *TERM_COUNTERS]
-COUNTERS += "sentence_ends words numbers distinct largest years".split()
+COUNTERS = [*CHARACTERS, *PATTERNS, *CLASSES, *ENDINGS]
+COUNTERS += "sentence_ends words numbers distinct largest years term_bytes vowel_runs polysyllables short_terms".split()
+COUNTERS += "long_terms single_letters capitals acronyms".split()
+LONGEST_KEPT = 64  # bytes of a word that is remembered
 
 
 def _read_word(raw):
-    """A word's bucket, its value if it is a number, its classes, and what it adds to the counts."""
-    word = raw.lower()
+    """A word's bucket; the number that it is, or None; its bytes and runs of vowels; its classes; and
+    the names of what else it counts as."""
+    word, size = raw.lower(), len(raw)
     place = bucket(hash_bytes(word), 12)
-    size = len(word)
     if word.isdigit():
-        value = int(word) if size <= 15 else 10**15
-        return place, value, (), [("numbers", 1), ("years", int(size == 4 and 1000 <= value < 2100))]
+        number = int(word) if size <= 15 else 10**15
+        year = size == 4 and 1000 <= number < 2100
+        return place, number, 0, 0, (), ("numbers", "years") if year else ("numbers",)
     classes = CLASS_OF.get(word, ())
     for ending, name in ENDINGS_BY_LAST.get(word[-1], ()):
         if size >= len(ending) + 2 and word.endswith(ending):
             classes = classes if name in classes else (*classes, name)
             break
+    counted = list(classes)
     vowel_runs = max(1, len(VOWELS.findall(word)))
-    acronym = size >= 2 and raw.isalpha() and raw.isupper()  # of bytes, so in ASCII
-    shouted = acronym and any(name in classes for name in ("stop", "negation", "superlative"))
-    adds = [("term_bytes", size), ("term_squares", size * size), ("vowel_runs", vowel_runs)]
-    adds += [(name, 1) for name in classes]
-    flags = {
-        "polysyllables": vowel_runs >= 4,
-        "short_terms": size <= 3,
-        "long_terms": size >= 10,
-        "single_letters": size == 1 and word not in (b"a", b"i"),
-        "mixed_terms": any(48 <= byte < 58 for byte in word),
-        "acronyms": acronym,
-        "capitals": 65 <= raw[0] <= 90,
-        "shouted": shouted,
-    }
-    adds += [(name, 1) for name, holds in flags.items() if holds]
-    return place, None, classes, adds
+    if vowel_runs >= 4:
+        counted.append("polysyllables")
+    if size <= 3:
+        counted.append("short_terms")
+    elif size >= 10:
+        counted.append("long_terms")
+    if size == 1 and word not in (b"a", b"i"):
+        counted.append("single_letters")
+    if 65 <= raw[0] <= 90:
+        counted.append("capitals")
+        if size >= 2 and raw.isalpha() and raw.isupper():  # of bytes, so in ASCII
+            counted.append("acronyms")
+    return place, None, size, vowel_runs, classes, tuple(counted)
+
+
+_read_short_word = functools.lru_cache(maxsize=1 << 14)(_read_word)
 
 
 class _Section:
@@ -587,11 +556,12 @@ class _Section:
     def __init__(self):
         self.first = self.number = None
         self.first_classes = ()
-        self.signature = self.met_in_mine = self.met_in_other = 0
+        self.met_in_mine = self.met_in_other = 0
+        self.buckets = set()
 
 
-def _scan(text, counts, mine, other, known):
-    """Counts a section; `mine` and `other` are sets of buckets, `known` the words that were read."""
+def _scan(text, counts, mine, other):
+    """Counts a section; `mine` and `other` are sets of buckets."""
     section = _Section()
     if not text:
         return section
@@ -601,34 +571,30 @@ def _scan(text, counts, mine, other, known):
         if byte in text:
             counts[name] += len(pattern.findall(text))
     counts["sentence_ends"] += len(SENTENCE_END.findall(text))
-    for raw in WORD.findall(text):
-        if raw not in known:
-            known[raw] = _read_word(raw)
-        place, value, classes, adds = known[raw]
-        if section.first is None:
-            section.first, section.first_classes = place, classes
-        section.met_in_mine += place in mine
-        section.met_in_other += place in other
-        section.signature |= 1 << (place >> 6)
-        counts["words"] += 1
-        counts["distinct"] += place not in mine and place not in other
+    words = WORD.findall(text)
+    read = [_read_short_word(raw) if len(raw) <= LONGEST_KEPT else _read_word(raw) for raw in words]
+    if read:
+        section.first, section.first_classes = read[0][0], read[0][4]
+    counts["words"] += len(read)
+    for place, number, size, vowel_runs, _, counted in read:
+        in_mine, in_other = place in mine, place in other
+        section.met_in_mine += in_mine
+        section.met_in_other += in_other
+        counts["distinct"] += not in_mine and not in_other
         mine.add(place)
-        if value is not None:
-            counts["largest"] = max(counts["largest"], value)
-            section.number = value if section.number is None else section.number
-        for name, count in adds:
-            counts[name] += count
+        counts["term_bytes"] += size
+        counts["vowel_runs"] += vowel_runs
+        for name in counted:
+            counts[name] += 1
+        section.buckets.add(place >> 6)
+        if number is not None:
+            counts["largest"] = max(counts["largest"], number)
+            section.number = number if section.number is None else section.number
     return section
 
 
 def _share(part, whole):
     return part / max(1, whole)
-
-
-def _spread(squares, total, count):
-    """The standard deviation of whole numbers from their squares' sum and their own."""
-    mean = _share(total, count)
-    return math.sqrt(max(0.0, squares / max(1, count) - mean * mean))
 
 
 class Reading:
@@ -646,20 +612,20 @@ class Reading:
             lines = []
         self.options = [option for _, _, option in lines]
         self.stem_text = text[: lines[0][0]] if lines else text
-        counts, elsewhere, in_options, known = dict.fromkeys(COUNTERS, 0), set(), set(), {}
-        self.stem_section = _scan(self.stem_text, counts, elsewhere, in_options, known)
+        counts, elsewhere, in_options = dict.fromkeys(COUNTERS, 0), set(), set()
+        self.stem_section = _scan(self.stem_text, counts, elsewhere, in_options)
         self.stem, self.sections, self.held, at = dict(counts), [], [], len(self.stem_text)
         for start, end, option in lines:
-            _scan(text[at:start], counts, elsewhere, in_options, known)
+            _scan(text[at:start], counts, elsewhere, in_options)
             before = dict(counts)
-            self.sections.append(_scan(option, counts, in_options, elsewhere, known))
+            self.sections.append(_scan(option, counts, in_options, elsewhere))
             self.held.append({name: counts[name] - before[name] for name in COUNTERS})
             at = end
-        _scan(text[at:], counts, elsewhere, in_options, known)
+        _scan(text[at:], counts, elsewhere, in_options)
         self.counts = counts
-        # Each sentence of the stem that has a word, as the classes of its words.
-        pieces = (WORD.findall(piece) for piece in SENTENCE_END.split(self.stem_text))
-        self.sentences = [[known[raw][2] for raw in words] for words in pieces if words]
+        # The number of words of each sentence of the stem that has any.
+        pieces = (len(WORD.findall(piece)) for piece in SENTENCE_END.split(self.stem_text))
+        self.sentences = [words for words in pieces if words]
 
     def share_of(self, holds):
         """The share of the options for which this holds."""
@@ -727,22 +693,28 @@ def surface(reading):
     ]
 
 
+def _trigrams(option):
+    """The buckets, of 1,024, of each three bytes in a row, folded."""
+    text = option.lower()
+    return {((a * 37 + b) * 37 + c) % 1024 for a, b, c in zip(text, text[1:], text[2:])}
+
+
 def _likeness(reading):
-    """How alike the options are: word signatures of pairs, starts of neighbours, words of the stem."""
-    sections, options = reading.sections, reading.options
-    total, most, pairs = 0.0, 0.0, 0
-    for place, section in enumerate(sections):
-        for other in sections[:place]:
-            a, b = section.signature, other.signature
-            alike = _share(bin(a & b).count("1"), bin(a | b).count("1"))
-            total, most, pairs = total + alike, max(most, alike), pairs + 1
-    starts = 0.0
-    for a, b in zip(options, options[1:]):
-        a, b = a[:64], b[:64]
-        starts += _share(len(os.path.commonprefix([a, b])), min(len(a), len(b)))
-    in_stem = [_share(section.met_in_other, held["words"]) for section, held in zip(sections, reading.held)]
-    spans = max(in_stem) - min(in_stem) if in_stem else 0.0
-    return [total / max(1, pairs), most, starts / max(1, len(options) - 1), spans]
+    """How alike each two options are, what they share of what they have: by words (mean and most) and
+    by trigrams (most)."""
+
+    def alike(a, b):
+        return _share(len(a & b), len(a | b))
+
+    words = [section.buckets for section in reading.sections]
+    trigrams = [_trigrams(option) for option in reading.options]
+    pairs = [(i, j) for i in range(len(words)) for j in range(i)]
+    total, most, most_trigrams = 0.0, 0.0, 0.0
+    for i, j in pairs:
+        likeness = alike(words[i], words[j])
+        total, most = total + likeness, max(most, likeness)
+        most_trigrams = max(most_trigrams, alike(trigrams[i], trigrams[j]))
+    return [total / max(1, len(pairs)), most, most_trigrams]
 
 
 def _in_order(sections):
@@ -757,10 +729,10 @@ def _in_order(sections):
 def surface_2(reading):
     """The raw values of `SURFACE_2_NAMES`."""
     counts, stem, held, options = reading.counts, reading.stem, reading.held, reading.options
-    words, terms, sentences = counts["words"], counts["words"] - counts["numbers"], reading.sentences
-    lengths = [len(sentence) for sentence in sentences]
-    opening, last = reading.stem_section.first_classes, reading.ends_in()
-    log = math.log1p
+    words, sentences, log = counts["words"], reading.sentences, math.log1p
+    mean = _share(sum(sentences), len(sentences))
+    square = sum(count * count for count in sentences) / max(1, len(sentences))
+    opening = reading.stem_section.first_classes
 
     def share(name):
         return _share(counts[name], words)
@@ -768,74 +740,68 @@ def surface_2(reading):
     def has(name):
         return float(stem[name] > 0)
 
-    def starts(names):
-        return float(any(name in opening for name in names.split()))
-
-    option_terms = reading.sum("words") - reading.sum("numbers")
-    values = [
+    return surface(reading) + [
         log(max(map(len, options), default=0)),
         log(min(map(len, options), default=0)),
         log(reading.sum("words")),
         *_likeness(reading),
-        reading.share_of(h["digits"] > 0 and h["words"] - h["numbers"] == h["short_terms"] for h in held),
         float(_in_order(reading.sections)),
         reading.share_of(65 <= (option or b" ")[0] <= 90 for option in options),
         reading.share_of(option.endswith(b".") for option in options),
         reading.share_of(h["commas"] > 0 for h in held),
+        reading.share_of(h["brackets"] > 0 for h in held),
         reading.share_of(h["formulas"] > 0 for h in held),
         reading.share_of(h["verdict"] > 0 for h in held),
         reading.share_of(
             h["above"] > 0 or "total" in section.first_classes for h, section in zip(held, reading.sections)
         ),
-        _share(reading.sum("term_bytes"), option_terms),
+        reading.share_of(NUMBER_START.match(option) is not None for option in options),
+        _share(reading.sum("term_bytes"), reading.sum("words") - reading.sum("numbers")),
         _share(reading.sum("stop"), reading.sum("words")),
         # Shape.
-        _spread(counts["term_squares"], counts["term_bytes"], terms),
         share("short_terms"),
         share("polysyllables"),
         _share(stem["term_bytes"], stem["words"] - stem["numbers"]),
+        _share(stem["distinct"], stem["words"]),
         share("capitals"),
         share("acronyms"),
-        share("mixed_terms"),
-        share("hyphens"),
-        share("brackets"),
-        share("colons"),
         _share(counts["high_bytes"], len(reading.text)),
-        *map(share, "abstract learned doctrine adjective adverb ing".split()),
+        share("abstract"),
+        share("learned"),
+        share("ing"),
         # Length.
         log(words),
         log(counts["lines"]),
-        log(max(lengths, default=0)),
-        _spread(sum(n * n for n in lengths), sum(lengths), len(lengths)) / (_share(sum(lengths), len(lengths)) + 1.0),
-        log(lengths[-1] if lengths else 0),
+        log(max(sentences, default=0)),
+        math.sqrt(max(0.0, square - mean * mean)) / (mean + 1.0),
+        log(sentences[-1] if sentences else 0),
         # Form.
-        starts("what which how why who when"),
-        starts("order compute"),
+        float(any(name in opening for name in QUESTION_WORDS)),
         has("who"),
-        has("when"),
         has("following"),
-        log(counts["label"]),
-        float(last == b":"),
-        float(last == b"."),
-        float(WORD.match(last) is not None),
-        log(counts["questions"]),
-        float(any("negation" in classes for classes in sentences[-1]) if sentences else 0),
-        log(counts["shouted"]),
-        *map(share, "superlative suppose modal compare".split()),
         has("verdict"),
-        has("source"),
+        has("definition"),
+        float(WORD.match(reading.ends_in()) is not None),
+        log(counts["questions"]),
+        share("superlative"),
+        share("compare"),
         # Numbers and mathematics.
         log(stem["numbers"]),
         log(counts["largest"]),
-        *(log(counts[name]) for name in "decimals percents money fractions equals negatives calls".split()),
-        *map(share, "roman numeral unit quantity formal".split()),
+        log(counts["decimals"]),
+        log(counts["money"]),
+        log(counts["equals"]),
+        log(counts["negatives"]),
+        share("numbers"),
+        share("numeral"),
+        share("unit"),
         log(counts["years"]),
         # Discourse.
-        *map(share, "connective cause hedge".split()),
+        share("connective"),
         log(counts["quotes"]),
-        *map(share, "apostrophes me you people society idea".split()),
+        share("me"),
+        share("idea"),
     ]
-    return surface(reading) + values
 
 
 SURFACES = {"surface/1": (SURFACE_NAMES, surface), "surface/2": (SURFACE_2_NAMES, surface_2)}

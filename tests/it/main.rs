@@ -18,6 +18,7 @@ mod cli_replay;
 mod cli_router;
 mod cli_serve;
 mod corpus;
+mod features;
 mod naive;
 mod oracle;
 mod parity;
