@@ -101,6 +101,7 @@ fn measured(
         seed: console.seed,
         replicates: REPLICATES,
         threads: console.threads,
+        ..EvalOptions::default()
     };
     evaluate(
         &trained.router,
@@ -108,7 +109,7 @@ fn measured(
         catalog,
         &load::bound(roles),
         None,
-        options,
+        &options,
     )
     .map(Some)
 }
