@@ -143,15 +143,28 @@ impl Difference {
         let difference = with_interval(Figure::known(x, unit, n).on("paired"), replicates);
         let known: Vec<f64> = replicates.iter().copied().flatten().collect();
         let told = difference.ci95.is_some();
+        let error = standard_error(&known).filter(|_| told);
         Self {
             a: a.to_owned(),
             b: b.to_owned(),
-            p: bootstrap_p_value(&known).filter(|_| told),
-            error: standard_error(&known).filter(|_| told),
+            p: p_value(x, &known, error).filter(|_| told),
+            error,
             same: x == 0.0 && told && known.iter().all(|&difference| difference == 0.0),
             difference,
         }
     }
+}
+
+/// The bootstrap's p-value; where no resample lies on the other side of zero, it says no more than
+/// how many resamples there are, and the normal tail of their standard error takes over where it is
+/// smaller.
+fn p_value(x: f64, replicates: &[f64], error: Option<f64>) -> Option<f64> {
+    let counted = bootstrap_p_value(replicates)?;
+    let one_sided = replicates.iter().all(|&difference| difference * x > 0.0);
+    let normal = error
+        .filter(|_| one_sided)
+        .map(|error| normal_p_value(x / error));
+    Some(normal.map_or(counted, |normal| normal.min(counted)))
 }
 
 /// Verdicts on one figure of a family of pairs, by Holm's correction over all of them.

@@ -347,7 +347,7 @@ impl Reader<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::calibration::{CALIBRATION_BINS, calibration};
+    use super::super::calibration::{CALIBRATION_BINS, calibration, gain_calibration};
     use super::*;
     use proptest::prelude::*;
 
@@ -453,12 +453,25 @@ mod tests {
                 let scores = column(name).into_iter();
                 scores.map(|x| (x * 1e6).round() as i32).collect()
             };
+            let score = column("score");
+            let usd = |usd: i64| vec![usd * 1_000_000_000_000; score.len()];
             let rows = PairRows {
                 driver: millionths("driver"),
                 specialist: millionths("specialist"),
+                costs: Ok(PairCosts {
+                    driver: usd(1),
+                    specialist: usd(3),
+                    evidence: String::new(),
+                }),
                 ..rows(&[], &[])
             };
-            let found = measured(&rows, &column("score"));
+            let found = measured(&rows, &score);
+            let gains = column("specialist").into_iter().zip(column("driver"));
+            let gains: Vec<f64> = gains
+                .map(|(specialist, driver)| specialist - driver)
+                .collect();
+            let slope = gain_calibration(&score, &gains, without(&[]), "full").slope;
+            assert_eq!(slope.x.is_none(), case["gain_slope"].is_null());
             let (p, y) = (column("probability"), column("specialist"));
             let held = calibration(&p, &y, without(&[]), "full");
             assert_eq!(case["bins"], CALIBRATION_BINS);
@@ -471,8 +484,13 @@ mod tests {
                 ("auroc", &found.auroc),
                 ("ece", &held.ece),
                 ("brier", &held.brier),
+                ("aiq", &found.aiq),
+                ("gain_per_1000_at_10", &found.gain_per_1000_at_10),
+                ("gain_slope", &slope),
             ] {
-                let expected = case[name].as_f64().unwrap();
+                let Some(expected) = case[name].as_f64() else {
+                    continue;
+                };
                 assert!(
                     close(figure, expected),
                     "{}: {name} {expected} {figure:?}",

@@ -20,6 +20,7 @@ pub fn splits_document(splits: &Splits) -> Document {
             "APGR",
             "CPT 50%",
             "PGR at 10%",
+            "gain/1,000 at 10%",
             "gain slope",
             "net over best simple / 1,000",
             "<best simple policy",
@@ -71,6 +72,7 @@ fn row(name: &str, figures: &SplitFigures) -> Vec<String> {
         broken(plain(&figures.apgr)),
         broken(plain(&figures.cpt50)),
         broken(plain(&figures.pgr10)),
+        broken(plain(&figures.gain_per_1000_at_10)),
         broken(plain(&figures.gain_slope)),
         broken(signed(&usd_per_1000(&figures.difference))),
         figures
@@ -107,6 +109,7 @@ fn recorded(name: &str, figures: &Value) -> Vec<String> {
         number("apgr", 1.0),
         number("cpt50", 1.0),
         number("pgr10", 1.0),
+        number("gain_per_1000_at_10", 1.0),
         number("gain_slope", 1.0),
         number("difference", 1000.0),
         text("best_simple"),

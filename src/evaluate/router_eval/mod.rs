@@ -200,6 +200,7 @@ pub fn evaluate_folds(
     options: &EvalOptions,
 ) -> Result<RouterEvaluation, EvalError> {
     let frame = Frame::new(stage, charged, folds, options)?;
+    let pair = pair.filter(|_| !folds.is_empty());
     let roles = pair.map(|pair| frame.roles(pair)).transpose()?;
     let ranking = ranking::measure(&frame, roles);
     let ground = Ground::new(&frame, trade_of(folds));

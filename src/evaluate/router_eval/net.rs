@@ -294,8 +294,26 @@ impl<'a> Measured<'a> {
             PolicyKind::Rule,
             PolicyKind::BestRule,
         ]);
-        let family = floors.into_iter().map(|place| self.difference(0, place, 0));
-        judge("net_usd_per_request", true, family.collect())
+        // Choices that come to the same on every request are one hypothesis, and one verdict.
+        let twin = |place: usize| {
+            let same = |&&other: &&usize| self.columns[3 * other] == self.columns[3 * place];
+            floors.iter().find(same).copied().unwrap_or(place)
+        };
+        let different: Vec<usize> = floors
+            .iter()
+            .copied()
+            .filter(|&place| twin(place) == place)
+            .collect();
+        let family = different.iter().map(|&place| self.difference(0, place, 0));
+        let judged = judge("net_usd_per_request", true, family.collect());
+        let of = |place: usize| {
+            let at = different.iter().position(|&held| held == twin(place))?;
+            Some(Comparison {
+                b: self.choices[place].name.clone(),
+                ..judged[at].clone()
+            })
+        };
+        floors.iter().filter_map(|&place| of(place)).collect()
     }
 
     /// A term of one choice less that of another.

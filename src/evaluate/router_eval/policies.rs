@@ -83,10 +83,10 @@ pub(super) fn choices(at: &At<'_>, detailed: bool) -> Choices {
     if detailed {
         all.extend(singles);
     }
-    let rows = at.ground.rows.len().max(1) as f64;
+    let whole = at.ground.rows.len().max(1) as f64 * 1e6;
     let sent = shares.into_iter().map(|(endpoint, ppm)| {
         let name = at.ground.name(endpoint).to_owned();
-        (name, ppm as f64 / 1e6 / rows)
+        (name, ppm as f64 / whole)
     });
     Choices {
         sent: sent.collect(),

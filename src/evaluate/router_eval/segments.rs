@@ -365,11 +365,13 @@ impl<'a> Family<'a> {
     fn of(&self, group: &Group, sent: &[Vec<(u16, u32)>]) -> SegmentReturn {
         let all = group.all_sums();
         let name = |endpoint: u16| self.ground.name(endpoint).to_owned();
-        let mut shares: BTreeMap<String, f64> = BTreeMap::new();
+        let mut masses: BTreeMap<u16, u64> = BTreeMap::new();
         for &(endpoint, share) in group.members.iter().flat_map(|&i| &sent[i]) {
-            let part = f64::from(share) / 1e6 / group.members.len() as f64;
-            *shares.entry(name(endpoint)).or_default() += part;
+            *masses.entry(endpoint).or_default() += u64::from(share);
         }
+        let whole = group.members.len() as f64 * 1e6;
+        let shares = masses.into_iter();
+        let shares = shares.map(|(endpoint, mass)| (name(endpoint), mass as f64 / whole));
         let of_one = |term: usize, scale: f64| {
             move |sums: &[f64; TERMS], _: &[f64; TERMS]| {
                 Some(sums[term] / scale / sums[INFORMATIVE])
@@ -391,7 +393,7 @@ impl<'a> Family<'a> {
             break_even_usd: self.break_even_figure(&all),
             added_seconds: self.figure(&all, "s", NO_WAITING, |sums, _| waiting(sums)),
             pays: self.pays(&all),
-            sent: shares,
+            sent: shares.collect(),
         }
     }
 
