@@ -312,6 +312,10 @@ fn net_value_is_what_the_routers_own_decisions_come_to_at_every_value() {
 #[test]
 fn the_grid_lies_around_the_value_at_which_the_specialist_pays() {
     let (trace, router) = (trace(900, false), learned(ONE_USD, 1.0));
+    let options = EvalOptions {
+        values: None,
+        ..options()
+    };
     let rows: Vec<usize> = (0..trace.len()).collect();
     let found = folded(
         &trace,
@@ -319,7 +323,7 @@ fn the_grid_lies_around_the_value_at_which_the_specialist_pays() {
             router: &router,
             rows,
         }],
-        &options(),
+        &options,
     );
     assert_eq!(found.values.len(), 9);
     let middle = found.values[4].trade.value_usd;
@@ -577,4 +581,61 @@ fn a_file_is_measured_on_later_requests_and_on_new_tasks_where_it_says_what_it_k
     );
     let why = splits.splits["time"].why.as_deref().unwrap();
     assert!(why.contains("later than the training"), "{why}");
+}
+
+#[test]
+fn without_roles_there_is_no_ranking_but_net_value_and_what_deserves_the_best() {
+    let (trace, router) = (trace(600, false), learned(ONE_USD, 1.0));
+    let catalog = Default::default();
+    let stage = Stage::new(&trace, &catalog, std::slice::from_ref(&router), None);
+    let charged = Charged::new(&stage, None, 1);
+    let rows = (0..600).collect();
+    let folds = [Fold {
+        router: &router,
+        rows,
+    }];
+    let found = evaluate_folds(&stage, &charged, &folds, None, &options()).unwrap();
+    every_figure_is_a_number_or_says_why(&serde_json::to_value(&found).unwrap());
+    assert_eq!((found.n, found.driver, found.requests), (0, None, 600));
+    let why = found.ranking.apgr.why.unwrap();
+    assert!(why.contains("two roles"), "{why}");
+    assert_eq!(found.calibration.len(), 2);
+    assert!(found.net.is_some());
+    let first = &found.segments[0];
+    assert_eq!(
+        (first.driver.as_str(), first.specialist.as_str()),
+        ("small", "large")
+    );
+}
+
+#[test]
+fn standard_errors_allow_for_requests_of_one_task() {
+    let (trace, router) = (trace(300, false), learned(TEN_CENTS, 1.0));
+    let rows: Vec<usize> = (0..300).collect();
+    let folds = [Fold {
+        router: &router,
+        rows,
+    }];
+    let found = folded(&trace, &folds, &options()).net.unwrap().over_fixed;
+    assert_eq!(found.against, "always large");
+    // The router takes the small model for two of three, saving three cents, at ten an answer.
+    let score = |row: usize, model: usize| {
+        let outcome = trace.outcomes(row).nth(model).unwrap();
+        trace.outcome(outcome).score.unwrap()
+    };
+    let difference = |row: usize| match row % 3 {
+        0 => 0.0,
+        _ => 0.03 + 0.1 * (score(row, 0) - score(row, 1)),
+    };
+    let mean = (0..300).map(difference).sum::<f64>() / 300.0;
+    assert!((found.mean - mean).abs() < 1e-12);
+    let of = |hard: bool| -> f64 {
+        let rows = (0..300).filter(|row| (row % 3 == 0) == hard);
+        rows.map(|row| difference(row) - mean).sum()
+    };
+    let by_task = (2.0 * (of(true).powi(2) + of(false).powi(2))).sqrt() / 300.0;
+    assert!((found.se_by_task.unwrap() - by_task).abs() < 1e-12);
+    let squares: f64 = (0..300).map(|row| (difference(row) - mean).powi(2)).sum();
+    let by_unit = (squares * 300.0 / 299.0).sqrt() / 300.0;
+    assert!((found.se_by_unit.unwrap() - by_unit).abs() < 1e-12);
 }
