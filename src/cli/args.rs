@@ -362,6 +362,15 @@ pub(super) struct EvalArgs {
     /// Traces, read as one; rows that the router learned from are left out and counted
     #[arg(required = true, value_name = "TRACE")]
     pub(super) traces: Vec<PathBuf>,
+    /// Rules to compare with as well: policies, or folders of policies, that choose nothing by learned heads; repeatable
+    #[arg(short, long = "policy", num_args = 1.., value_name = "POLICY")]
+    pub(super) policies: Vec<PathBuf>,
+    /// Values of a right answer in USD at which the router is re-decided and charged [default: nine around the value at which the specialist pays on average]
+    #[arg(long, value_name = "USD,...", value_parser = usd, value_delimiter = ',')]
+    pub(super) values: Option<Vec<Usd>>,
+    /// Say for each value of this field what the specialist returns there; repeatable
+    #[arg(long, value_name = "FIELD", value_parser = segment_key, default_values = ["task", "tenant", "length"])]
+    pub(super) by: Vec<SegmentKey>,
     /// Bootstrap replicates behind each interval; 0 for none
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(0..=100_000))]
     pub(super) replicates: u32,

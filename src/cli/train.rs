@@ -106,6 +106,7 @@ fn measured(
         seed: console.seed,
         replicates: REPLICATES,
         threads: console.threads,
+        ..EvalOptions::default()
     };
     evaluate(
         &trained.router,
@@ -113,7 +114,7 @@ fn measured(
         catalog,
         &load::bound(roles),
         None,
-        options,
+        &options,
     )
     .map(Some)
 }

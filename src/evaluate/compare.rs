@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::figure::Figure;
+use super::resample::with_interval;
 use super::summary::{Reader, Sum};
 use crate::stats::{Z_95, bootstrap_p_value, holm, standard_error, units_to_tell};
 
@@ -75,8 +76,7 @@ fn compare_figure(
     unit: &'static str,
 ) -> Vec<Comparison> {
     let names = &reader.tally.spec().policies;
-    let mut p_values = Vec::new();
-    let mut comparisons = Vec::new();
+    let mut family = Vec::new();
     for &(a, b) in pairs {
         let Some((x, y)) = reader.mean_of(a, sum).zip(reader.mean_of(b, sum)) else {
             continue;
@@ -104,35 +104,101 @@ fn compare_figure(
         if let (None, Some(error)) = (difference.ci95, analytic) {
             difference.ci95 = Some([x - y - Z_95 * error, x - y + Z_95 * error]);
         }
-        p_values.push(p.filter(|_| !same));
-        comparisons.push(Comparison {
+        family.push(Difference {
             a: names[a].clone(),
             b: names[b].clone(),
-            figure,
             difference,
-            p_adjusted: None,
-            verdict: if same {
-                Verdict::Same
-            } else {
-                Verdict::CannotTell
-            },
-            requests_to_tell: error.and_then(|error| units_to_tell(x - y, n, error)),
+            p,
+            error,
+            same,
         });
     }
-    let known: Vec<f64> = p_values.iter().flatten().copied().collect();
-    let mut adjusted = holm(&known).into_iter();
-    for (comparison, p) in comparisons.iter_mut().zip(&p_values) {
-        comparison.p_adjusted = p.and_then(|_| adjusted.next());
-        if comparison.p_adjusted.is_some_and(|p| p < 0.05) {
-            let higher = comparison.difference.x.is_some_and(|x| x > 0.0);
-            comparison.verdict = if higher == (sum != Sum::Cost) {
-                Verdict::Better
-            } else {
-                Verdict::Worse
-            };
+    judge(figure, sum != Sum::Cost, family)
+}
+
+/// A figure of `a` less that of `b`, before it is judged beside the others of its family.
+#[derive(Debug, Clone)]
+pub(super) struct Difference {
+    pub(super) a: String,
+    pub(super) b: String,
+    pub(super) difference: Figure,
+    /// The two-sided p-value of no difference, where it can be told.
+    pub(super) p: Option<f64>,
+    /// The standard error, where it can be told.
+    pub(super) error: Option<f64>,
+    /// Whether the two are the same on every request.
+    pub(super) same: bool,
+}
+
+impl Difference {
+    /// From the difference of the sample and those of the same resamples; one that has no value in
+    /// more than a twentieth of them has neither interval nor p-value.
+    pub(super) fn paired(
+        [a, b]: [&str; 2],
+        x: f64,
+        unit: &'static str,
+        n: u64,
+        replicates: &[Option<f64>],
+    ) -> Self {
+        let difference = with_interval(Figure::known(x, unit, n).on("paired"), replicates);
+        let known: Vec<f64> = replicates.iter().copied().flatten().collect();
+        let told = difference.ci95.is_some();
+        let error = standard_error(&known).filter(|_| told);
+        Self {
+            a: a.to_owned(),
+            b: b.to_owned(),
+            p: p_value(x, &known, error).filter(|_| told),
+            error,
+            same: x == 0.0 && told && known.iter().all(|&difference| difference == 0.0),
+            difference,
         }
     }
-    comparisons
+}
+
+/// The bootstrap's p-value; where no resample lies on the other side of zero, it says no more than
+/// how many resamples there are, and the normal tail of their standard error takes over where it is
+/// smaller.
+fn p_value(x: f64, replicates: &[f64], error: Option<f64>) -> Option<f64> {
+    let counted = bootstrap_p_value(replicates)?;
+    let one_sided = replicates.iter().all(|&difference| difference * x > 0.0);
+    let normal = error
+        .filter(|_| one_sided)
+        .map(|error| normal_p_value(x / error));
+    Some(normal.map_or(counted, |normal| normal.min(counted)))
+}
+
+/// Verdicts on one figure of a family of pairs, by Holm's correction over all of them.
+pub(super) fn judge(
+    figure: &'static str,
+    higher_is_better: bool,
+    family: Vec<Difference>,
+) -> Vec<Comparison> {
+    let p = |held: &Difference| held.p.filter(|_| !held.same);
+    let known: Vec<f64> = family.iter().filter_map(p).collect();
+    let mut adjusted = holm(&known).into_iter();
+    let judged = family.into_iter().map(|held| {
+        let p_adjusted = p(&held).and_then(|_| adjusted.next());
+        let x = held.difference.x.unwrap_or(0.0);
+        let told = p_adjusted.is_some_and(|p| p < 0.05);
+        let verdict = match (held.same, told, (x > 0.0) == higher_is_better) {
+            (true, _, _) => Verdict::Same,
+            (_, false, _) => Verdict::CannotTell,
+            (_, true, true) => Verdict::Better,
+            (_, true, false) => Verdict::Worse,
+        };
+        Comparison {
+            a: held.a,
+            b: held.b,
+            figure,
+            requests_to_tell: held
+                .error
+                .and_then(|error| units_to_tell(x, held.difference.n, error)),
+            difference: held.difference,
+            p_adjusted,
+            verdict,
+        }
+    });
+    judged.collect()
 }
 
 /// The two-sided p-value of a standard normal deviate; 1 where it is not a number (no variance).

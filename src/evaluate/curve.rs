@@ -8,6 +8,7 @@
 
 use serde::Serialize;
 
+use super::compare::{Comparison, Difference, judge};
 use super::figure::Figure;
 use super::path::{Path, Ranking};
 use super::resample::{Bootstrap, with_interval};
@@ -98,18 +99,106 @@ const STEPS: usize = 100;
 /// Where the columns differ in length.
 #[must_use]
 pub fn curve_metrics(rows: &PairRows, score: &[f64], bootstrap: Bootstrap<'_>) -> CurveMetrics {
-    let ranking = Ranking::new(rows, score);
-    let steps = rows.driver.len().min(STEPS);
-    let read = |path: &Path| Reading::of(path, steps);
-    let point = read(&ranking.path(|_| 1));
-    let replicates = bootstrap.replicates(|weights| read(&ranking.path(|row| weights[row].into())));
-    let reader = Reader {
-        rows,
-        point,
-        replicates,
-    };
-    reader.metrics(steps)
+    MeasuredRanking::new(rows, score, bootstrap).metrics
 }
+
+/// A ranking's figures with the resamples that they rest on, so that two rankings of the same rows
+/// can be compared pair by pair.
+#[derive(Debug)]
+pub(super) struct MeasuredRanking {
+    pub(super) metrics: CurveMetrics,
+    replicates: Vec<Reading>,
+}
+
+/// A figure that rankings are compared in: its name, whether more of it is better, and where it
+/// stands.
+type Compared = (
+    &'static str,
+    bool,
+    fn(&CurveMetrics) -> &Figure,
+    fn(&Reading) -> Option<f64>,
+);
+
+const COMPARED: [Compared; 8] = [
+    ("apgr", true, |held| &held.apgr, |read| read.apgr),
+    ("cpt50", false, |held| &held.cpt50, |read| read.cpt[0]),
+    ("cpt80", false, |held| &held.cpt80, |read| read.cpt[1]),
+    ("pgr05", true, |held| &held.pgr05, |read| read.pgr[0]),
+    ("pgr10", true, |held| &held.pgr10, |read| read.pgr[1]),
+    ("auroc", true, |held| &held.auroc, |read| read.auroc),
+    ("aiq", true, |held| &held.aiq, |read| read.aiq),
+    (
+        "gain_per_1000_at_10",
+        true,
+        |held| &held.gain_per_1000_at_10,
+        |read| read.gain[1],
+    ),
+];
+
+impl MeasuredRanking {
+    /// Measure the ranking by `score`, as [`curve_metrics`] does.
+    pub(super) fn new(rows: &PairRows, score: &[f64], bootstrap: Bootstrap<'_>) -> Self {
+        let ranking = Ranking::new(rows, score);
+        let steps = rows.driver.len().min(STEPS);
+        let read = |path: &Path| Reading::of(path, steps);
+        let mut reader = Reader {
+            rows,
+            point: read(&ranking.path(|_| 1)),
+            replicates: bootstrap
+                .replicates(|weights| read(&ranking.path(|row| weights[row].into()))),
+        };
+        let metrics = reader.metrics(steps);
+        // The curves take most of the space, and nothing compares them.
+        reader
+            .replicates
+            .iter_mut()
+            .for_each(|reading| reading.curve = Vec::new());
+        Self {
+            metrics,
+            replicates: reader.replicates,
+        }
+    }
+
+    /// This ranking, of that name, against others on the same rows and resamples: every figure
+    /// that all of them have, by Holm's correction figure by figure.
+    pub(super) fn against(&self, name: &str, others: &[(&str, &Self)]) -> Vec<Comparison> {
+        let compared = COMPARED.iter().flat_map(|&(figure, higher, held, read)| {
+            let family = others.iter().filter_map(|&(other, ranking)| {
+                let own = held(&self.metrics);
+                let x = own.x.zip(held(&ranking.metrics).x).map(|(a, b)| a - b)?;
+                let pairs = self.replicates.iter().zip(&ranking.replicates);
+                let differences: Vec<Option<f64>> = pairs
+                    .map(|(a, b)| read(a).zip(read(b)).map(|(a, b)| a - b))
+                    .collect();
+                let names = [name, other];
+                Some(Difference::paired(names, x, own.unit, own.n, &differences))
+            });
+            judge(figure, higher, family.collect())
+        });
+        compared.collect()
+    }
+}
+
+impl CurveMetrics {
+    /// No figure can be known, for that reason.
+    pub(super) fn unknown(why: &str) -> Self {
+        let none = |unit| Figure::unknown(unit, why);
+        Self {
+            apgr: none("ratio"),
+            cpt50: none("share"),
+            cpt80: none("share"),
+            pgr05: none("ratio"),
+            pgr10: none("ratio"),
+            auroc: none("probability"),
+            aiq: none("share"),
+            gain_per_1000_at_05: none(ANSWERS),
+            gain_per_1000_at_10: none(ANSWERS),
+            curve: Vec::new(),
+        }
+    }
+}
+
+const ANSWERS: &str = "right answers per 1,000 requests";
 
 /// The success of the specialist less that of the driver, with its interval.
 #[must_use]
@@ -175,7 +264,6 @@ impl Reader<'_> {
             Some(why) => Figure::unknown(unit, why),
             None => self.figure(unit, read, NO_ROWS),
         };
-        let answers = "right answers per 1,000 requests";
         CurveMetrics {
             apgr: pgr("ratio", |reading| reading.apgr),
             cpt50: pgr("share", |reading| reading.cpt[0]),
@@ -192,8 +280,8 @@ impl Reader<'_> {
                 |reading| reading.aiq,
                 "the two roles cost the same",
             ),
-            gain_per_1000_at_05: self.figure(answers, |reading| reading.gain[0], NO_ROWS),
-            gain_per_1000_at_10: self.figure(answers, |reading| reading.gain[1], NO_ROWS),
+            gain_per_1000_at_05: self.figure(ANSWERS, |reading| reading.gain[0], NO_ROWS),
+            gain_per_1000_at_10: self.figure(ANSWERS, |reading| reading.gain[1], NO_ROWS),
             curve: (0..self.point.curve.len())
                 .map(|step| CurvePoint {
                     share: step as f64 / steps as f64,
@@ -259,7 +347,7 @@ impl Reader<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::calibration::{CALIBRATION_BINS, calibration};
+    use super::super::calibration::{CALIBRATION_BINS, calibration, gain_calibration};
     use super::*;
     use proptest::prelude::*;
 
@@ -365,12 +453,25 @@ mod tests {
                 let scores = column(name).into_iter();
                 scores.map(|x| (x * 1e6).round() as i32).collect()
             };
+            let score = column("score");
+            let usd = |usd: i64| vec![usd * 1_000_000_000_000; score.len()];
             let rows = PairRows {
                 driver: millionths("driver"),
                 specialist: millionths("specialist"),
+                costs: Ok(PairCosts {
+                    driver: usd(1),
+                    specialist: usd(3),
+                    evidence: String::new(),
+                }),
                 ..rows(&[], &[])
             };
-            let found = measured(&rows, &column("score"));
+            let found = measured(&rows, &score);
+            let gains = column("specialist").into_iter().zip(column("driver"));
+            let gains: Vec<f64> = gains
+                .map(|(specialist, driver)| specialist - driver)
+                .collect();
+            let slope = gain_calibration(&score, &gains, without(&[]), "full").slope;
+            assert_eq!(slope.x.is_none(), case["gain_slope"].is_null());
             let (p, y) = (column("probability"), column("specialist"));
             let held = calibration(&p, &y, without(&[]), "full");
             assert_eq!(case["bins"], CALIBRATION_BINS);
@@ -383,8 +484,13 @@ mod tests {
                 ("auroc", &found.auroc),
                 ("ece", &held.ece),
                 ("brier", &held.brier),
+                ("aiq", &found.aiq),
+                ("gain_per_1000_at_10", &found.gain_per_1000_at_10),
+                ("gain_slope", &slope),
             ] {
-                let expected = case[name].as_f64().unwrap();
+                let Some(expected) = case[name].as_f64() else {
+                    continue;
+                };
                 assert!(
                     close(figure, expected),
                     "{}: {name} {expected} {figure:?}",

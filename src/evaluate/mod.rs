@@ -32,7 +32,10 @@ pub use replay_report::{
 };
 pub use resample::Bootstrap;
 pub use router_eval::{
-    EvalError, EvalOptions, RankingFloors, RouterEvaluation, TokenTotals, evaluate_router,
+    Clustered, EvalError, EvalOptions, Fold, ModelCalibration, NetAtValue, NetVerdict, Pays,
+    PolicyKind, PolicyNet, RankingFloors, RouterEvaluation, SegmentReturn, SegmentSummary, Split,
+    SplitFigures, Splits, TokenTotals, evaluate_file, evaluate_folds, evaluate_router,
+    side_by_side,
 };
 pub use spread::Spread;
 pub use summary::{PolicyFigures, SegmentFigures};

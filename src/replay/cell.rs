@@ -2,10 +2,11 @@
 
 use weighbridge_router::Ppm;
 
-use super::charge::{Charge, Charged, RIGHT, half_even};
+use super::charge::{Charge, Charged};
 use super::decisions::{Assignment, Decisions};
 use super::replicate::Columns;
 use super::tally::{TallyInput, TallySpec};
+use super::worth::{RIGHT, half_even};
 use crate::stats::{Histogram, Replicates};
 
 /// On how many requests every policy's figure is known.

@@ -8,6 +8,7 @@ use weighbridge_router::{RequestRef, Timestamp, Trade, Usage, Usd};
 
 use super::decisions::GRAIN;
 use super::stage::{Stage, StageEndpoint, TimeSource, Told};
+use super::worth::{RIGHT, Worth, half_even};
 use crate::stats::bucket;
 use crate::trace::OutcomeNumbers;
 
@@ -76,8 +77,6 @@ pub(super) struct Charge {
 
 pub(super) const UNKNOWN: i64 = i64::MIN;
 pub(super) const UNKNOWN_SCORE: i32 = -1;
-/// The score of a right answer: scores are counted in millionths.
-pub(super) const RIGHT: i64 = 1_000_000;
 /// Costs are put into buckets of nanodollars, fine enough for a request of one token.
 pub(super) const PICOS_PER_COST_UNIT: i64 = 1_000;
 
@@ -165,6 +164,15 @@ impl Charged {
         known(self.at(endpoint, row).net)
     }
 
+    /// What an endpoint's answer to a request would be worth, costs taken off, were an answer worth
+    /// that.
+    #[must_use]
+    pub fn net_at(&self, endpoint: u16, row: usize, worth: Worth) -> Option<Usd> {
+        let (score, cost) = self.score(endpoint, row).zip(self.cost(endpoint, row))?;
+        let net = worth.net(score, cost.picos(), self.latency_ms(endpoint, row));
+        net.map(Usd::from_picos)
+    }
+
     /// How long an endpoint's answer takes, in ms, recorded or predicted.
     #[must_use]
     pub fn latency_ms(&self, endpoint: u16, row: usize) -> Option<u32> {
@@ -240,56 +248,6 @@ impl<'a> Charger<'a> {
 
 fn known(picos: i64) -> Option<Usd> {
     (picos != UNKNOWN).then(|| Usd::from_picos(picos))
-}
-
-/// v, e and w of one request: its own, else the trade's; without a value nothing has a net value.
-#[derive(Debug, Clone, Copy)]
-struct Worth {
-    value: i64,
-    wrong: i64,
-    second: i64,
-}
-
-impl Worth {
-    fn of(request: &RequestRef<'_>, trade: Option<Trade>) -> Option<Self> {
-        let pick =
-            |own: Option<Usd>, common: fn(Trade) -> Usd| own.or(trade.map(common)).map(Usd::picos);
-        Some(Self {
-            value: pick(request.value_usd, |trade| trade.value)?,
-            wrong: pick(request.wrong_usd, |trade| trade.wrong).unwrap_or(0),
-            second: pick(request.second_usd, |trade| trade.second).unwrap_or(0),
-        })
-    }
-
-    /// value * s - wrong * (1 - s) - cost - second * seconds, rounded half-even to picodollars.
-    fn net(self, score: i32, cost: i64, latency_ms: Option<u32>) -> Option<i64> {
-        // Nearly all answers are right or wrong; spare them the wide division.
-        if self.second == 0 && (score == 0 || i64::from(score) == RIGHT) {
-            let worth = if score == 0 {
-                self.wrong.checked_neg()?
-            } else {
-                self.value
-            };
-            return worth.checked_sub(cost);
-        }
-        let score = i128::from(score);
-        let right =
-            i128::from(self.value) * score - i128::from(self.wrong) * (i128::from(RIGHT) - score);
-        let waiting = match self.second {
-            0 => 0,
-            second => i128::from(second) * i128::from(latency_ms?) * 1000,
-        };
-        let picos = half_even(right - waiting, i128::from(RIGHT)) - i128::from(cost);
-        i64::try_from(picos).ok()
-    }
-}
-
-/// `a / b` rounded half-even, for a positive `b`.
-#[must_use]
-pub fn half_even(a: i128, b: i128) -> i128 {
-    let (quotient, rest) = (a.div_euclid(b), a.rem_euclid(b));
-    let up = 2 * rest > b || (2 * rest == b && quotient % 2 != 0);
-    quotient + i128::from(up)
 }
 
 /// Picodollars as micro-USD, rounded half-even.
@@ -505,47 +463,5 @@ impl std::fmt::Display for TimeSource {
             Self::PricesAt(moment) => at(f, moment, "the trace's prices_at"),
             Self::Newest => f.write_str("the newest price rows"),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn division_rounds_half_to_even() {
-        for (a, b, is) in [
-            (5, 2, 2),
-            (7, 2, 4),
-            (-5, 2, -2),
-            (-7, 2, -4),
-            (6, 4, 2),
-            (10, 4, 2),
-            (11, 4, 3),
-            (0, 9, 0),
-        ] {
-            assert_eq!(half_even(a, b), is, "{a}/{b}");
-        }
-    }
-
-    #[test]
-    fn net_value_is_value_less_wrong_less_cost_less_waiting() {
-        let worth = Worth {
-            value: 2_000_000,
-            wrong: 500_000,
-            second: 10,
-        };
-        assert_eq!(
-            worth.net(1_000_000, 7, Some(2_000)),
-            Some(2_000_000 - 7 - 20)
-        );
-        assert_eq!(worth.net(0, 7, Some(0)), Some(-500_007));
-        assert_eq!(worth.net(250_000, 0, Some(0)), Some(500_000 - 375_000));
-        assert_eq!(
-            worth.net(0, 7, None),
-            None,
-            "waiting has a price and the time is unknown"
-        );
-        assert_eq!(Worth { second: 0, ..worth }.net(0, 7, None), Some(-500_007));
     }
 }

@@ -16,14 +16,16 @@ mod run;
 mod segments;
 mod stage;
 mod tally;
+mod worth;
 
 pub use cell::{Cell, PolicyCell, Support};
-pub use charge::{ChargeReport, Charged, Fact, Facts, half_even};
+pub use charge::{ChargeReport, Charged, Fact, Facts};
 pub(crate) use decisions::in_parts;
 pub use decisions::{Assignment, Decisions};
 pub use ledger::{Ledger, LedgerRow};
 pub use replicate::unit_keys;
-pub use run::run;
+pub use run::{decide, run};
 pub use segments::{SegmentKey, Segments};
 pub use stage::{Stage, StageEndpoint, TimeSource};
 pub use tally::{Tally, TallyInput, TallyMismatch, TallySpec};
+pub use worth::{Worth, half_even};

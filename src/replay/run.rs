@@ -45,3 +45,23 @@ pub fn run(
     let (charges, decisions) = parts.into_iter().unzip();
     (Charged::join(stage, charges), join(decisions, rows))
 }
+
+/// What a router chooses for some of the requests, `rows` of the trace, in their order.
+#[must_use]
+pub fn decide(
+    stage: &Stage<'_>,
+    name: &str,
+    router: &Router,
+    rows: &[usize],
+    threads: usize,
+) -> Decisions {
+    let parts = in_parts(rows.len(), threads, |range| {
+        let mut decider = Decider::new(stage, name, router, range.len());
+        for &row in &rows[range] {
+            decider.decide(&stage.request(row));
+        }
+        vec![decider.decisions]
+    });
+    let mut joined = join(parts, rows.len());
+    joined.pop().unwrap_or_else(|| Decisions::new(name))
+}

@@ -200,7 +200,7 @@ fn common_support(input: TallyInput<'_>, rows: Range<usize>) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::super::cell::{COST, SUCCESS};
-    use super::super::charge::half_even;
+    use super::super::worth::half_even;
     use super::*;
     use crate::catalog::Catalog;
     use crate::replay::Stage;

@@ -1,28 +1,29 @@
 //! The evaluation of a router, as a document.
 
 use super::document::{Document, Table};
-use super::number::{NONE, count, percent, share};
-use crate::evaluate::{CurveMetrics, Figure, RouterEvaluation};
+use super::eval_splits::splits_document;
+use super::eval_worth::worth_document;
+use super::number::{NONE, count, percent, share, signed};
+use crate::evaluate::{Calibration, Comparison, CurveMetrics, Figure, RouterEvaluation};
 
 /// Lay an evaluation out.
 #[must_use]
 pub fn evaluation_document(evaluation: &RouterEvaluation) -> Document {
     let mut document = Document::default();
-    document.text(format!(
-        "{} requests that the router never saw ({} left out as trained on, {} without prompt, {} without both outcomes). Driver {}, specialist {}; the specialist's success less the driver's is {}.",
-        count(evaluation.n as f64),
-        count(evaluation.dropped_training_rows as f64),
-        count(evaluation.without_prompt as f64),
-        count(evaluation.without_outcome as f64),
-        evaluation.driver,
-        evaluation.specialist,
-        percent(&evaluation.gap),
-    ));
-    document.heading("Ranking: which requests gain most from the specialist");
-    document.table(ranking(evaluation));
-    document.notes(whys(evaluation));
-    document.heading("Deferral curve");
-    document.table(curve(&evaluation.ranking));
+    document.text(opening(evaluation));
+    if let Some(splits) = &evaluation.splits {
+        document.heading("Splits side by side");
+        document.blocks.extend(splits_document(splits).blocks);
+    }
+    document.blocks.extend(worth_document(evaluation).blocks);
+    if !evaluation.ranking.curve.is_empty() {
+        document.heading("Ranking: which requests gain most from the specialist");
+        document.table(ranking(evaluation));
+        document.notes(whys(evaluation));
+        document.table(comparisons(&evaluation.ranking_comparisons));
+        document.heading("Deferral curve");
+        document.table(curve(&evaluation.ranking));
+    }
     document.heading("Calibration: predicted against observed");
     document.table(calibration(evaluation));
     document.notes(vec![format!(
@@ -30,7 +31,29 @@ pub fn evaluation_document(evaluation: &RouterEvaluation) -> Document {
         plain(&evaluation.gain_slope)
     )]);
     document.table(tokens(evaluation));
+    if !evaluation.warnings.is_empty() {
+        document.heading("Note");
+        document.notes(evaluation.warnings.clone());
+    }
     document
+}
+
+fn opening(evaluation: &RouterEvaluation) -> String {
+    let mut text = format!(
+        "{} requests that the router never saw ({} left out as trained on, {} without prompt, {} without both outcomes), {} tasks.",
+        count(evaluation.requests as f64),
+        count(evaluation.dropped_training_rows as f64),
+        count(evaluation.without_prompt as f64),
+        count(evaluation.without_outcome as f64),
+        count(evaluation.tasks as f64),
+    );
+    if let (Some(driver), Some(specialist)) = (&evaluation.driver, &evaluation.specialist) {
+        let gap = percent(&evaluation.gap);
+        text.push_str(&format!(
+            " Driver {driver}, specialist {specialist}; the specialist's success less the driver's is {gap}."
+        ));
+    }
+    text
 }
 
 fn ranking(evaluation: &RouterEvaluation) -> Table {
@@ -76,6 +99,27 @@ fn ranking(evaluation: &RouterEvaluation) -> Table {
     table
 }
 
+/// The router's ranking against its floors.
+fn comparisons(comparisons: &[Comparison]) -> Table {
+    let mut table = Table::new(
+        "ranking_comparisons",
+        &["<figure", "<the router against", "difference", "<verdict"],
+    );
+    let shown = ["apgr", "cpt50", "pgr10"];
+    for held in comparisons
+        .iter()
+        .filter(|held| shown.contains(&held.figure))
+    {
+        table.row(vec![
+            held.figure.to_owned(),
+            held.b.clone(),
+            signed(&plain(&held.difference)),
+            held.verdict.words().to_owned(),
+        ]);
+    }
+    table
+}
+
 /// Why figures are missing, each reason once.
 fn whys(evaluation: &RouterEvaluation) -> Vec<String> {
     let metrics = &evaluation.ranking;
@@ -113,15 +157,29 @@ fn curve(metrics: &CurveMetrics) -> Table {
 fn calibration(evaluation: &RouterEvaluation) -> Table {
     let mut table = Table::new(
         "calibration",
-        &["<model", "requests", "Brier", "log loss", "ECE (15 bins)"],
+        &[
+            "<model",
+            "requests",
+            "Brier raw",
+            "Brier",
+            "log loss",
+            "ECE raw (15 bins)",
+            "ECE",
+        ],
     );
-    for (model, calibration) in &evaluation.calibration {
+    for (model, held) in &evaluation.calibration {
+        let raw = |read: fn(&Calibration) -> &Figure| {
+            let raw = held.raw.as_ref().map(read);
+            raw.map_or_else(|| NONE.to_owned(), plain)
+        };
         table.row(vec![
             model.clone(),
-            count(calibration.n as f64),
-            plain(&calibration.brier),
-            plain(&calibration.log_loss),
-            plain(&calibration.ece),
+            count(held.after.n as f64),
+            raw(|raw| &raw.brier),
+            plain(&held.after.brier),
+            plain(&held.after.log_loss),
+            raw(|raw| &raw.ece),
+            plain(&held.after.ece),
         ]);
     }
     table
@@ -144,7 +202,7 @@ fn tokens(evaluation: &RouterEvaluation) -> Table {
 }
 
 /// A number without unit, three places.
-fn plain(figure: &Figure) -> String {
+pub(super) fn plain(figure: &Figure) -> String {
     match (figure.x, figure.ci95) {
         (None, _) => NONE.to_owned(),
         (Some(x), None) => format!("{x:.3}"),

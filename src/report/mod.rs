@@ -7,6 +7,8 @@
 mod catalog;
 mod document;
 mod eval;
+mod eval_splits;
+mod eval_worth;
 mod explain;
 mod inspect;
 mod number;
@@ -21,6 +23,7 @@ pub use catalog::{
 };
 pub use document::{Align, Block, Column, Document, Table};
 pub use eval::evaluation_document;
+pub use eval_splits::splits_document;
 pub use explain::{ExplanationResult, explanation_document, explanation_result};
 pub use inspect::inspection_document;
 pub use render::{Format, render};

@@ -9,8 +9,8 @@ use weighbridge::catalog::Catalog;
 use weighbridge::policy::{Policy, Roles, compile};
 use weighbridge_router::{
     Calibration, CalibrationModel, Choose, Endpoint, GroupFilter, Heads, LogLinear, Logistic,
-    Millis, Parts, PriceRow, Rates, Router, Scaling, Step, Success, Surface, Surface2, Tag, Tier, Timestamp,
-    Tokens, Trade, Usd, Words, prompt_group, surface, surface2,
+    Millis, Parts, PriceRow, Rates, Router, Scaling, Step, Success, Surface, Surface2, Tag, Tier,
+    Timestamp, Tokens, Trade, Usd, Words, prompt_group, surface, surface2,
 };
 
 use crate::sample::{MIXED, every_kind};
