@@ -99,7 +99,8 @@ impl Inventor {
                     values.for_each(|value| inventor.tasks.add(value.clone()));
                 }
                 Step::Embedding(Embedding(scaling)) => inventor.learn_embedding(scaling),
-                Step::Surface(_) | Step::Surface2(_) | Step::Words(_) | Step::WordScores(_) => {}
+                // All others read the prompt alone.
+                _ => {}
             }
         }
         inventor.tasks.add(text("a task that nobody knows"));
