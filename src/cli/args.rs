@@ -60,6 +60,15 @@ pub(super) struct Common {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Turn another recorder's log into a trace
+    ///
+    /// `routellm`: RouteLLM's MMLU answers, a CSV a subject. `routerarena`: RouterArena's cached
+    /// results, JSON lines, a file a model; the files are joined, and scores outside [0, 1] are clamped
+    /// and counted. `csv`: tables, in one of two forms.
+    ///
+    /// A row an outcome: --map id=... --map model=... and what else the columns hold.
+    ///
+    /// A row a request: --score-columns A,B names the columns that hold each model's score from 0 to 1;
+    /// `id`, `prompt` (or `question`) and `task` are found by name, others by --map.
     Import(ImportArgs),
     /// Make a synthetic trace from a scenario
     Generate(GenerateArgs),
@@ -176,10 +185,10 @@ pub(super) struct ShowArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct ImportArgs {
-    /// Files or folders of the recorder; `-` is standard input (csv)
+    /// Files or folders of the recorder; `-` is standard input (csv, routerarena)
     #[arg(required = true, value_name = "IN")]
     pub(super) inputs: Vec<PathBuf>,
-    /// The recorder's format: `routellm` (RouteLLM's MMLU answers, a CSV a subject) or `csv` (a row an outcome; say with --map what is where)
+    /// The recorder's format: `routellm`, `routerarena` or `csv`
     #[arg(long, value_name = "FORMAT", value_parser = import_format)]
     pub(super) from: ImportFormat,
     /// The trace to write (`.gz` compresses, `-` is standard output)
@@ -188,10 +197,13 @@ pub(super) struct ImportArgs {
     /// csv: which column holds a field, for example `--map score=resolved`; repeatable
     #[arg(long, value_name = "FIELD=COLUMN")]
     pub(super) map: Vec<String>,
+    /// csv with a row a request: the columns that hold a model's score each, named as the models are
+    #[arg(long, value_name = "A,B,...", value_delimiter = ',')]
+    pub(super) score_columns: Vec<String>,
     /// csv: what parts the cells [default: a comma, a tab for .tsv]
     #[arg(long, value_name = "CHARACTER")]
     pub(super) separator: Option<char>,
-    /// routellm: tokens that an answer is taken to have, since none were recorded
+    /// Tokens that an answer is taken to have where none were recorded; marked as assumed in all that follows
     #[arg(long, value_name = "N")]
     pub(super) assume_output_tokens: Option<u32>,
     #[command(flatten)]
