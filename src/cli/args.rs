@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use weighbridge_router::{Timestamp, Trade, Usd};
 
+use crate::catalog::{SHEET_FORMATS, SheetFormat};
 use crate::replay::SegmentKey;
 use crate::trace_io::{IMPORT_FORMATS, ImportFormat};
 
@@ -74,7 +75,7 @@ pub(super) enum Command {
     Generate(GenerateArgs),
     /// Say what is in a trace, and what it can and cannot answer
     Inspect(InspectArgs),
-    /// Show or check the catalog of models, endpoints and prices
+    /// Show or check the catalog of models, endpoints and prices, or make one of a price sheet
     #[command(subcommand)]
     Catalog(CatalogCommand),
     /// Turn a policy that people write into a router file that machines load
@@ -262,6 +263,35 @@ pub(super) enum CatalogCommand {
         #[command(flatten)]
         show: ShowArgs,
     },
+    /// Turn a price sheet into a catalog file, for --catalog
+    ///
+    /// `csv`: a row a model with the columns `model`, `input_usd_per_mtok`, `output_usd_per_mtok`
+    /// (USD per million tokens), and where they are known `cached_usd_per_mtok` and `provider`.
+    /// `litellm`: LiteLLM's model_prices_and_context_window.json.
+    ///
+    /// Prices are taken digit by digit; one that is no whole number of picodollars a token is
+    /// rounded half-even and counted. Rows that are not priced by the token of text are left out and
+    /// counted by reason. Price rows are open: valid at any time.
+    Import(CatalogImportArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CatalogImportArgs {
+    /// The price sheet; `-` is standard input
+    #[arg(value_name = "SHEET")]
+    pub(super) sheet: PathBuf,
+    /// The sheet's format: `csv` or `litellm`
+    #[arg(long, value_name = "FORMAT", value_parser = sheet_format)]
+    pub(super) from: SheetFormat,
+    /// The catalog file to write (`-` is standard output)
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: PathBuf,
+    /// Take this model alone: the row of that name, else those that have it behind a route (`azure/`); `gpt-4o*` takes all that begin so; repeatable
+    #[arg(long = "model", value_name = "NAME")]
+    pub(super) models: Vec<String>,
+    /// Take the models of this provider alone, by the sheet's name; repeatable
+    #[arg(long = "provider", value_name = "NAME")]
+    pub(super) providers: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -455,6 +485,14 @@ fn time(text: &str) -> Result<Timestamp, String> {
 fn import_format(text: &str) -> Result<ImportFormat, String> {
     ImportFormat::by_name(text).ok_or_else(|| {
         let names: Vec<&str> = IMPORT_FORMATS.iter().map(|(name, ..)| *name).collect();
+        format!("known formats: {}", names.join(", "))
+    })
+}
+
+fn sheet_format(text: &str) -> Result<SheetFormat, String> {
+    let known = SHEET_FORMATS.iter().find(|(name, _)| *name == text);
+    known.map(|&(_, format)| format).ok_or_else(|| {
+        let names: Vec<&str> = SHEET_FORMATS.iter().map(|(name, _)| *name).collect();
         format!("known formats: {}", names.join(", "))
     })
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use csv::StringRecord;
 use weighbridge_router::{Millis, Request, Tokens};
 
-use super::collect::Reading;
+use super::collect::{Position, Reading};
 use super::csv_cells::{REQUEST_FIELDS, field_of, map_fault, score, set_request, usd, whole};
 use super::error::{ReadReport, TraceError, short};
 use super::import::{Assuming, ImportOptions, csv_source};
@@ -81,13 +81,6 @@ fn check_map(map: &[(String, String)]) -> Result<Vec<(&'static str, &str)>, Trac
 struct Rows {
     pending: Vec<Pending>,
     by_id: BTreeMap<String, usize>,
-}
-
-/// File number and line.
-#[derive(Clone, Copy)]
-struct Position {
-    file: usize,
-    line: u64,
 }
 
 struct Pending {
@@ -247,7 +240,6 @@ impl Pending {
         outcome: &Outcome,
         paths: &[PathBuf],
     ) -> Result<(), RowFault> {
-        let place = |at: Position| format!("{}:{}", paths[at.file].display(), at.line);
         for (field, column, cell) in cells {
             let held = self.cells.iter().find(|(held, ..)| held == field);
             if let Some((_, held, at)) = held.filter(|(_, held, _)| held != cell) {
@@ -255,7 +247,7 @@ impl Pending {
                 let message = format!(
                     "`{cell}` here and `{held}` on {} for the same id `{}`; {field} belongs to \
                      the request and must agree",
-                    place(*at),
+                    at.shown(paths),
                     self.id
                 );
                 return Err(RowFault::new(*column, message));
@@ -275,7 +267,7 @@ impl Pending {
                     "`{}` has an outcome for `{}` on {} already; map `sample` to tell them apart",
                     outcome.model,
                     self.id,
-                    place(*at)
+                    at.shown(paths)
                 );
                 Err(RowFault::new("model", message))
             }

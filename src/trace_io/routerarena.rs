@@ -6,9 +6,9 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use weighbridge_router::{RequestRef, Tokens};
+use weighbridge_router::{RequestRef, Tokens, Usd};
 
-use super::collect::Reading;
+use super::collect::{Position, Reading};
 use super::error::{ReadReport, TraceError, short};
 use super::import::{Assuming, ImportOptions, files_of};
 use super::line::not_json;
@@ -152,15 +152,6 @@ impl Answer {
             value("token_usage", wire.token_usage, what)?.unwrap_or_default();
         let grade: GradeWire<'_> =
             value("evaluation_result", wire.evaluation_result, what)?.unwrap_or_default();
-        let tokens = |field, raw| {
-            let tokens = value(field, raw, "a whole number from 0")?;
-            Ok(tokens.map(Tokens))
-        };
-        let bill: Option<Money> = value(
-            "evaluation_result.inference_cost",
-            grade.inference_cost,
-            "an amount in USD",
-        )?;
         let question: Option<Text<'_>> = value("question", wire.question, "a text")?;
         Ok(Self {
             index: text("global_index", wire.global_index)?,
@@ -171,10 +162,24 @@ impl Answer {
                 score: value("evaluation_result.score", grade.score, "a number")?,
                 input_tokens: tokens("token_usage.input_tokens", usage.input_tokens)?,
                 output_tokens: tokens("token_usage.output_tokens", usage.output_tokens)?,
-                cost_usd: bill.map(|bill| bill.0),
+                cost_usd: bill("evaluation_result.inference_cost", grade.inference_cost)?,
                 ..OutcomeRef::default()
             },
         })
+    }
+}
+
+fn tokens(field: &str, raw: Option<&RawValue>) -> Result<Option<Tokens>, RowFault> {
+    Ok(value(field, raw, "a whole number from 0")?.map(Tokens))
+}
+
+fn bill(field: &str, raw: Option<&RawValue>) -> Result<Option<Usd>, RowFault> {
+    let bill: Option<Money> = value(field, raw, "an amount in USD")?;
+    match bill.map(|bill| bill.0) {
+        Some(usd) if usd < Usd::ZERO => {
+            Err(RowFault::new(field, format!("{usd} must not be negative")))
+        }
+        bill => Ok(bill),
     }
 }
 
@@ -186,13 +191,6 @@ fn status(success: Option<bool>, error: Option<&RawValue>) -> Option<&'static st
         Some(true) => Some("ok"),
         None => None,
     }
-}
-
-/// File number and line.
-#[derive(Clone, Copy)]
-struct Position {
-    file: usize,
-    line: u64,
 }
 
 /// Questions by index, in order of first appearance.
@@ -259,14 +257,13 @@ impl Pending {
         model: &str,
         paths: &[PathBuf],
     ) -> Result<(), RowFault> {
-        let place = |at: Position| format!("{}:{}", paths[at.file].display(), at.line);
         if let (Some(here), Some((held, at))) = (question, &self.question)
             && here != held
         {
             let message = format!(
                 "is another question than on {} for the same global_index `{}`; files of \
                  different runs cannot be joined",
-                place(*at),
+                at.shown(paths),
                 self.index
             );
             return Err(RowFault::new("question", message));
@@ -276,7 +273,7 @@ impl Pending {
                 let message = format!(
                     "`{}` has an answer of `{model}` on {} already; take one out",
                     self.index,
-                    place(*at)
+                    at.shown(paths)
                 );
                 Err(RowFault::new("global_index", message))
             }
@@ -306,16 +303,9 @@ impl Pending {
             extra: None,
         });
         match pushed {
-            Ok(()) => {
-                reading.stood_at(self.first.file, self.first.line);
-                Ok(())
-            }
-            Err(fault) => {
-                let place = (0..self.answers.len())
-                    .find(|i| fault.field.starts_with(&format!("outcomes[{i}]")));
-                let at = place.map_or(self.first, |i| self.answers[i].2);
-                reading.refuse(at.file, at.line, fault)
-            }
+            Ok(()) => reading.stood_at(self.first.file, self.first.line),
+            Err(fault) => reading.refuse(self.first.file, self.first.line, fault)?,
         }
+        Ok(())
     }
 }
