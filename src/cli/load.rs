@@ -97,7 +97,7 @@ pub(super) fn on_error(bad: Bad) -> OnError {
     }
 }
 
-/// Say what was skipped or sorted.
+/// Say what was skipped, clamped or sorted.
 pub(super) fn say_report(report: &ReadReport, console: &Console) {
     if report.skipped > 0 {
         console.warn(&format!("{} lines were skipped:", report.skipped));
@@ -114,6 +114,12 @@ pub(super) fn say_report(report: &ReadReport, console: &Console) {
         if report.skipped > shown as u64 {
             console.say(&format!("  and {} more", report.skipped - shown as u64));
         }
+    }
+    if report.clamped > 0 {
+        console.warn(&format!(
+            "scores outside [0, 1] that were clamped to it: {}",
+            report.clamped
+        ));
     }
     if report.out_of_order > 0 {
         console.warn(&format!(

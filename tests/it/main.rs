@@ -18,6 +18,8 @@ mod cli_inspect;
 mod cli_replay;
 mod cli_router;
 mod cli_serve;
+mod cli_sheets;
+mod cli_tables;
 mod corpus;
 mod features;
 mod naive;
