@@ -260,10 +260,19 @@ pub(super) struct CompileArgs {
     /// The router file to write
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: PathBuf,
+    /// Requests a day, for a dial that is spending [default: what the trained router knows]
+    #[arg(long, value_name = "N", value_parser = above_zero)]
+    pub(super) requests_per_day: Option<f64>,
+    /// The date whose prices a dial is solved at [default: the newest price rows]
+    #[arg(long, value_name = "DATE", value_parser = time)]
+    pub(super) as_of: Option<Timestamp>,
     #[command(flatten)]
     pub(super) catalog: CatalogArgs,
     #[command(flatten)]
     pub(super) roles: RoleArgs,
+    /// How the promises of the dials are printed
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(super) format: Shown,
 }
 
 #[derive(Debug, Args)]
@@ -434,6 +443,13 @@ fn usd(text: &str) -> Result<Usd, String> {
         Ok(_) => Err("must not be negative".to_owned()),
         Err(error) => Err(error.to_string()),
     }
+}
+
+pub(super) fn above_zero(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok();
+    number
+        .filter(|x: &f64| x.is_finite() && *x > 0.0)
+        .ok_or_else(|| "must be a number above 0".to_owned())
 }
 
 fn time(text: &str) -> Result<Timestamp, String> {

@@ -77,7 +77,12 @@ impl LogLinear {
     /// Where an entry's column is beyond the weights.
     #[must_use]
     pub fn tokens(&self, entries: &[(u32, f64)]) -> f64 {
-        let log = score(&self.weights, self.bias, entries);
+        self.smeared(score(&self.weights, self.bias, entries))
+    }
+
+    /// The tokens of a predicted logarithm.
+    #[must_use]
+    pub fn smeared(&self, log: f64) -> f64 {
         self.smearing * libm::exp(log.min(MAX_LOG_TOKENS))
     }
 
