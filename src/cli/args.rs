@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use weighbridge_router::{Timestamp, Trade, Usd};
 
+use super::plan::PlanArgs;
 use crate::replay::SegmentKey;
 use crate::trace_io::{IMPORT_FORMATS, ImportFormat};
 
@@ -72,6 +73,8 @@ pub(super) enum Command {
     Compile(CompileArgs),
     /// Replay policies against recorded requests: cost, success, latency, net value
     Replay(ReplayArgs),
+    /// Find the policy to ship under a budget, a share, a success or a value
+    Plan(PlanArgs),
     /// Train a router that predicts each model's success and tokens
     Train(TrainArgs),
     /// Measure a trained router on requests that it never saw
@@ -437,7 +440,7 @@ pub(super) struct ServeArgs {
     pub(super) roles: RoleArgs,
 }
 
-fn usd(text: &str) -> Result<Usd, String> {
+pub(super) fn usd(text: &str) -> Result<Usd, String> {
     match Usd::parse(text) {
         Ok(usd) if usd >= Usd::ZERO => Ok(usd),
         Ok(_) => Err("must not be negative".to_owned()),
@@ -452,7 +455,7 @@ pub(super) fn above_zero(text: &str) -> Result<f64, String> {
         .ok_or_else(|| "must be a number above 0".to_owned())
 }
 
-fn time(text: &str) -> Result<Timestamp, String> {
+pub(super) fn time(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse(text).map_err(|error| error.to_string())
 }
 

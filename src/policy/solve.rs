@@ -51,24 +51,32 @@ pub fn solve(
 }
 
 /// Values of a right answer at which the router's choices on its calibration sample differ, at most
-/// `most` of them, from low to high: what a search over its trade has to try. Empty without a
-/// sample.
+/// `most` of them (at least 2), from low to high: what a search over its trade has to try. Those
+/// between two values, where that is asked. Empty without a sample.
 #[must_use]
 pub fn telling_values(
     router: &Router,
     trade: Trade,
     options: &SolveOptions,
+    between: Option<(Usd, Usd)>,
     most: usize,
 ) -> Vec<Usd> {
     let Ok(sample) = Sample::new(router, options.at) else {
         return Vec::new();
     };
-    let (steps, _) = steps(&sample, &trade);
-    let last = steps.len().saturating_sub(1);
-    let parts = last.min(most.max(2) - 1).max(1);
-    let mut places: Vec<usize> = (0..=parts).map(|i| last * i / parts).collect();
-    places.dedup();
-    places.iter().map(|&at| steps[at].value).collect()
+    let (low, high) = between.unwrap_or((Usd::ZERO, Usd::from_picos(i64::MAX)));
+    let values: Vec<Usd> = steps(&sample, &trade)
+        .0
+        .into_iter()
+        .map(|step| step.value)
+        .filter(|value| (low..=high).contains(value))
+        .collect();
+    let parts = most.max(2) - 1;
+    let last = values.len().saturating_sub(1);
+    if last <= parts {
+        return values;
+    }
+    (0..=parts).map(|i| values[last * i / parts]).collect()
 }
 
 fn value_of(goal: &Goal, steps: &[Step], rows: u64, per_day: f64) -> Result<Usd, DialError> {

@@ -337,8 +337,11 @@ proptest! {
     fn success_never_falls_with_the_value(router in arbitrary(&["a", "b", "c"])) {
         let walked = walk(&router);
         prop_assert!(walked.windows(2).all(|pair| pair[0].1 <= pair[1].1 + 1e-12));
-        let values = telling_values(&router, Trade::default(), &SolveOptions::default(), 8);
-        prop_assert!(!values.is_empty() && values.len() <= 9);
+        let told = |between, most| telling_values(&router, Trade::default(), &SolveOptions::default(), between, most);
+        let values = told(None, 8);
+        prop_assert!(!values.is_empty() && values.len() <= 8);
         prop_assert!(values.windows(2).all(|pair| pair[0] < pair[1]));
+        let ends = (values[0], values[values.len() - 1]);
+        prop_assert_eq!(told(Some(ends), 1000), told(None, 1000));
     }
 }
