@@ -96,8 +96,15 @@ fn verdict(plan: &Plan) -> String {
             format!("ROUTE by `{ship}`: no fixed choice attains the goal.")
         }
         (PlanVerdict::DoNotRoute, Some(against), Some(routing)) => format!(
-            "DO NOT ROUTE: ship `{ship}`. The best policy that routes, `{}`, does not beat it by its whole interval: {against}.",
-            routing.name
+            "DO NOT ROUTE: ship `{ship}`. The best policy that routes, `{}`, does not beat it by its whole interval: {against}{}.",
+            routing.name,
+            plan.difference
+                .as_ref()
+                .and_then(|it| it.requests_to_tell)
+                .map_or_else(String::new, |n| format!(
+                    "; {} requests would tell such a difference",
+                    count(n as f64)
+                ))
         ),
         (PlanVerdict::DoNotRoute, ..) => {
             format!("DO NOT ROUTE: ship `{ship}`; no policy that routes attains the goal.")

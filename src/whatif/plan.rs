@@ -135,6 +135,8 @@ pub struct Difference {
     pub figure: &'static str,
     /// The difference, paired.
     pub difference: Figure,
+    /// How many requests would tell a true difference of this size, at 80% power.
+    pub requests_to_tell: Option<u64>,
 }
 
 /// A plan, and the router to ship.
@@ -212,7 +214,9 @@ struct Shortlist<'s> {
     /// The best of all, or where none attains the goal the nearest to it.
     nearest: usize,
     front: Vec<usize>,
-    margin: Option<[usize; 2]>,
+    /// The pair that the next hundredth of the traffic lies between, beginning at the best fixed
+    /// choice and at the best of all.
+    margins: [Option<[usize; 2]>; 2],
     /// Whether any policy attains the goal.
     attained: bool,
     /// Whether the best policy that routes is better than the best fixed choice where both were
@@ -235,7 +239,7 @@ impl<'s> Shortlist<'s> {
             routing: None,
             nearest: 0,
             front: Vec::new(),
-            margin: None,
+            margins: [None; 2],
             attained: top.is_some(),
             leads: match (routing, fixed) {
                 (Some(routing), Some(fixed)) => routing.merit(options) > fixed.merit(options),
@@ -249,9 +253,13 @@ impl<'s> Shortlist<'s> {
             short.nearest = short.place(nearest);
         }
         short.front = front(all).into_iter().map(|it| short.place(it)).collect();
-        let from = short.finalists[short.nearest];
-        short.margin =
-            neighbours(search, from).map(|pair| pair.map(|measured| short.place(measured)));
+        let (short_fixed, short_top) = (short.fixed, short.nearest);
+        let mut pair = |place: usize| {
+            let pair = neighbours(search, short.finalists[place])?;
+            Some(pair.map(|measured| short.place(measured)))
+        };
+        let (fixed, top) = (short_fixed.and_then(&mut pair), pair(short_top));
+        short.margins = [fixed, top];
         short
     }
 
@@ -293,7 +301,7 @@ fn front(measured: &[Measured]) -> Vec<&Measured> {
 struct Replayed {
     report: ReplayReport,
     shares: Vec<Figure>,
-    margin: Option<Margin>,
+    margins: [Option<Margin>; 2],
 }
 
 impl Replayed {
@@ -326,7 +334,9 @@ impl Replayed {
             |decided: &Decisions| not_on_driver(&stage, decided, driver.as_deref(), bootstrap);
         Self {
             shares: decisions.iter().map(shares).collect(),
-            margin: next_percent(short, &charged, &decisions, bootstrap),
+            margins: short
+                .margins
+                .map(|pair| Some(next_percent(short, pair?, &charged, &decisions, bootstrap))),
             report: replay_report(&stage, &charged, decisions, &options.replay()),
         }
     }
@@ -370,11 +380,12 @@ impl Replayed {
         Some(Difference {
             figure,
             difference: found.difference.clone(),
+            requests_to_tell: found.requests_to_tell,
         })
     }
 
     fn plan(
-        self,
+        &self,
         search: &Search<'_>,
         short: &Shortlist<'_>,
         (verdict, recommended): (PlanVerdict, usize),
@@ -393,6 +404,12 @@ impl Replayed {
             )
         };
         let ship = planned(recommended);
+        let [from_fixed, from_top] = self.margins.clone();
+        let next_percent = if short.fixed == Some(recommended) {
+            from_fixed
+        } else {
+            from_top
+        };
         let mut warnings = search.warnings.clone();
         warnings.extend(self.report.warnings.iter().cloned());
         Plan {
@@ -409,7 +426,7 @@ impl Replayed {
             fixed: short.fixed.map(planned),
             difference: self.difference(short, options),
             front: short.front.iter().map(|&place| planned(place)).collect(),
-            next_percent: self.margin,
+            next_percent,
             warnings,
         }
     }
@@ -417,14 +434,14 @@ impl Replayed {
 
 fn next_percent(
     short: &Shortlist<'_>,
+    places: [usize; 2],
     charged: &Charged,
     decisions: &[Decisions],
     bootstrap: Bootstrap<'_>,
-) -> Option<Margin> {
-    let places = short.margin?;
+) -> Margin {
     let pair = places.map(|place| short.finalists[place]);
     let decided = places.map(|place| &decisions[place]);
-    Some(margin(pair, charged, decided, bootstrap))
+    margin(pair, charged, decided, bootstrap)
 }
 
 impl PlannedPolicy {

@@ -23,7 +23,7 @@ const BATCH: usize = 16;
 const TOLD: f64 = 0.5;
 
 /// What sort of policy a contender is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Always the same endpoint, where it may take the request.
@@ -92,7 +92,9 @@ impl<'a> Search<'a> {
         let stage = Stage::new(part, catalog, &routers, options.as_of);
         let charged = Charged::new(&stage, options.charge(), options.threads);
         let bases = 0..search.bases.len();
-        let first = bases.flat_map(|base| search.contenders(base)).collect();
+        let mut first: Vec<Contender> = bases.flat_map(|base| search.contenders(base)).collect();
+        // Of those that choose alike the first is kept, and that should be the plainest.
+        first.sort_by_key(|contender| contender.kind);
         let mut decided = Vec::new();
         search.decide(&stage, &charged, first, &mut decided);
         search.measure(&stage, &charged, &decided);
