@@ -20,8 +20,8 @@ pub struct Margin {
     pub share_from: f64,
     /// And after.
     pub share_to: f64,
-    /// The worth of a right answer that it takes.
-    pub value_usd: f64,
+    /// The worth of a right answer at which it picks them.
+    pub value_usd: Option<f64>,
     /// Right answers gained.
     pub gain: Figure,
     /// USD more.
@@ -103,10 +103,7 @@ pub(super) fn margin(
         policy: after.contender.name.clone(),
         share_from: before.share,
         share_to: after.share,
-        value_usd: after
-            .contender
-            .trade
-            .map_or(f64::NAN, |trade| trade.value.to_f64()),
+        value_usd: after.contender.trade.map(|trade| trade.value.to_f64()),
         break_even_value_usd: break_even(&gain, &bill, bootstrap),
         gain: gain.figure("right answers", bootstrap),
         cost_usd: bill.figure("USD", bootstrap),

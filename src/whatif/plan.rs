@@ -525,3 +525,6 @@ impl GoalResult {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
