@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use weighbridge_router::{Timestamp, Trade, Usd};
 
-use crate::learn::{FeatureGroups, HeadKind};
+use super::plan::PlanArgs;
 use crate::catalog::{SHEET_FORMATS, SheetFormat};
+use crate::learn::{FeatureGroups, HeadKind};
 use crate::replay::SegmentKey;
 use crate::trace_io::{IMPORT_FORMATS, ImportFormat};
 
@@ -83,6 +84,8 @@ pub(super) enum Command {
     Compile(CompileArgs),
     /// Replay policies against recorded requests: cost, success, latency, net value
     Replay(ReplayArgs),
+    /// Find the policy to ship under a budget, a share, a success or a value
+    Plan(PlanArgs),
     /// Train a router that predicts each model's success and tokens
     Train(TrainArgs),
     /// Measure a trained router on requests that it never saw
@@ -303,10 +306,19 @@ pub(super) struct CompileArgs {
     /// The router file to write
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: PathBuf,
+    /// Requests a day, for a dial that is spending [default: what the trained router knows]
+    #[arg(long, value_name = "N", value_parser = above_zero)]
+    pub(super) requests_per_day: Option<f64>,
+    /// The date whose prices a dial is solved at [default: the newest price rows]
+    #[arg(long, value_name = "DATE", value_parser = time)]
+    pub(super) as_of: Option<Timestamp>,
     #[command(flatten)]
     pub(super) catalog: CatalogArgs,
     #[command(flatten)]
     pub(super) roles: RoleArgs,
+    /// How the promises of the dials are printed
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(super) format: Shown,
 }
 
 #[derive(Debug, Args)]
@@ -491,7 +503,7 @@ pub(super) struct ServeArgs {
     pub(super) roles: RoleArgs,
 }
 
-fn usd(text: &str) -> Result<Usd, String> {
+pub(super) fn usd(text: &str) -> Result<Usd, String> {
     match Usd::parse(text) {
         Ok(usd) if usd >= Usd::ZERO => Ok(usd),
         Ok(_) => Err("must not be negative".to_owned()),
@@ -499,7 +511,14 @@ fn usd(text: &str) -> Result<Usd, String> {
     }
 }
 
-fn time(text: &str) -> Result<Timestamp, String> {
+pub(super) fn above_zero(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok();
+    number
+        .filter(|x: &f64| x.is_finite() && *x > 0.0)
+        .ok_or_else(|| "must be a number above 0".to_owned())
+}
+
+pub(super) fn time(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse(text).map_err(|error| error.to_string())
 }
 

@@ -15,7 +15,7 @@ use crate::catalog::Catalog;
 use crate::evaluate::{
     EvalOptions, RouterEvaluation, drop_training_rows, evaluate_file, evaluate_router,
 };
-use crate::policy::Roles;
+use crate::policy::{Roles, SolveOptions};
 use crate::replay::{Charged, Stage, run as run_all};
 use crate::report::evaluation_document;
 use crate::trace::Trace;
@@ -74,7 +74,13 @@ fn rules(
     roles: &Roles,
 ) -> Result<Vec<Candidate>, Failure> {
     let recorded_only = load::recorded_only(trace, catalog);
-    let candidates = load::candidates(paths, catalog, roles, &recorded_only)?;
+    let candidates = load::candidates(
+        paths,
+        catalog,
+        roles,
+        &recorded_only,
+        &SolveOptions::default(),
+    )?;
     let learned = |candidate: &&Candidate| {
         let choose = candidate.router.parts().choose.as_ref();
         choose.is_some_and(|choose| choose.is_learned())
