@@ -75,7 +75,10 @@ pub(super) enum Command {
     Import(ImportArgs),
     /// Make a synthetic trace from a scenario
     Generate(GenerateArgs),
-    /// Say what is in a trace, and what it can and cannot answer
+    /// Say what is in a trace, and what it can and cannot answer; or whether it looks like training
+    ///
+    /// With --against, whether a router that was trained on other requests still fits these: exit 1
+    /// where an alarm is raised.
     Inspect(InspectArgs),
     /// Show or check the catalog of models, endpoints and prices, or make one of a price sheet
     #[command(subcommand)]
@@ -235,6 +238,9 @@ pub(super) struct InspectArgs {
     /// Traces, read as one; `-` is standard input
     #[arg(required = true, value_name = "TRACE")]
     pub(super) traces: Vec<PathBuf>,
+    /// Compare with the requests that this router was trained on; exit 1 on drift
+    #[arg(long, value_name = "FILE")]
+    pub(super) against: Option<PathBuf>,
     #[command(flatten)]
     pub(super) catalog: CatalogArgs,
     #[command(flatten)]

@@ -6,6 +6,7 @@
 
 mod catalog;
 mod document;
+mod drift;
 mod eval;
 mod eval_splits;
 mod eval_worth;
@@ -24,6 +25,7 @@ pub use catalog::{
     findings_result,
 };
 pub use document::{Align, Block, Column, Document, Table};
+pub use drift::drift_document;
 pub use eval::evaluation_document;
 pub use eval_splits::splits_document;
 pub use explain::{ExplanationResult, explanation_document, explanation_result};
