@@ -392,6 +392,9 @@ pub(super) struct TrainArgs {
     /// The models to choose among, the driver first; else driver and specialist
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(super) models: Vec<String>,
+    /// Train on shares of the rows as well, and say whether more rows are worth recording
+    #[arg(long, conflicts_with = "split")]
+    pub(super) learning_curve: bool,
     /// Train on the splits of this file instead (protocol,seed,fold,id,part) and write predictions
     #[arg(
         long,

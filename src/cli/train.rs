@@ -11,6 +11,7 @@ use super::args::TrainArgs;
 use super::decide::write_router;
 use super::eval::evaluate;
 use super::exit::{self, Failure, Outcome, says_no, wrong_call};
+use super::learning_curve::learning_curve;
 use super::load;
 use super::output::Console;
 use crate::catalog::Catalog;
@@ -50,7 +51,25 @@ pub(super) fn run(args: &TrainArgs, console: &Console) -> Outcome {
     let evaluation = measured(&trained, &trace, &catalog, &roles, console)?;
     let router = with_metrics(trained.router.clone(), evaluation.as_ref())?;
     write_router(&router, output, console)?;
-    let result = TrainingResult::new(&output.display().to_string(), &trained, evaluation);
+    // The learning curve: with the kind of head that ships, on the rows that the router was measured on.
+    let curve = args.learning_curve.then(|| {
+        let options = TrainOptions {
+            model: trained.head,
+            ..options.clone()
+        };
+        let bound = load::bound(&roles);
+        let measured = (&trained.held_out[..], REPLICATES);
+        learning_curve(
+            (&trace, &catalog),
+            &bound,
+            &options,
+            trade,
+            measured,
+            console,
+        )
+    });
+    let result = TrainingResult::new(&output.display().to_string(), &trained, evaluation)
+        .with_learning_curve(curve.transpose()?);
     console.show(&result, &training_document(&result), args.format)
 }
 

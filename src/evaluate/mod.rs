@@ -38,10 +38,10 @@ pub use replay_report::{
 };
 pub use resample::{Bootstrap, with_interval};
 pub use router_eval::{
-    Clustered, EvalError, EvalOptions, Fold, ModelCalibration, NetAtValue, NetVerdict, Pays,
-    PolicyKind, PolicyNet, RankingFloors, RouterEvaluation, SegmentReturn, SegmentSummary, Split,
-    SplitFigures, Splits, TokenTotals, evaluate_file, evaluate_folds, evaluate_router,
-    side_by_side,
+    Clustered, EvalError, EvalOptions, Fold, Growth, GrowthFigures, GrowthStep, LearningCurve,
+    ModelCalibration, NetAtValue, NetVerdict, Pays, PolicyKind, PolicyNet, RankingFloors,
+    RouterEvaluation, SegmentReturn, SegmentSummary, Split, SplitFigures, Splits, TokenTotals,
+    evaluate_file, evaluate_folds, evaluate_router, learning_curve, side_by_side,
 };
 pub use spread::Spread;
 pub use summary::{PolicyFigures, SegmentFigures};

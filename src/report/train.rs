@@ -4,8 +4,9 @@ use serde::Serialize;
 
 use super::document::{Document, Table};
 use super::eval::evaluation_document;
+use super::learning_curve::learning_curve_document;
 use super::number::{count, share};
-use crate::evaluate::RouterEvaluation;
+use crate::evaluate::{LearningCurve, RouterEvaluation};
 use crate::learn::Trained;
 
 /// What came of a training.
@@ -22,6 +23,9 @@ pub struct TrainingResult {
     models: Vec<ModelResult>,
     /// On the held-out rows; null where none were kept.
     evaluation: Option<RouterEvaluation>,
+    /// What fewer training rows would have given, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    learning_curve: Option<LearningCurve>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -54,6 +58,16 @@ impl TrainingResult {
             without_prompt: trained.without_prompt,
             models: models.collect(),
             evaluation,
+            learning_curve: None,
+        }
+    }
+
+    /// The same with a learning curve, where there is one.
+    #[must_use]
+    pub fn with_learning_curve(self, learning_curve: Option<LearningCurve>) -> Self {
+        Self {
+            learning_curve,
+            ..self
         }
     }
 }
@@ -95,6 +109,11 @@ pub fn training_document(result: &TrainingResult) -> Document {
         ]);
     }
     document.table(table);
+    if let Some(curve) = &result.learning_curve {
+        document
+            .blocks
+            .extend(learning_curve_document(curve).blocks);
+    }
     if let Some(evaluation) = &result.evaluation {
         document.heading("On the requests that were kept from training");
         document
