@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use weighbridge_router::{Timestamp, Trade, Usd};
 
+use super::inspect::InspectArgs;
 use super::plan::PlanArgs;
 use crate::catalog::{SHEET_FORMATS, SheetFormat};
 use crate::learn::{FeatureGroups, HeadKind};
@@ -231,24 +232,6 @@ pub(super) struct GenerateArgs {
     /// How many requests
     #[arg(long, value_name = "N", default_value_t = 3000, value_parser = clap::value_parser!(u32).range(1..=50_000_000))]
     pub(super) requests: u32,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct InspectArgs {
-    /// Traces, read as one; `-` is standard input
-    #[arg(required = true, value_name = "TRACE")]
-    pub(super) traces: Vec<PathBuf>,
-    /// Compare with the requests that this router was trained on; exit 1 on drift
-    #[arg(long, value_name = "FILE")]
-    pub(super) against: Option<PathBuf>,
-    #[command(flatten)]
-    pub(super) catalog: CatalogArgs,
-    #[command(flatten)]
-    pub(super) roles: RoleArgs,
-    #[command(flatten)]
-    pub(super) read: ReadArgs,
-    #[command(flatten)]
-    pub(super) show: ShowArgs,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,10 +1,12 @@
 //! `inspect`: what is in a trace, and whether it looks like what a router was trained on.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::slice;
 
-use super::args::InspectArgs;
+use clap::Args;
+
+use super::args::{CatalogArgs, ReadArgs, RoleArgs, ShowArgs};
 use super::exit::{self, Outcome, says_no};
 use super::load;
 use super::output::Console;
@@ -14,6 +16,24 @@ use crate::learn::separate;
 use crate::replay::{Charged, Stage};
 use crate::report::{drift_document, inspection_document};
 use crate::trace::Trace;
+
+#[derive(Debug, Args)]
+pub(super) struct InspectArgs {
+    /// Traces, read as one; `-` is standard input
+    #[arg(required = true, value_name = "TRACE")]
+    pub(super) traces: Vec<PathBuf>,
+    /// Compare with the requests that this router was trained on; exit 1 on drift
+    #[arg(long, value_name = "FILE")]
+    pub(super) against: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) catalog: CatalogArgs,
+    #[command(flatten)]
+    pub(super) roles: RoleArgs,
+    #[command(flatten)]
+    pub(super) read: ReadArgs,
+    #[command(flatten)]
+    pub(super) show: ShowArgs,
+}
 
 pub(super) fn run(args: &InspectArgs, console: &Console) -> Outcome {
     let catalog = load::catalog(&args.catalog)?;

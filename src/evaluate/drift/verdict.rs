@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{DRIFT_LIMITS, DriftReport, State};
+use super::{DRIFT_LIMITS, DriftReport, RateShift, RateTest, Shift, State};
 use crate::evaluate::figure::Figure;
 
 /// Something that is beyond its limit.
@@ -112,85 +112,64 @@ impl DriftVerdict {
 
 /// All that is beyond its limit.
 pub(super) fn alarms(report: &DriftReport) -> Vec<Alarm> {
-    let limits = DRIFT_LIMITS;
-    let mut alarms = Vec::new();
-    if let Some(low) = report.separability.ci95.map(|[low, _]| low)
-        && low > limits.separability
-    {
-        alarms.push(alarm(AlarmKind::Separability, "", low, limits.separability, format!(
-            "a classifier tells new prompts from those of training: the lower end of its AUROC is {low:.3}, above {}",
-            limits.separability
-        )));
-    }
-    if let Some(share) = report.new_task_share.x
-        && share > limits.new_tasks
-    {
-        alarms.push(alarm(
-            AlarmKind::NewTasks,
-            "",
-            share,
-            limits.new_tasks,
-            format!(
-                "{:.1}% of requests are of tasks that the training did not have, above {}%",
-                share * 100.0,
-                limits.new_tasks * 100.0
-            ),
-        ));
-    }
-    for shift in report
-        .shifts
-        .iter()
+    let moved = report.shifts.iter();
+    let moved = moved
         .filter(|shift| shift.state == State::Alarm)
-    {
-        let psi = shift.psi.x.unwrap_or_default();
-        alarms.push(alarm(
-            AlarmKind::Psi,
-            &shift.name,
-            psi,
-            limits.psi_alarm,
-            format!(
-                "`{}` has moved: PSI {psi:.2}, above {} and above its noise of {:.2}",
-                shift.name,
-                limits.psi_alarm,
-                shift.noise.unwrap_or_default()
-            ),
-        ));
-    }
-    for rate in &report.rates {
-        let tests = [
-            (
-                AlarmKind::BaseRate,
-                &rate.shift,
-                &rate.trained,
-                "in training",
-            ),
-            (
-                AlarmKind::Surprise,
-                &rate.surprise,
-                &rate.predicted,
-                "by the router's word",
-            ),
-        ];
-        for (kind, test, base, against) in tests {
-            if test.state == State::Alarm {
-                let x = test.difference.x.unwrap_or_default();
-                let percent = |figure: &Figure| figure.x.unwrap_or_default() * 100.0;
-                alarms.push(alarm(
-                    kind,
-                    &rate.model,
-                    x,
-                    limits.rate,
-                    format!(
-                        "`{}` is right on {:.1}% of these requests, and on {:.1}% {against}",
-                        rate.model,
-                        percent(&rate.observed),
-                        percent(base)
-                    ),
-                ));
-            }
-        }
-    }
-    alarms
+        .map(shifted);
+    let rates = report.rates.iter().flat_map(rated);
+    let whole = separated(report).into_iter().chain(strange(report));
+    whole.chain(moved).chain(rates).collect()
+}
+
+fn separated(report: &DriftReport) -> Option<Alarm> {
+    let limit = DRIFT_LIMITS.separability;
+    let [low, _] = report.separability.ci95.filter(|[low, _]| *low > limit)?;
+    let text = format!(
+        "a classifier tells new prompts from those of training: the lower end of its AUROC is {low:.3}, above {limit}"
+    );
+    Some(alarm(AlarmKind::Separability, "", low, limit, text))
+}
+
+fn strange(report: &DriftReport) -> Option<Alarm> {
+    let limit = DRIFT_LIMITS.new_tasks;
+    let share = report.new_task_share.x.filter(|share| *share > limit)?;
+    let text = format!(
+        "{:.1}% of requests are of tasks that the training did not have, above {}%",
+        share * 100.0,
+        limit * 100.0
+    );
+    Some(alarm(AlarmKind::NewTasks, "", share, limit, text))
+}
+
+fn shifted(shift: &Shift) -> Alarm {
+    let (limit, psi) = (DRIFT_LIMITS.psi_alarm, shift.psi.x.unwrap_or_default());
+    let text = format!(
+        "`{}` has moved: PSI {psi:.2}, above {limit} and above its noise of {:.2}",
+        shift.name,
+        shift.noise.unwrap_or_default()
+    );
+    alarm(AlarmKind::Psi, &shift.name, psi, limit, text)
+}
+
+fn rated(rate: &RateShift) -> Vec<Alarm> {
+    let base = (&rate.shift, &rate.trained, "in training");
+    let word = (&rate.surprise, &rate.predicted, "by the router's word");
+    let tests = [(AlarmKind::BaseRate, base), (AlarmKind::Surprise, word)];
+    let beyond = tests
+        .into_iter()
+        .filter(|(_, (test, ..))| test.state == State::Alarm);
+    let alarms = beyond.map(|(kind, (test, base, against))| {
+        let percent = |figure: &Figure| figure.x.unwrap_or_default() * 100.0;
+        let text = format!(
+            "`{}` is right on {:.1}% of these requests, and on {:.1}% {against}",
+            rate.model,
+            percent(&rate.observed),
+            percent(base)
+        );
+        let x = test.difference.x.unwrap_or_default();
+        alarm(kind, &rate.model, x, DRIFT_LIMITS.rate, text)
+    });
+    alarms.collect()
 }
 
 fn alarm(kind: AlarmKind, of: &str, x: f64, limit: f64, text: String) -> Alarm {
@@ -212,7 +191,7 @@ pub(super) fn verdict(report: &DriftReport) -> DriftVerdict {
             .any(|alarm| kinds.contains(&alarm.kind))
     };
     let inputs = has(&[AlarmKind::Psi, AlarmKind::Separability, AlarmKind::NewTasks]);
-    let known = |test: &super::RateTest| test.state != State::CannotTell;
+    let known = |test: &RateTest| test.state != State::CannotTell;
     let outcomes_known =
         !report.rates.is_empty() && report.rates.iter().all(|rate| known(&rate.surprise));
     match (
