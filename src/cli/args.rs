@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use weighbridge_router::{Timestamp, Trade, Usd};
 
+use super::dial::DialArgs;
 use super::plan::PlanArgs;
 use crate::catalog::{SHEET_FORMATS, SheetFormat};
 use crate::learn::{FeatureGroups, HeadKind};
@@ -359,10 +360,10 @@ pub(super) struct TrainArgs {
     #[arg(required = true, value_name = "TRACE")]
     pub(super) traces: Vec<PathBuf>,
     /// The router file to write
-    #[arg(short, long, value_name = "FILE", required_unless_present = "split")]
+    #[arg(short, long, value_name = "FILE", required_unless_present_any = ["split", "to"])]
     pub(super) output: Option<PathBuf>,
     #[command(flatten)]
-    pub(super) trade: TradeArgs,
+    pub(super) dial: DialArgs,
     /// Share of prompt groups that are kept from training, to measure on
     #[arg(long, value_name = "SHARE", default_value_t = 0.4)]
     pub(super) holdout: f64,
@@ -386,6 +387,18 @@ pub(super) struct TrainArgs {
     /// The models to choose among, the driver first; else driver and specialist
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(super) models: Vec<String>,
+    /// Write the file though no gain over the best simple policy is shown on unseen rows
+    #[arg(long)]
+    pub(super) allow_no_gain: bool,
+    /// Let the router decide however few rows it learned from
+    #[arg(long)]
+    pub(super) no_guard: bool,
+    /// Train heads for this model alone, and add them to the router file of --to
+    #[arg(long, value_name = "MODEL", requires = "to", conflicts_with_all = ["models", "split"])]
+    pub(super) add: Option<String>,
+    /// The router file that --add adds to; written anew, or to -o
+    #[arg(long, value_name = "FILE", requires = "add")]
+    pub(super) to: Option<PathBuf>,
     /// Train on the splits of this file instead (protocol,seed,fold,id,part) and write predictions
     #[arg(
         long,

@@ -18,6 +18,7 @@ mod plan;
 mod replay;
 mod serve;
 mod train;
+mod train_measure;
 
 use std::process::ExitCode;
 
