@@ -13,6 +13,8 @@ pub mod surface2;
 mod tag;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests2;
 mod words;
 
 pub use tag::Tag;
