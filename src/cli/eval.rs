@@ -94,25 +94,6 @@ fn rules(
     Ok(candidates)
 }
 
-/// Evaluate a router for the bound roles on the rows that it never saw.
-pub(super) fn evaluate(
-    router: &Router,
-    trace: &Trace,
-    catalog: &Catalog,
-    bound: &BTreeMap<String, String>,
-    as_of: Option<Timestamp>,
-    options: &EvalOptions,
-) -> Result<RouterEvaluation, Failure> {
-    let stage = Stage::new(trace, catalog, slice::from_ref(router), as_of);
-    let charged = Charged::new(&stage, None, options.threads);
-    let pair = pair(&stage, catalog, bound)?;
-    let held_out = drop_training_rows(trace, &[router]);
-    if held_out.rows.is_empty() {
-        return Err(says_no(ALL_SEEN));
-    }
-    evaluate_router(&stage, &charged, router, pair, &held_out, options).map_err(wrong_call)
-}
-
 /// The places in the stage of driver and specialist, where both are bound.
 pub(super) fn pair(
     stage: &Stage<'_>,
