@@ -5,6 +5,7 @@
 //! out-of-fold predictions: the kind of head, its calibration, the smearing of tokens.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use weighbridge_router::{LogLinear, Recipe, Step, Success, WordScores};
@@ -129,6 +130,10 @@ pub(super) fn fit(
         Some(frozen) => frozen.shared.clone(),
         None => recipe::fit(set.trace, &set.rows, options.groups)?,
     };
+    let tasks = match shared.last() {
+        Some(Step::Tag(tag)) => tag.values.len(),
+        _ => 0,
+    };
     let matrix = Matrix::compute(&Recipe::try_new(shared.clone())?, set.trace, &set.rows);
     let fold_of = |group| split::fold_of(options.seed, options.folds, group);
     let folds: Vec<usize> = set.groups.iter().map(fold_of).collect();
@@ -146,6 +151,7 @@ pub(super) fn fit(
         set,
         options,
         matrix: &matrix,
+        tasks: matrix.columns() - tasks..matrix.columns(),
         folds: &folds,
         models: &models,
         tick: &tick,
@@ -230,6 +236,8 @@ pub(super) struct Job<'a> {
     set: &'a TrainingSet<'a>,
     pub(super) options: &'a FitOptions<'a>,
     pub(super) matrix: &'a Matrix,
+    /// The columns of the tasks, which are the last of the shared ones.
+    tasks: Range<usize>,
     pub(super) folds: &'a [usize],
     models: &'a [ModelRows],
     tick: &'a (dyn Fn() + Sync),
@@ -284,7 +292,8 @@ impl Job<'_> {
         let shared = self.matrix.columns();
         let value = |row: usize, column: usize| self.matrix.row(row)[column];
         let trees = self.options.kind != HeadKind::Logistic;
-        let binned = trees.then(|| Binned::new(self.set.rows.len(), shared, value));
+        let binned =
+            trees.then(|| Binned::new(self.set.rows.len(), shared, self.tasks.clone(), value));
         let dense = 3 * self.set.rows.len() * (shared + 1) * size_of::<f64>();
         let threads = self.options.threads.min(DENSE_BYTES / dense.max(1)).max(1);
         let found = jobs::run(fits * self.models.len(), threads, |job| {

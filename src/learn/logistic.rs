@@ -22,7 +22,7 @@ use super::newton::Design;
 /// After so many steps of L-BFGS the fit is taken as it stands.
 const MAX_ITERATIONS: u64 = 100;
 /// A fit is done where the gradient of the mean loss is this small.
-const TOLERANCE_PER_ROW: f64 = 1e-6;
+const TOLERANCE_PER_ROW: f64 = 1e-5;
 /// The most copies of a row of weight 1: enough to tell weights and grades apart.
 const MAX_COPIES: f64 = 3.0;
 
