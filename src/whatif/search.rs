@@ -7,7 +7,7 @@ use super::options::{PlanError, PlanOptions};
 use crate::catalog::Catalog;
 use crate::evaluate::{PolicyFigures, ReplayOptions, replay_report};
 use crate::policy::{Goal, Policy, Roles, SolveOptions, compile, telling_values};
-use crate::replay::{Charged, Decisions, Stage, run};
+use crate::replay::{Charged, Decisions, Stage, decide_family};
 use crate::trace::Trace;
 
 /// Values of a right answer that are tried for each learned policy, and then around the best.
@@ -218,14 +218,15 @@ impl<'a> Search<'a> {
         contenders: Vec<Contender>,
         kept: &mut Vec<(Contender, Decisions)>,
     ) {
-        for batch in contenders.chunks(BATCH) {
+        let families = contenders.chunk_by(|a, b| a.base == b.base);
+        for batch in families.flat_map(|family| family.chunks(BATCH)) {
             let routers: Vec<Router> = batch.iter().map(|it| self.router(it)).collect();
             let named: Vec<(String, &Router)> = batch
                 .iter()
                 .zip(&routers)
                 .map(|(contender, router)| (contender.name.clone(), router))
                 .collect();
-            let (_, decisions) = run(stage, &named, None, self.options.threads);
+            let decisions = decide_family(stage, &named, self.options.threads);
             for (contender, decisions) in batch.iter().zip(decisions) {
                 if told(charged, &decisions) < TOLD {
                     self.leave_out(contender.base);

@@ -1,6 +1,10 @@
 //! `plan`, and the dials of `compile`, as their user sees them.
 
 use serde_json::Value;
+use weighbridge::catalog::Catalog;
+use weighbridge::replay::{Stage, decide_family, run as replay};
+use weighbridge::trace_io::{OnError, ReadOptions, read};
+use weighbridge_router::{Router, Trade, Usd};
 
 use super::support::{Folder, SMALL_TRACE, Said, root, run};
 
@@ -135,6 +139,48 @@ fn the_recommended_policy_is_written_and_replays_to_its_promise() {
             .unwrap()
     });
     assert!(low <= success && success <= high, "{low} {success} {high}");
+}
+
+#[test]
+fn routers_that_differ_in_their_trade_alone_decide_as_each_does_by_itself() {
+    let options = ReadOptions {
+        on_error: OnError::Fail,
+        threads: 1,
+    };
+    let paths = [root().join(TRACE)];
+    let (trace, _) = read(&paths, &options, &mut |_| {}).unwrap();
+    let trace = trace.select(&(0..600).collect::<Vec<usize>>());
+    let router = Router::load(root().join(ROUTER)).unwrap();
+    let routers: Vec<Router> = ["0.01", "0.3", "20"]
+        .map(|value| {
+            let value = Usd::parse(value).unwrap();
+            let second = Usd::parse("0.00001").unwrap();
+            router.clone().with_trade(Trade {
+                value,
+                second,
+                ..Trade::default()
+            })
+        })
+        .into();
+    let named: Vec<(String, &Router)> = routers
+        .iter()
+        .map(|router| (router.trade().unwrap().value.to_string(), router))
+        .collect();
+    let stage = Stage::new(&trace, &Catalog::builtin(), &routers, None);
+    let (_, each) = replay(&stage, &named, None, 1);
+    assert_eq!(decide_family(&stage, &named, 2), each);
+    assert!(!each[0].same_choices(&each[2]));
+}
+
+#[test]
+fn a_second_of_waiting_keeps_requests_at_the_fast_model() {
+    let share = |second: &str| {
+        let goal = ["--value", "2", "--second", second];
+        let plan = json(&goal, &["-p", ROUTER]);
+        x(&plan["routing"]["share"])
+    };
+    let (free, dear) = (share("0"), share("0.0001"));
+    assert!(dear < free, "{dear} {free}");
 }
 
 #[test]
