@@ -70,7 +70,13 @@ pub fn compile_solved(
         match (solved, dial.goal) {
             (Ok((trade, promise)), _) => {
                 trades.push(trade);
-                promises.push(Promise { nested, ..promise });
+                // Nobody knows how many requests come to a part of a policy.
+                let spend = promise.spend_usd_per_day.filter(|_| !nested);
+                promises.push(Promise {
+                    nested,
+                    spend_usd_per_day: spend,
+                    ..promise
+                });
             }
             // A value needs nothing to be solved on; there is but no promise.
             (Err(_), Goal::Value(value)) => trades.push(Trade {

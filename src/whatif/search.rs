@@ -126,11 +126,10 @@ impl<'a> Search<'a> {
     /// The contenders of one base: itself, or a learned one at many values.
     fn contenders(&self, base: usize) -> Vec<Contender> {
         let (name, router) = &self.bases[base];
-        let kind = kind(router);
-        let Some(held) = router.trade() else {
+        let Some(held) = sole_trade(router) else {
             return vec![Contender {
                 name: name.clone(),
-                kind,
+                kind: kind(router),
                 base,
                 trade: None,
             }];
@@ -343,6 +342,16 @@ fn kind(router: &Router) -> Kind {
         Some(choose) if choose.is_learned() => Kind::Learned,
         _ => Kind::Rules,
     }
+}
+
+/// The trade of all learned choices; none where there is none, or where they differ, so that one
+/// trade for all would be another policy.
+fn sole_trade(router: &Router) -> Option<Trade> {
+    let mut trades = Vec::new();
+    let mut choose = router.parts().choose.clone()?;
+    choose.trades(&mut |trade| trades.push(*trade));
+    let first = *trades.first()?;
+    trades.iter().all(|trade| *trade == first).then_some(first)
 }
 
 /// A policy for each endpoint that the trace has answers of, the driver as its fallback.

@@ -367,17 +367,31 @@ fn a_dial_that_cannot_be_met_is_refused_at_its_line() {
         assert_eq!(said.code, Some(code), "{trade}: {}", said.err);
         assert!(said.err.contains(says), "{trade}: {}", said.err);
     }
-    let nested = folder.file("nested.toml", format!(
-        "format = \"weighbridge.policy/1\"\nfallback = [\"driver\"]\n[choose]\nkind = \"rules\"\n[[choose.rule]]\nwhen = {{ task = [\"chat\"] }}\nto = \"driver\"\n[choose.else]\nkind = \"router\"\nfile = \"{}\"\ntrade = {{ spend_usd_per_day = 11 }}\n",
-        root().join(ROUTER).display()
-    ));
-    let said = compile(&nested, &router, &[]);
+    assert_eq!(folder.names(), ["p.toml"]);
+}
+
+#[test]
+fn a_dial_within_rules_promises_for_the_requests_that_come_to_it() {
+    let folder = Folder::new();
+    let router = folder.at("r.router.json");
+    let nested = |trade: &str| {
+        folder.file(
+            "nested.toml",
+            format!(
+                "format = \"weighbridge.policy/1\"\nfallback = [\"driver\"]\n[choose]\nkind = \"rules\"\n[[choose.rule]]\nwhen = {{ task = [\"chat\"] }}\nto = \"driver\"\n[choose.else]\nkind = \"router\"\nfile = \"{}\"\ntrade = {{ {trade} }}\n",
+                root().join(ROUTER).display()
+            ),
+        )
+    };
+    let said = compile(&nested("spend_usd_per_day = 11"), &router, &[]);
     assert_eq!(said.code, Some(2), "{}", said.err);
-    assert!(
-        said.err
-            .contains("11: choose.else.trade.spend_usd_per_day: "),
-        "{}",
-        said.err
-    );
-    assert_eq!(folder.names(), ["nested.toml", "p.toml"]);
+    let says = "11: choose.else.trade.spend_usd_per_day: ";
+    assert!(said.err.contains(says), "{}", said.err);
+    assert_eq!(folder.names(), ["nested.toml"]);
+    let said = compile(&nested("share = 0.05"), &router, &[]).done();
+    let dial = &said.json()["dials"][0];
+    assert_eq!(dial["nested"], true);
+    assert!((x(&dial["share"]) - 0.05).abs() <= 0.001, "{dial}");
+    assert!(dial["spend_usd_per_day"]["x"].is_null());
+    assert!(dial["spend_usd_per_day"]["why"].is_string());
 }
