@@ -114,8 +114,13 @@ fn dialled(
         choose.trades(&mut |held| *held = trades.next().unwrap_or(*held));
     }
     let mut map: Map<String, Value> = serde_json::from_str(&parts.provenance).unwrap_or_default();
-    let promises = promises.iter().map(Promise::to_json).collect();
-    map.insert("dials".into(), Value::Array(promises));
+    let mut promises: Vec<Value> = promises.iter().map(Promise::to_json).collect();
+    // In the place of the trained router's own.
+    let dial = match promises.len() {
+        1 => promises.remove(0),
+        _ => Value::Array(promises),
+    };
+    map.insert("dial".into(), dial);
     parts.provenance = Value::Object(map).to_string();
     Router::try_new(parts).map_err(|source| PolicyError::Router {
         file: policy.file.clone(),

@@ -282,10 +282,7 @@ fn a_share_is_compiled_to_a_value_that_the_promise_names() {
     let body = &folder.json("share.router.json")["body"];
     assert_eq!(body["choose"]["value_usd"], dial["value_usd"]);
     assert_eq!(body["choose"]["wrong_usd"], 0.01);
-    assert_eq!(
-        body["provenance"]["dials"][0]["value_usd"],
-        dial["value_usd"]
-    );
+    assert_eq!(body["provenance"]["dial"]["value_usd"], dial["value_usd"]);
     run(&["verify", &router, "--as-of", "2025-12-02"]).done();
     // The same number written by hand decides alike, and `replay` takes the dial as it is.
     let value = dial["value_usd"].to_string();
