@@ -338,14 +338,14 @@ class Request:
         self.prompt_bytes = None if self.prompt is None else len(self.prompt.encode("utf-8"))
         if self.input_tokens is None and self.prompt is not None:
             self.input_tokens = min(-(-self.prompt_bytes // 4), (1 << 32) - 1)
-        self._surface = None
+        self._reading = None
         self._words = None
 
-    def surface(self):
-        """The raw surface features of the prompt, measured once."""
-        if self._surface is None:
-            self._surface = surface(self.prompt)
-        return self._surface
+    def reading(self):
+        """The prompt, read once."""
+        if self._reading is None:
+            self._reading = Reading(self.prompt)
+        return self._reading
 
     def words(self):
         if self._words is None:
@@ -383,7 +383,7 @@ def has_phrase(words, phrase):
     return any(words[i : i + len(want)] == want for i in range(len(words) - len(want) + 1))
 
 
-# --- surface/1 -------------------------------------------------------------------------------------
+# --- surface/1 and surface/2 -----------------------------------------------------------------------
 
 SURFACE_NAMES = (
     "prompt_bytes_log stem_words_log stem_sentences_log words_per_sentence_log options "
@@ -396,107 +396,271 @@ SURFACE_NAMES = (
     "stem_has_which stem_has_how stem_has_why third_person_share stop_word_share past_share"
 ).split()
 
+SURFACE_2_NAMES = SURFACE_NAMES + (
+    "option_bytes_max_log option_bytes_min_log option_words_log option_likeness option_likeness_max "
+    "option_shared_start_share option_stem_word_range option_numeric_share option_numbers_ordered "
+    "option_capital_share option_full_stop_share option_comma_share option_formula_share option_verdict_share "
+    "option_summary_share option_term_bytes_mean option_stop_word_share term_bytes_spread short_term_share "
+    "polysyllable_share stem_term_bytes_mean capital_share acronym_share mixed_term_share hyphen_share "
+    "bracket_share colon_share non_ascii_share abstract_share learned_share doctrine_share adjective_share "
+    "adverb_share ing_share words_log lines_log sentence_words_max_log sentence_words_spread "
+    "last_sentence_words_log stem_starts_with_question_word stem_starts_with_order stem_has_who "
+    "stem_has_when_or_where stem_has_following labels_log stem_ends_in_colon stem_ends_in_full_stop "
+    "stem_ends_open question_marks_log question_negated shouted_log superlative_share supposition_share "
+    "modal_share comparison_share stem_has_verdict stem_refers_to_text stem_numbers_log largest_number_log "
+    "decimals_log percents_log money_log fractions_log equals_log negatives_log calls_log roman_share "
+    "numeral_share unit_share quantity_share formal_share years_log connective_share cause_share hedge_share "
+    "quotes_log apostrophe_share first_person_share second_person_share people_share society_share idea_share"
+).split()
+
 OPTION = re.compile(rb"[ \t]*\(?[A-Ja-j1-9][.):][ \t]+")
 VOWELS = re.compile(rb"[aeiouy]+")
-NAME = re.compile(rb"(?<=[a-z,] )[A-Z][a-z]")
 SENTENCE_END = re.compile(rb"[.!?](?=[ \t\r\n]|\Z)")
 CHARACTERS = {
-    "uppercase": re.compile(rb"[A-Z]"),
-    "digits": re.compile(rb"[0-9]"),
-    "punctuation": re.compile(rb"[!-/:-@\[-`{-~]"),
-    "commas": re.compile(rb","),
-    "operators": re.compile(rb"[=+*/^<>]"),
-    "latex": re.compile(rb"[$\\]"),
-    "code": re.compile(rb"[{};`]"),
-    "names": NAME,
-    "sentence_ends": SENTENCE_END,
-    "blanks": re.compile(rb"__"),
+    "uppercase": bytes(range(ord("A"), ord("Z") + 1)),
+    "digits": b"0123456789",
+    "high_bytes": bytes(range(0x80, 0x100)),
+    "punctuation": b"!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~",
+    "commas": b",",
+    "colons": b":;",
+    "brackets": b"()[]",
+    "quotes": b'"',
+    "questions": b"?",
+    "percents": b"%",
+    "equals": b"=",
+    "operators": b"=+*/^<>",
+    "latex": b"$\\",
+    "formulas": b"=+*/^<>$\\",
+    "code": b"{};`",
+    "lines": b"\n",
+}
+# What a byte counts as between its neighbours.
+PATTERNS = {
+    "names": (b" ", re.compile(rb"(?<=[a-z,] )[A-Z][a-z]")),
+    "decimals": (b".", re.compile(rb"(?<=[0-9])\.(?=[0-9])")),
+    "money": (b"$", re.compile(rb"\$(?=[0-9])")),
+    "fractions": (b"/", re.compile(rb"(?<=[A-Za-z0-9\x80-\xff])/(?=[A-Za-z0-9\x80-\xff])")),
+    "hyphens": (b"-", re.compile(rb"(?<=[A-Za-z0-9\x80-\xff])-(?=[A-Za-z0-9\x80-\xff])")),
+    "negatives": (b"-", re.compile(rb"(?<![A-Za-z0-9\x80-\xff])-(?=[0-9])")),
+    "apostrophes": (b"'", re.compile(rb"(?<=[A-Za-z0-9\x80-\xff])'(?=[A-Za-z0-9\x80-\xff])")),
+    "calls": (b"(", re.compile(rb"(?<=[A-Za-z0-9\x80-\xff])\(")),
+    "blanks": (b"_", re.compile(rb"__")),
 }
 CLASSES = {
     "compute": "find calculate compute solve evaluate determine estimate many much value sum prove simplify",
-    "statement": "statement statements following",
+    "label": "statement statements",
+    "following": "following",
     "what": "what",
     "which": "which",
     "how": "how",
     "why": "why",
-    "negations": "not no never none cannot neither nor without except least incorrect false untrue unlikely wrong",
-    "third_person": "he she his her him they their",
+    "negation": "not no never none cannot neither nor without except least incorrect false untrue unlikely wrong",
+    "stop": "the a an of to in and is that for on by with as are be at from this it which or was were has have had not "
+    "but their its his her he she they them we you i who what when where how why than then there these those "
+    "if into can will would may must should could do does did been being such",
+    "third": "he she his her him they their",
     "past": "was were had",
-    "stop_words": "the a an of to in and is that for on by with as are be at from this it which or was were has "
-    "have had not but their its his her he she they them we you i who what when where how why than then there "
-    "these those if into can will would may must should could do does did been being such",
+    "who": "who whom whose",
+    "when": "when where",
+    "order": "explain describe identify choose select name list give write consider discuss compare define state show "
+    "let suppose assume translate summarize draw complete classify arrange match fill pick design implement "
+    "create",
+    "suppose": "suppose assume if let given consider imagine assuming supposing",
+    "superlative": "best most least likely mostly primary primarily main mainly chief major greatest largest highest lowest "
+    "smallest fewest worst closest strongest",
+    "modal": "should would could might must may can cannot shall ought will",
+    "you": "you your yours yourself",
+    "me": "i we me my our us mine ours",
+    "compare": "than more less greater fewer higher lower larger smaller better worse same equal different similar "
+    "compared increase increases increased decrease decreases decreased",
+    "verdict": "true false yes no right wrong correct incorrect valid invalid",
+    "total": "all none both neither",
+    "above": "above",
+    "roman": "ii iii iv vi vii viii ix",
+    "source": "according author passage text article paragraph",
+    "numeral": "one two three four five six seven eight nine ten eleven twelve twenty hundred thousand million billion "
+    "twice half double once dozen first second third fourth",
+    "unit": "kg mg cm mm km ml hz khz mhz ev kev mev nm kj mol kpa atm mph kw mw gb mb kb meter meters metre metres "
+    "feet foot inch inches mile miles gram grams kilogram kilograms liter liters seconds minute minutes hour "
+    "hours day days week weeks month months year years degree degrees volt volts watt watts joule joules "
+    "newton newtons dollar dollars cents percent",
+    "quantity": "number rate ratio amount total average mean median probability area volume length width height weight "
+    "mass speed velocity distance temperature pressure energy force price cost value sum product difference "
+    "percentage frequency time size",
+    "formal": "function functions set sets equation equations variable variables integer integers matrix vector graph "
+    "triangle circle angle line polynomial theorem proof formula algorithm string array node",
+    "connective": "because therefore however although though thus hence since while whereas moreover furthermore "
+    "nevertheless unless despite so yet otherwise instead consequently meanwhile",
+    "cause": "cause causes caused effect effects result results resulting due lead leads leading produce produces "
+    "affect affects reason",
+    "hedge": "may might could possibly probably perhaps seems seem appears suggests suggest usually often generally "
+    "sometimes typically tend tends roughly approximately about",
+    "people": "man woman men women boy girl child children people person someone mother father wife husband friend "
+    "brother sister son daughter parents family student students teacher patient patients worker workers mr "
+    "mrs dr",
+    "society": "state states government court law laws company firm party country nation president king war act contract "
+    "market tax policy public police city business rights",
+    "idea": "theory hypothesis principle concept argument belief claim claims view idea doctrine approach model method "
+    "process system",
 }
-CLASS_OF = {}
+ENDINGS = {
+    "learned": "algia emia uria genic oid cyte plasm lysis itis osis graphy scopy pathy logy tomy",
+    "adjective": "ic able ible ive al ous ary",
+    "abstract": "hood ance ence tion sion ship ness ment ency ancy ity",
+    "past": "ed",
+    "ing": "ing",
+    "doctrine": "ism isms ists ist",
+    "adverb": "ly",
+}
+CLASS_OF, ENDINGS_BY_LAST = {}, {}
 for _class, _words in CLASSES.items():
     for _word in _words.split():
-        CLASS_OF.setdefault(_word.encode(), []).append(_class)
-COUNTERS = [*CHARACTERS, *CLASSES, *"words numbers term_bytes vowel_runs long_terms single_letters distinct".split()]
+        CLASS_OF[_word.encode()] = (*CLASS_OF.get(_word.encode(), ()), _class)
+for _class, _words in ENDINGS.items():
+    for _word in _words.split():
+        ENDINGS_BY_LAST.setdefault(ord(_word[-1]), []).append((_word.encode(), _class))
+for _endings in ENDINGS_BY_LAST.values():
+    _endings.sort(key=lambda ending: -len(ending[0]))
+TERM_COUNTERS = (
+    "term_bytes term_squares vowel_runs polysyllables short_terms long_terms single_letters mixed_terms acronyms "
+    "capitals shouted"
+).split()
+COUNTERS = [*CHARACTERS, *PATTERNS, *CLASSES, *ENDINGS, *TERM_COUNTERS]
+COUNTERS += "sentence_ends words numbers distinct largest years".split()
 
 
-def _scan(section, counts, mine, other):
-    """Counts a section; `mine` and `other` are sets of buckets. Returns the first word's bucket, and
-    how many words were met before in each set."""
-    for name, pattern in CHARACTERS.items():
-        counts[name] += len(pattern.findall(section))
-    first, in_mine, in_other = None, 0, 0
-    for raw in WORD.findall(section):
-        word = raw.lower()
-        place = bucket(hash_bytes(word), 12)
-        first = place if first is None else first
-        in_mine += place in mine
-        in_other += place in other
+def _read_word(raw):
+    """A word's bucket, its value if it is a number, its classes, and what it adds to the counts."""
+    word = raw.lower()
+    place = bucket(hash_bytes(word), 12)
+    size = len(word)
+    if word.isdigit():
+        value = int(word) if size <= 15 else 10**15
+        return place, value, (), [("numbers", 1), ("years", int(size == 4 and 1000 <= value < 2100))]
+    classes = CLASS_OF.get(word, ())
+    for ending, name in ENDINGS_BY_LAST.get(word[-1], ()):
+        if size >= len(ending) + 2 and word.endswith(ending):
+            classes = classes if name in classes else (*classes, name)
+            break
+    vowel_runs = max(1, len(VOWELS.findall(word)))
+    acronym = size >= 2 and raw.isalpha() and raw.isupper()  # of bytes, so in ASCII
+    shouted = acronym and any(name in classes for name in ("stop", "negation", "superlative"))
+    adds = [("term_bytes", size), ("term_squares", size * size), ("vowel_runs", vowel_runs)]
+    adds += [(name, 1) for name in classes]
+    flags = {
+        "polysyllables": vowel_runs >= 4,
+        "short_terms": size <= 3,
+        "long_terms": size >= 10,
+        "single_letters": size == 1 and word not in (b"a", b"i"),
+        "mixed_terms": any(48 <= byte < 58 for byte in word),
+        "acronyms": acronym,
+        "capitals": 65 <= raw[0] <= 90,
+        "shouted": shouted,
+    }
+    adds += [(name, 1) for name, holds in flags.items() if holds]
+    return place, None, classes, adds
+
+
+class _Section:
+    """What is known of one section alone."""
+
+    def __init__(self):
+        self.first = self.number = None
+        self.first_classes = ()
+        self.signature = self.met_in_mine = self.met_in_other = 0
+
+
+def _scan(text, counts, mine, other, known):
+    """Counts a section; `mine` and `other` are sets of buckets, `known` the words that were read."""
+    section = _Section()
+    if not text:
+        return section
+    for name, kinds in CHARACTERS.items():
+        counts[name] += len(text) - len(text.translate(None, kinds))
+    for name, (byte, pattern) in PATTERNS.items():
+        if byte in text:
+            counts[name] += len(pattern.findall(text))
+    counts["sentence_ends"] += len(SENTENCE_END.findall(text))
+    for raw in WORD.findall(text):
+        if raw not in known:
+            known[raw] = _read_word(raw)
+        place, value, classes, adds = known[raw]
+        if section.first is None:
+            section.first, section.first_classes = place, classes
+        section.met_in_mine += place in mine
+        section.met_in_other += place in other
+        section.signature |= 1 << (place >> 6)
         counts["words"] += 1
         counts["distinct"] += place not in mine and place not in other
         mine.add(place)
-        if word.isdigit():
-            counts["numbers"] += 1
-            continue
-        counts["term_bytes"] += len(word)
-        counts["vowel_runs"] += max(1, len(VOWELS.findall(word)))
-        counts["long_terms"] += len(word) >= 10
-        counts["single_letters"] += len(word) == 1 and word not in (b"a", b"i")
-        classes = CLASS_OF.get(word, ())
-        for name in classes:
-            counts[name] += 1
-        if len(word) >= 4 and word.endswith(b"ed") and "past" not in classes:
-            counts["past"] += 1
-    return first, in_mine, in_other
+        if value is not None:
+            counts["largest"] = max(counts["largest"], value)
+            section.number = value if section.number is None else section.number
+        for name, count in adds:
+            counts[name] += count
+    return section
 
 
 def _share(part, whole):
     return part / max(1, whole)
 
 
-def surface(prompt):
-    """The raw values of `SURFACE_NAMES`."""
-    text = prompt.encode("utf-8")
-    lines, at = [], 0
-    for line in text.split(b"\n"):
-        mark = OPTION.match(line)
-        if mark and len(lines) < 16:
-            lines.append((at, at + len(line), line[mark.end() :].rstrip(b" \t\r")))
-        at += len(line) + 1
-    if len(lines) < 2:
-        lines = []
-    stem_end = lines[0][0] if lines else len(text)
-    counts, elsewhere, in_options = dict.fromkeys(COUNTERS, 0), set(), set()
-    _scan(text[:stem_end], counts, elsewhere, in_options)
-    stem = dict(counts)
-    at, repeated, in_stem, options, starts = stem_end, 0, 0, [], set()
-    for start, end, option in lines:
-        _scan(text[at:start], counts, elsewhere, in_options)
-        before = dict(counts)
-        first, mine, other = _scan(option, counts, in_options, elsewhere)
-        repeated, in_stem, at = repeated + mine, in_stem + other, end
-        starts.add(first)
-        options.append([counts[name] - before[name] for name in ("words", "digits", "negations")])
-    _scan(text[at:], counts, elsewhere, in_options)
+def _spread(squares, total, count):
+    """The standard deviation of whole numbers from their squares' sum and their own."""
+    mean = _share(total, count)
+    return math.sqrt(max(0.0, squares / max(1, count) - mean * mean))
 
-    sizes = [len(option) for _, _, option in lines]
+
+class Reading:
+    """A prompt that was read once: counts of its stem, of each option and of all of it."""
+
+    def __init__(self, prompt):
+        self.text = text = prompt.encode("utf-8")
+        lines, at = [], 0
+        for line in text.split(b"\n"):
+            mark = OPTION.match(line)
+            if mark and len(lines) < 16:
+                lines.append((at, at + len(line), line[mark.end() :].rstrip(b" \t\r")))
+            at += len(line) + 1
+        if len(lines) < 2:
+            lines = []
+        self.options = [option for _, _, option in lines]
+        self.stem_text = text[: lines[0][0]] if lines else text
+        counts, elsewhere, in_options, known = dict.fromkeys(COUNTERS, 0), set(), set(), {}
+        self.stem_section = _scan(self.stem_text, counts, elsewhere, in_options, known)
+        self.stem, self.sections, self.held, at = dict(counts), [], [], len(self.stem_text)
+        for start, end, option in lines:
+            _scan(text[at:start], counts, elsewhere, in_options, known)
+            before = dict(counts)
+            self.sections.append(_scan(option, counts, in_options, elsewhere, known))
+            self.held.append({name: counts[name] - before[name] for name in COUNTERS})
+            at = end
+        _scan(text[at:], counts, elsewhere, in_options, known)
+        self.counts = counts
+        # Each sentence of the stem that has a word, as the classes of its words.
+        pieces = (WORD.findall(piece) for piece in SENTENCE_END.split(self.stem_text))
+        self.sentences = [[known[raw][2] for raw in words] for words in pieces if words]
+
+    def share_of(self, holds):
+        """The share of the options for which this holds."""
+        return _share(sum(holds), len(self.options))
+
+    def sum(self, name):
+        return sum(held[name] for held in self.held)
+
+    def ends_in(self):
+        """The stem's last byte but white space, as bytes."""
+        return self.stem_text.rstrip(b" \t\r\n")[-1:]
+
+
+def surface(reading):
+    """The raw values of `SURFACE_NAMES`."""
+    counts, stem, held = reading.counts, reading.stem, reading.held
+    sizes = [len(option) for option in reading.options]
     mean = _share(sum(sizes), len(sizes))
     square = sum(float(size * size) for size in sizes) / max(1, len(sizes))
-    option_words = sum(option[0] for option in options)
-    number, size, words = len(options), len(text), counts["words"]
+    option_words = reading.sum("words")
+    number, size, words = len(sizes), len(reading.text), counts["words"]
     terms = words - counts["numbers"]
     log = math.log1p
     return [
@@ -507,13 +671,13 @@ def surface(prompt):
         float(number),
         log(mean),
         math.sqrt(max(0.0, square - mean * mean)) / (mean + 1.0),
-        math.log((sum(sizes) + 1) / (stem_end + 1)),
-        _share(sum(option[1] > 0 for option in options), number),
-        _share(sum(option[0] <= 1 for option in options), number),
-        _share(repeated, option_words),
-        _share(in_stem, option_words),
-        _share(sum(option[2] > 0 for option in options), number),
-        _share(number - len(starts), number),
+        math.log((sum(sizes) + 1) / (len(reading.stem_text) + 1)),
+        reading.share_of(option["digits"] > 0 for option in held),
+        reading.share_of(option["words"] <= 1 for option in held),
+        _share(sum(section.met_in_mine for section in reading.sections), option_words),
+        _share(sum(section.met_in_other for section in reading.sections), option_words),
+        reading.share_of(option["negation"] > 0 for option in held),
+        _share(number - len({section.first for section in reading.sections}), number),
         _share(counts["term_bytes"], terms),
         _share(counts["vowel_runs"], terms),
         _share(counts["long_terms"], words),
@@ -529,19 +693,132 @@ def surface(prompt):
         _share(counts["single_letters"], words),
         float(stem["compute"] > 0),
         log(counts["code"]),
-        log(counts["negations"]),
-        float(stem["statement"] > 0),
-        float(text[:stem_end].rstrip(b" \t\r\n").endswith(b"?")),
+        log(counts["negation"]),
+        float(stem["label"] + stem["following"] > 0),
+        float(reading.ends_in() == b"?"),
         float(counts["blanks"] > 0),
         float(stem["what"] > 0),
         float(stem["which"] > 0),
         float(stem["how"] > 0),
         float(stem["why"] > 0),
-        _share(counts["third_person"], words),
-        _share(counts["stop_words"], words),
+        _share(counts["third"], words),
+        _share(counts["stop"], words),
         _share(counts["past"], words),
     ]
 
+
+def _likeness(reading):
+    """How alike the options are: word signatures of pairs, starts of neighbours, words of the stem."""
+    sections, options = reading.sections, reading.options
+    total, most, pairs = 0.0, 0.0, 0
+    for place, section in enumerate(sections):
+        for other in sections[:place]:
+            a, b = section.signature, other.signature
+            alike = _share(bin(a & b).count("1"), bin(a | b).count("1"))
+            total, most, pairs = total + alike, max(most, alike), pairs + 1
+    starts = 0.0
+    for a, b in zip(options, options[1:]):
+        a, b = a[:64], b[:64]
+        starts += _share(len(os.path.commonprefix([a, b])), min(len(a), len(b)))
+    in_stem = [_share(section.met_in_other, held["words"]) for section, held in zip(sections, reading.held)]
+    spans = max(in_stem) - min(in_stem) if in_stem else 0.0
+    return [total / max(1, pairs), most, starts / max(1, len(options) - 1), spans]
+
+
+def _in_order(sections):
+    """At least three options have a number, and their first numbers never fall or never rise, and
+    are not all the same."""
+    numbers = [section.number for section in sections if section.number is not None]
+    rises = any(a < b for a, b in zip(numbers, numbers[1:]))
+    falls = any(a > b for a, b in zip(numbers, numbers[1:]))
+    return len(numbers) >= 3 and rises != falls
+
+
+def surface_2(reading):
+    """The raw values of `SURFACE_2_NAMES`."""
+    counts, stem, held, options = reading.counts, reading.stem, reading.held, reading.options
+    words, terms, sentences = counts["words"], counts["words"] - counts["numbers"], reading.sentences
+    lengths = [len(sentence) for sentence in sentences]
+    opening, last = reading.stem_section.first_classes, reading.ends_in()
+    log = math.log1p
+
+    def share(name):
+        return _share(counts[name], words)
+
+    def has(name):
+        return float(stem[name] > 0)
+
+    def starts(names):
+        return float(any(name in opening for name in names.split()))
+
+    option_terms = reading.sum("words") - reading.sum("numbers")
+    values = [
+        log(max(map(len, options), default=0)),
+        log(min(map(len, options), default=0)),
+        log(reading.sum("words")),
+        *_likeness(reading),
+        reading.share_of(h["digits"] > 0 and h["words"] - h["numbers"] == h["short_terms"] for h in held),
+        float(_in_order(reading.sections)),
+        reading.share_of(65 <= (option or b" ")[0] <= 90 for option in options),
+        reading.share_of(option.endswith(b".") for option in options),
+        reading.share_of(h["commas"] > 0 for h in held),
+        reading.share_of(h["formulas"] > 0 for h in held),
+        reading.share_of(h["verdict"] > 0 for h in held),
+        reading.share_of(
+            h["above"] > 0 or "total" in section.first_classes for h, section in zip(held, reading.sections)
+        ),
+        _share(reading.sum("term_bytes"), option_terms),
+        _share(reading.sum("stop"), reading.sum("words")),
+        # Shape.
+        _spread(counts["term_squares"], counts["term_bytes"], terms),
+        share("short_terms"),
+        share("polysyllables"),
+        _share(stem["term_bytes"], stem["words"] - stem["numbers"]),
+        share("capitals"),
+        share("acronyms"),
+        share("mixed_terms"),
+        share("hyphens"),
+        share("brackets"),
+        share("colons"),
+        _share(counts["high_bytes"], len(reading.text)),
+        *map(share, "abstract learned doctrine adjective adverb ing".split()),
+        # Length.
+        log(words),
+        log(counts["lines"]),
+        log(max(lengths, default=0)),
+        _spread(sum(n * n for n in lengths), sum(lengths), len(lengths)) / (_share(sum(lengths), len(lengths)) + 1.0),
+        log(lengths[-1] if lengths else 0),
+        # Form.
+        starts("what which how why who when"),
+        starts("order compute"),
+        has("who"),
+        has("when"),
+        has("following"),
+        log(counts["label"]),
+        float(last == b":"),
+        float(last == b"."),
+        float(WORD.match(last) is not None),
+        log(counts["questions"]),
+        float(any("negation" in classes for classes in sentences[-1]) if sentences else 0),
+        log(counts["shouted"]),
+        *map(share, "superlative suppose modal compare".split()),
+        has("verdict"),
+        has("source"),
+        # Numbers and mathematics.
+        log(stem["numbers"]),
+        log(counts["largest"]),
+        *(log(counts[name]) for name in "decimals percents money fractions equals negatives calls".split()),
+        *map(share, "roman numeral unit quantity formal".split()),
+        log(counts["years"]),
+        # Discourse.
+        *map(share, "connective cause hedge".split()),
+        log(counts["quotes"]),
+        *map(share, "apostrophes me you people society idea".split()),
+    ]
+    return surface(reading) + values
+
+
+SURFACES = {"surface/1": (SURFACE_NAMES, surface), "surface/2": (SURFACE_2_NAMES, surface_2)}
 
 # --- steps: each returns entries (column within the step, value) in the runtime's order ------------
 
@@ -624,7 +901,7 @@ def _quantity(name):
         return QUANTITIES[name]
     if name in SURFACE_NAMES:
         place = SURFACE_NAMES.index(name)
-        return lambda request: None if request.prompt is None else request.surface()[place]
+        return lambda request: None if request.prompt is None else surface(request.reading())[place]
     raise RouterError(f"there is no quantity `{name}`")
 
 
@@ -902,19 +1179,20 @@ def _step(value):
     """A step of the recipe: its kind, how many columns it has, and what gives its entries."""
     fields = Fields(value)
     kind = fields.need("step", _text)
-    if kind == "surface/1":
+    if kind in SURFACES:
+        names, measure = SURFACES[kind]
         weight, mean, scale = (
             fields.need("weight", _single), fields.need("mean", floats), fields.need("scale", floats)
         )
         for name, numbers, least in (("mean", mean, -MAX_FACTOR), ("scale", scale, 0.0)):
-            if len(numbers) != len(SURFACE_NAMES):
-                raise RouterError(f"{len(numbers)} values where surface/1 has {len(SURFACE_NAMES)}", name)
+            if len(numbers) != len(names):
+                raise RouterError(f"{len(numbers)} values where {kind} has {len(names)}", name)
             _all_bounded(numbers, least, MAX_FACTOR, name)
         _bounded(weight, 0.0, MAX_FACTOR, "weight")
-        columns = len(SURFACE_NAMES)
+        columns = len(names)
 
         def entries(request):
-            return surface_entries(request.surface(), mean, scale, weight)
+            return surface_entries(measure(request.reading()), mean, scale, weight)
 
     elif kind == "words/1":
         if fields.need("ngrams", _list(_whole)) != [1, 2]:

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use weighbridge_router::{Timestamp, Trade, Usd};
 
+use crate::learn::{FeatureGroups, HeadKind};
 use crate::replay::SegmentKey;
 use crate::trace_io::{IMPORT_FORMATS, ImportFormat};
 
@@ -317,9 +318,20 @@ pub(super) struct TrainArgs {
     /// From which graded score an answer counts as right
     #[arg(long, value_name = "SCORE")]
     pub(super) pass_at: Option<f64>,
-    /// Do not tell the heads the task
-    #[arg(long)]
-    pub(super) no_task: bool,
+    /// Feature groups that the heads see: names alone, or `-name` to leave one out of all
+    #[arg(
+        long,
+        value_name = "GROUPS",
+        default_value = "all",
+        allow_hyphen_values = true
+    )]
+    pub(super) features: FeatureGroups,
+    /// What predicts success: auto, logistic, mean (of logistic and trees) or trees
+    #[arg(long, value_name = "KIND", default_value = "auto")]
+    pub(super) model: HeadKind,
+    /// The models to choose among, the driver first; else driver and specialist
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(super) models: Vec<String>,
     /// Train on the splits of this file instead (protocol,seed,fold,id,part) and write predictions
     #[arg(
         long,

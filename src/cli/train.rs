@@ -67,13 +67,18 @@ fn options(args: &TrainArgs, roles: &Roles, console: &Console) -> Result<TrainOp
             ))
         })
     };
+    let models = match args.models.is_empty() {
+        true => vec![role("driver")?, role("specialist")?],
+        false => args.models.clone(),
+    };
     Ok(TrainOptions {
-        driver: role("driver")?,
-        specialist: role("specialist")?,
+        models,
+        specialist: bound.get("specialist").cloned(),
         salt: args.salt.clone(),
         seed: console.seed,
         holdout: args.holdout,
-        tags: !args.no_task,
+        features: args.features.clone(),
+        model: args.model,
         pass_at: args.pass_at,
         threads: console.threads,
         ..TrainOptions::default()

@@ -13,26 +13,14 @@ pub enum LearnError {
         message: String,
     },
     /// No outcome of a model.
-    #[error("the trace has no outcome of `{model}` (role {role}); it has outcomes of {known}")]
+    #[error("the trace has no outcome of `{model}`{role}; it has outcomes of {known}")]
     NoOutcomes {
         /// The model that was asked for.
         model: String,
-        /// The role that it was to have.
-        role: &'static str,
+        /// The role that it was to have, in brackets; empty for none.
+        role: String,
         /// The models that are there.
         known: String,
-    },
-    /// Graded scores, and nobody says from which one an answer is right.
-    #[error(
-        "`{id}`: the score of `{model}` is {score}, neither 0 nor 1; say with --pass-at SCORE from which score an answer counts as right"
-    )]
-    Graded {
-        /// The request.
-        id: String,
-        /// The model.
-        model: String,
-        /// Its mean score there.
-        score: f64,
     },
     /// Nothing to tell right answers from wrong ones by.
     #[error(
@@ -64,7 +52,7 @@ pub enum LearnError {
     },
     /// More tasks than columns can be made of.
     #[error(
-        "the training rows have {tasks} different tasks, and a column each is made for at most {limit}; train with --no-task"
+        "the training rows have {tasks} different tasks, and a column each is made for at most {limit}; train with --features -task"
     )]
     TooManyTasks {
         /// How many there are.

@@ -1,29 +1,35 @@
-//! The heads of all models on one training set: out of fold for calibration, then on all rows.
+//! The steps and heads of all models on one training set.
+//!
+//! In three rounds, each a number of independent jobs: what the words say of each model, out of
+//! fold and on all rows; the heads on the dense columns, likewise; and what is made of the
+//! out-of-fold predictions: the kind of head, its calibration, the smearing of tokens.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use weighbridge_router::{LogLinear, Logistic, Recipe, Step};
+use weighbridge_router::{LogLinear, Recipe, Step, Success, WordScores};
 
+use super::boost::{self, Binned};
 use super::error::LearnError;
+use super::heads::{self, HeadKind, Members};
 use super::jobs::{self, Progress};
 use super::labels::Labels;
-use super::matrix::Matrix;
-use super::recipe::{self, RecipeOptions};
+use super::matrix::{Dense, Matrix, Sparse, WordCounts};
+use super::recipe::{self, FeatureGroups, WEIGHT};
 use super::split::{self, Group};
-use super::{logistic, platt, tokens};
+use super::{logistic, tokens, words};
 use crate::trace::Trace;
 
-/// Fewer prompts than this teach nothing, and could leave a fold without rows.
-const MIN_GROUPS: usize = 20;
+/// The L2 penalty of the linear head against a loss that is a sum over rows.
+const ALPHA: f64 = 10.0;
 /// What the dense matrices of fits that run at the same time may take together.
 const DENSE_BYTES: usize = 2 << 30;
 
 /// What a fit is made with.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct FitOptions {
-    pub(super) recipe: RecipeOptions,
-    /// The penalty on the success heads, see [`logistic`].
-    pub(super) alpha: f64,
+pub(super) struct FitOptions<'a> {
+    pub(super) groups: &'a FeatureGroups,
+    pub(super) kind: HeadKind,
     /// How many out-of-fold folds.
     pub(super) folds: usize,
     /// What the folds are keyed by.
@@ -31,6 +37,35 @@ pub(super) struct FitOptions {
     pub(super) threads: usize,
     /// Whether heads for output tokens are wanted.
     pub(super) tokens: bool,
+    /// Whether the heads are calibrated, which takes out-of-fold predictions.
+    pub(super) calibrated: bool,
+    /// Mean cost of a request by model, USD; what the kind of head is chosen by.
+    pub(super) costs: &'a [f64],
+}
+
+impl FitOptions<'_> {
+    /// Fits of the heads of a model, out of fold ones first.
+    fn head_fits(&self) -> usize {
+        let out_of_fold = self.calibrated || self.kind == HeadKind::Auto;
+        if out_of_fold { self.folds + 1 } else { 1 }
+    }
+
+    /// How many jobs a fit for `models` models is.
+    pub(super) fn jobs(&self, models: usize) -> usize {
+        let words = if self.groups.has("words") {
+            self.folds + 1
+        } else {
+            0
+        };
+        models * (words + self.head_fits())
+    }
+}
+
+/// The steps of a router file that a new model's heads must fit.
+pub(super) struct Frozen {
+    /// All but the word scores.
+    pub(super) shared: Vec<Step>,
+    pub(super) words: Option<WordScores>,
 }
 
 /// Rows to train on, all with a prompt.
@@ -46,16 +81,16 @@ pub(super) struct TrainingSet<'a> {
 /// The heads of all models.
 pub(super) struct Fitted {
     pub(super) steps: Vec<Step>,
-    pub(super) recipe: Recipe,
+    /// The kind that was chosen, where it was to be chosen.
+    pub(super) kind: HeadKind,
     /// In the order of the labels.
     pub(super) models: Vec<FittedModel>,
 }
 
 /// One model's heads, and what they say of rows that they were not fitted on.
 pub(super) struct FittedModel {
-    /// Fitted on all training rows, calibrated out of fold.
-    pub(super) success: Logistic,
-    /// The calibrated out-of-fold probability of each training row.
+    pub(super) success: Success,
+    /// The calibrated out-of-fold probability of each training row; empty where not asked for.
     pub(super) success_out_of_fold: Vec<f64>,
     /// The token head, where it was wanted.
     pub(super) output_tokens: Option<LogLinear>,
@@ -63,184 +98,276 @@ pub(super) struct FittedModel {
     pub(super) log_tokens_out_of_fold: Vec<f64>,
 }
 
-/// The heads that one job fitted.
-struct Pair {
-    success: Result<Logistic, String>,
-    output_tokens: Option<LogLinear>,
+/// What one model is fitted on.
+struct ModelRows {
+    /// Places among the rows with a known score, the scores, and the rows' weights.
+    scored: Vec<usize>,
+    scores: Vec<f64>,
+    cases: Vec<f64>,
+    /// Places with known tokens, and the tokens.
+    counted: Vec<usize>,
+    tokens: Vec<f64>,
 }
 
-/// Fits the recipe and the heads.
+/// What one job of the second round fitted.
+pub(super) struct HeadFit {
+    pub(super) members: Result<Members, String>,
+    pub(super) tokens: Option<LogLinear>,
+}
+
+/// Fits steps and heads; with `frozen`, on that file's steps.
 ///
 /// # Errors
-/// Where a model has too few rows, rows of one class only, or cannot be fitted.
+/// Where there are too many tasks, or a model cannot be fitted.
 pub(super) fn fit(
     set: &TrainingSet<'_>,
-    options: &FitOptions,
+    frozen: Option<&Frozen>,
+    options: &FitOptions<'_>,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Fitted, LearnError> {
-    for labels in set.labels {
-        set.check(labels, options.tokens)?;
-    }
-    let steps = recipe::fit(set.trace, &set.rows, &options.recipe)?;
-    let recipe = Recipe::try_new(steps.clone())?;
-    let matrix = Matrix::compute(&recipe, set.trace, &set.rows);
+    let shared = match frozen {
+        Some(frozen) => frozen.shared.clone(),
+        None => recipe::fit(set.trace, &set.rows, options.groups)?,
+    };
+    let matrix = Matrix::compute(&Recipe::try_new(shared.clone())?, set.trace, &set.rows);
     let fold_of = |group| split::fold_of(options.seed, options.folds, group);
     let folds: Vec<usize> = set.groups.iter().map(fold_of).collect();
-
-    let fits = fits_of(options.folds);
-    let total = fits * set.labels.len();
+    let cases = set.cases();
+    let models: Vec<ModelRows> = set.labels.iter().map(|l| set.rows_of(l, &cases)).collect();
     let done = AtomicUsize::new(0);
-    let dense = set.rows.len() * matrix.columns() * size_of::<f64>();
-    let threads = options.threads.min(DENSE_BYTES / dense.max(1)).max(1);
-    let pairs = jobs::run(total, threads, |job| {
-        // The last fit of a model leaves no fold out.
-        let left_out = Some(job % fits).filter(|fold| *fold < options.folds);
-        let kept = |at: &usize| Some(folds[*at]) != left_out;
-        let pair = set.pair(&set.labels[job / fits], &matrix, options, kept);
+    let tick = || {
         let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-        progress(Progress { done, total });
-        pair
-    });
-    let mut pairs = pairs.into_iter();
-    let models = set
-        .labels
-        .iter()
-        .map(|labels| set.calibrated(labels, &matrix, &folds, pairs.by_ref().take(fits).collect()))
-        .collect::<Result<_, _>>()?;
-    Ok(Fitted {
-        steps,
-        recipe,
-        models,
-    })
-}
-
-/// How many fits a model takes.
-pub(super) fn fits_of(folds: usize) -> usize {
-    folds + 1
+        progress(Progress {
+            done,
+            total: options.jobs(models.len()),
+        });
+    };
+    let job = Job {
+        set,
+        options,
+        matrix: &matrix,
+        folds: &folds,
+        models: &models,
+        tick: &tick,
+    };
+    let own = job.words(frozen)?;
+    let columns: Vec<Option<&[f64]>> = match &own {
+        Some((_, columns)) => columns.iter().map(|column| Some(&column[..])).collect(),
+        None => vec![None; models.len()],
+    };
+    let fits = job.heads(&columns);
+    let known = frozen.and_then(|frozen| Some(frozen.words.as_ref()?.scores.len()));
+    let layout = heads::Layout {
+        shared: matrix.columns(),
+        before: known.unwrap_or(0),
+        scores: own.as_ref().map_or(0, |(words, _)| words.scores.len()),
+    };
+    let fitted = job.assemble(fits, &columns, layout)?;
+    let mut steps = shared;
+    steps.extend(own.map(|(words, _)| Step::WordScores(words)));
+    Ok(Fitted { steps, ..fitted })
 }
 
 impl TrainingSet<'_> {
-    fn check(&self, labels: &Labels, tokens: bool) -> Result<(), LearnError> {
-        let model = || labels.model.clone();
-        let groups_with = |known: &dyn Fn(usize) -> bool| {
-            let rows = self.rows.iter().zip(&self.groups);
-            split::distinct(
-                rows.filter(|(row, _)| known(**row))
-                    .map(|(_, group)| *group),
-            )
-            .len()
-        };
-        let too_few = |what, groups, hint| {
-            Err(LearnError::TooFew {
-                model: model(),
-                what,
-                groups,
-                needed: MIN_GROUPS,
-                hint,
-            })
-        };
-        let groups = groups_with(&|row| labels.right[row].is_some());
-        if groups < MIN_GROUPS {
-            return too_few("outcome", groups, "");
+    /// The weight of each row, one over the root of the number of rows of its task, with a mean of
+    /// 1: a task of many rows counts for more than one of few, but not in proportion, since new
+    /// tasks are drawn from tasks and not from rows.
+    fn cases(&self) -> Vec<f64> {
+        let mut counts = BTreeMap::new();
+        for &row in &self.rows {
+            *counts.entry(self.trace.task(row)).or_insert(0.0) += 1.0;
         }
-        let right: Vec<bool> = (self.rows.iter())
-            .filter_map(|&row| labels.right[row])
-            .collect();
-        for (class, percent) in [(false, 0), (true, 100)] {
-            if right.iter().all(|right| *right == class) {
-                return Err(LearnError::OneClass {
-                    model: model(),
-                    percent,
-                    rows: right.len(),
-                });
-            }
-        }
-        let groups = groups_with(&|row| labels.log_tokens[row].is_some());
-        if tokens && groups < MIN_GROUPS {
-            let hint = ", or import the trace with --assume-output-tokens";
-            return too_few("number of output tokens", groups, hint);
-        }
-        Ok(())
+        let weight = |row: &usize| 1.0 / f64::sqrt(counts[&self.trace.task(*row)]);
+        let weights: Vec<f64> = self.rows.iter().map(weight).collect();
+        let mean = weights.iter().sum::<f64>() / weights.len().max(1) as f64;
+        weights.iter().map(|weight| weight / mean).collect()
     }
 
-    /// The heads of a model on those rows of the matrix that are kept and known.
-    fn pair(
-        &self,
-        labels: &Labels,
-        matrix: &Matrix,
-        options: &FitOptions,
-        kept: impl Fn(&usize) -> bool,
-    ) -> Pair {
-        let (mut at, mut right) = (Vec::new(), Vec::new());
-        let (mut counted, mut logs) = (Vec::new(), Vec::new());
-        for i in (0..self.rows.len()).filter(kept) {
-            if let Some(label) = labels.right[self.rows[i]] {
-                at.push(i);
-                right.push(label);
+    fn rows_of(&self, labels: &Labels, cases: &[f64]) -> ModelRows {
+        let mut found = ModelRows {
+            scored: Vec::new(),
+            scores: Vec::new(),
+            cases: Vec::new(),
+            counted: Vec::new(),
+            tokens: Vec::new(),
+        };
+        for (place, &row) in self.rows.iter().enumerate() {
+            if let Some(score) = labels.score[row] {
+                found.scored.push(place);
+                found.scores.push(score);
+                found.cases.push(cases[place]);
             }
-            if let Some(log) = labels.log_tokens[self.rows[i]] {
-                counted.push(i);
-                logs.push(log);
+            if let Some(tokens) = labels.tokens[row] {
+                found.counted.push(place);
+                found.tokens.push(tokens);
             }
         }
-        Pair {
-            success: logistic::fit(matrix, &at, &right, options.alpha),
-            output_tokens: options
-                .tokens
-                .then(|| tokens::fit(matrix, &counted, &logs, tokens::ALPHA)),
-        }
+        found
+    }
+}
+
+impl ModelRows {
+    /// Places, scores and weights of the scored rows outside a fold.
+    fn scored_without(&self, folds: &[usize], left_out: Option<usize>) -> [Vec<f64>; 2] {
+        let kept = |place: &usize| Some(folds[*place]) != left_out;
+        let pick = |values: &[f64]| -> Vec<f64> {
+            let rows = self.scored.iter().zip(values);
+            rows.filter(|(place, _)| kept(place))
+                .map(|(_, x)| *x)
+                .collect()
+        };
+        [pick(&self.scores), pick(&self.cases)]
     }
 
-    /// One model's heads from its fits: one a fold, the last on all rows.
-    fn calibrated(
+    fn places_without(places: &[usize], folds: &[usize], left_out: Option<usize>) -> Vec<usize> {
+        let kept = |place: &&usize| Some(folds[**place]) != left_out;
+        places.iter().filter(kept).copied().collect()
+    }
+}
+
+/// What all rounds of a fit share.
+pub(super) struct Job<'a> {
+    set: &'a TrainingSet<'a>,
+    pub(super) options: &'a FitOptions<'a>,
+    pub(super) matrix: &'a Matrix,
+    pub(super) folds: &'a [usize],
+    models: &'a [ModelRows],
+    tick: &'a (dyn Fn() + Sync),
+}
+
+impl Job<'_> {
+    /// The step of word scores, and each model's column; none where words are off.
+    fn words(
         &self,
-        labels: &Labels,
-        matrix: &Matrix,
-        folds: &[usize],
-        pairs: Vec<Pair>,
-    ) -> Result<FittedModel, LearnError> {
-        let (mut successes, mut token_heads) = (Vec::new(), Vec::new());
-        for pair in pairs {
-            let success = pair.success.map_err(|message| LearnError::Fit {
-                model: labels.model.clone(),
-                message: message.replace('\n', " "),
-            })?;
-            successes.push(success);
-            token_heads.extend(pair.output_tokens);
+        frozen: Option<&Frozen>,
+    ) -> Result<Option<(WordScores, Vec<Vec<f64>>)>, LearnError> {
+        let known = frozen.and_then(|frozen| frozen.words.clone());
+        let on = match frozen {
+            Some(_) => known.is_some(),
+            None => self.options.groups.has("words"),
+        };
+        if !on {
+            return Ok(None);
         }
-        let mut success = successes.pop().expect("there is a fit on all rows");
-        let scores: Vec<f64> = (folds.iter().enumerate())
-            .map(|(i, &fold)| logistic::score(&successes[fold], matrix.row(i)))
-            .collect();
-        let scored = (self.rows.iter().zip(folds).zip(&scores))
-            .filter_map(|((&row, &fold), &z)| {
-                let right = labels.right[row]?;
-                Some(platt::Scored { z, right, fold })
-            })
-            .collect::<Vec<_>>();
-        success.platt = platt::gated(&scored, successes.len());
-        let success_out_of_fold = (folds.iter().enumerate())
-            .map(|(i, &fold)| {
-                successes[fold].platt = success.platt;
-                successes[fold].probability(matrix.row(i))
-            })
-            .collect();
-        let mut output_tokens = token_heads.pop();
-        let mut log_tokens_out_of_fold = Vec::new();
-        if let Some(head) = &mut output_tokens {
-            let log =
-                |(i, &fold): (usize, &usize)| tokens::log_of(&token_heads[fold], matrix.row(i));
-            log_tokens_out_of_fold = folds.iter().enumerate().map(log).collect();
-            let residuals: Vec<f64> = (self.rows.iter().zip(&log_tokens_out_of_fold))
-                .filter_map(|(&row, predicted)| Some(labels.log_tokens[row]? - predicted))
+        let mut step = known.unwrap_or(WordScores {
+            bits: words::BITS,
+            idf: Vec::new(),
+            weight: WEIGHT,
+            scores: Vec::new(),
+        });
+        let counts = WordCounts::of(step.bits, self.set.trace, &self.set.rows);
+        if step.idf.is_empty() {
+            step.idf = counts.idf();
+        }
+        let sparse: Sparse = counts.weighed(&step.idf);
+        let fits = self.options.folds + 1;
+        let found = jobs::run(fits * self.models.len(), self.options.threads, |job| {
+            let (model, left_out) = (&self.models[job / fits], self.left_out(job % fits));
+            let places = ModelRows::places_without(&model.scored, self.folds, left_out);
+            let [scores, cases] = model.scored_without(self.folds, left_out);
+            let fit = words::fit(&sparse, &places, &scores, &cases);
+            (self.tick)();
+            fit
+        });
+        let mut columns = Vec::with_capacity(self.models.len());
+        for (labels, fits) in self.set.labels.iter().zip(found.chunks(fits)) {
+            let fitted = words::assemble(&labels.model, &sparse, self.folds, fits);
+            step.scores.push(fitted.score);
+            columns.push(fitted.column);
+        }
+        Ok(Some((step, columns)))
+    }
+
+    /// The heads of each model: one fit a fold, where they are wanted, the last on all rows.
+    fn heads(&self, columns: &[Option<&[f64]>]) -> Vec<Vec<HeadFit>> {
+        let fits = self.options.head_fits();
+        let shared = self.matrix.columns();
+        let value = |row: usize, column: usize| self.matrix.row(row)[column];
+        let trees = self.options.kind != HeadKind::Logistic;
+        let binned = trees.then(|| Binned::new(self.set.rows.len(), shared, value));
+        let dense = 3 * self.set.rows.len() * (shared + 1) * size_of::<f64>();
+        let threads = self.options.threads.min(DENSE_BYTES / dense.max(1)).max(1);
+        let found = jobs::run(fits * self.models.len(), threads, |job| {
+            let model = job / fits;
+            let left_out = if fits == 1 {
+                None
+            } else {
+                self.left_out(job % fits)
+            };
+            let fit = self.head(
+                &self.models[model],
+                columns[model],
+                binned.as_ref(),
+                left_out,
+            );
+            (self.tick)();
+            fit
+        });
+        let mut found = found.into_iter();
+        (0..self.models.len())
+            .map(|_| found.by_ref().take(fits).collect())
+            .collect()
+    }
+
+    /// The heads of a model on the rows outside a fold.
+    fn head(
+        &self,
+        model: &ModelRows,
+        own: Option<&[f64]>,
+        binned: Option<&Binned>,
+        left_out: Option<usize>,
+    ) -> HeadFit {
+        let places = ModelRows::places_without(&model.scored, self.folds, left_out);
+        let [scores, cases] = model.scored_without(self.folds, left_out);
+        let dense = |places| Dense {
+            matrix: self.matrix,
+            own,
+            places,
+        };
+        let linear = (self.options.kind != HeadKind::Trees)
+            .then(|| logistic::fit(&dense(&places), &scores, &cases, ALPHA))
+            .transpose();
+        let trees = binned.map(|binned| boost::fit(binned, &places, &scores, &cases));
+        let tokens = self.options.tokens.then(|| {
+            let places = ModelRows::places_without(&model.counted, self.folds, left_out);
+            let rows = model.counted.iter().zip(&model.tokens);
+            let seen: Vec<f64> = rows
+                .filter(|(place, _)| Some(self.folds[**place]) != left_out)
+                .map(|(_, tokens)| *tokens)
                 .collect();
-            head.smearing = tokens::smearing(&residuals);
+            let shared = Dense {
+                matrix: self.matrix,
+                own: None,
+                places: &places,
+            };
+            tokens::fit(&shared, &seen)
+        });
+        HeadFit {
+            members: linear.map(|linear| Members { linear, trees }),
+            tokens,
         }
-        Ok(FittedModel {
-            success,
-            success_out_of_fold,
-            output_tokens,
-            log_tokens_out_of_fold,
-        })
+    }
+
+    /// The fold that a fit leaves out; the last leaves none out.
+    fn left_out(&self, fit: usize) -> Option<usize> {
+        Some(fit).filter(|fold| *fold < self.options.folds)
+    }
+
+    pub(super) fn model_name(&self, model: usize) -> &str {
+        &self.set.labels[model].model
+    }
+
+    pub(super) fn models(&self) -> usize {
+        self.models.len()
+    }
+
+    /// The score of each training row for a model, none where unknown.
+    pub(super) fn score(&self, model: usize, place: usize) -> Option<f64> {
+        self.set.labels[model].score[self.set.rows[place]]
+    }
+
+    /// The tokens of each training row for a model.
+    pub(super) fn tokens_of(&self, model: usize, place: usize) -> Option<f64> {
+        self.set.labels[model].tokens[self.set.rows[place]]
     }
 }

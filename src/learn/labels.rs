@@ -7,8 +7,8 @@ use crate::trace::Trace;
 /// A model to learn, by the names of catalog and trace.
 #[derive(Debug, Clone)]
 pub(super) struct Target {
-    /// Its role, for people.
-    pub(super) role: &'static str,
+    /// Its role, where it has one.
+    pub(super) role: Option<&'static str>,
     /// What the caller named: a model or an endpoint, in the catalog's spelling.
     pub(super) bound: String,
     /// The model.
@@ -17,7 +17,7 @@ pub(super) struct Target {
 
 impl Target {
     /// The model behind a name: an endpoint, a model, an alias, or a name of the trace alone.
-    pub(super) fn named(role: &'static str, name: &str, catalog: &Catalog) -> Self {
+    pub(super) fn named(role: Option<&'static str>, name: &str, catalog: &Catalog) -> Self {
         let (bound, model) = match (catalog.endpoint(name), catalog.model(name)) {
             (Some(card), _) => (&card.endpoint.id, &card.endpoint.model),
             (None, Some(model)) => (&model.id, &model.id),
@@ -26,7 +26,7 @@ impl Target {
         Self::plain(role, bound, model)
     }
 
-    fn plain(role: &'static str, bound: &str, model: &str) -> Self {
+    fn plain(role: Option<&'static str>, bound: &str, model: &str) -> Self {
         Self {
             role,
             bound: bound.to_owned(),
@@ -40,18 +40,18 @@ impl Target {
 pub(super) struct Labels {
     /// The model.
     pub(super) model: String,
-    /// Whether its answer is right; none where no outcome tells.
-    pub(super) right: Vec<Option<bool>>,
-    /// The natural logarithm of its output tokens, at least of one; none where unknown.
-    pub(super) log_tokens: Vec<Option<f64>>,
+    /// How right its answer is, from 0 to 1; none where no outcome tells.
+    pub(super) score: Vec<Option<f64>>,
+    /// Its output tokens, at least one; none where unknown.
+    pub(super) tokens: Vec<Option<f64>>,
 }
 
 impl Labels {
-    /// The labels of a model. Of several samples the mean counts.
+    /// The labels of a model. Of several samples the mean counts. Graded scores are taken as they
+    /// are, or as right from `pass_at` on.
     ///
     /// # Errors
-    /// Where the model has no outcome, or a score is neither 0 nor 1 and `pass_at` does not say
-    /// what passes.
+    /// Where the model has no outcome.
     pub(super) fn of(
         target: &Target,
         trace: &Trace,
@@ -61,8 +61,8 @@ impl Labels {
         let mine = recorded_names(target, trace, catalog)?;
         let mut labels = Self {
             model: target.model.clone(),
-            right: Vec::with_capacity(trace.len()),
-            log_tokens: Vec::with_capacity(trace.len()),
+            score: Vec::with_capacity(trace.len()),
+            tokens: Vec::with_capacity(trace.len()),
         };
         for row in 0..trace.len() {
             let (mut score, mut tokens) = (Mean::default(), Mean::default());
@@ -73,22 +73,13 @@ impl Labels {
                     tokens.add(outcome.output_tokens.map(|tokens| f64::from(tokens.0)));
                 }
             }
-            let right = match (score.get(), pass_at) {
-                (None, _) => None,
-                (Some(score), Some(pass_at)) => Some(score >= pass_at),
-                (Some(0.0), None) => Some(false),
-                (Some(1.0), None) => Some(true),
-                (Some(score), None) => {
-                    return Err(LearnError::Graded {
-                        id: trace.id(row).to_owned(),
-                        model: target.model.clone(),
-                        score,
-                    });
-                }
-            };
-            labels.right.push(right);
-            let log = tokens.get().map(|tokens| libm::log(tokens.max(1.0)));
-            labels.log_tokens.push(log);
+            labels.score.push(score.get().map(|score| match pass_at {
+                Some(pass_at) => f64::from(u8::from(score >= pass_at)),
+                None => score.clamp(0.0, 1.0),
+            }));
+            labels
+                .tokens
+                .push(tokens.get().map(|tokens| tokens.max(1.0)));
         }
         Ok(labels)
     }
@@ -123,7 +114,9 @@ fn recorded_names(
     }
     Err(LearnError::NoOutcomes {
         model: target.model.clone(),
-        role: target.role,
+        role: target
+            .role
+            .map_or(String::new(), |role| format!(" (role {role})")),
         known,
     })
 }
@@ -179,7 +172,7 @@ mod tests {
 
     fn labels(rows: &[&[OutcomeRef<'_>]], pass_at: Option<f64>) -> Result<Labels, LearnError> {
         let catalog = Catalog::builtin();
-        let target = Target::named("driver", "Mixtral-8x7B-Instruct-v0.1", &catalog);
+        let target = Target::named(Some("driver"), "Mixtral-8x7B-Instruct-v0.1", &catalog);
         Labels::of(&target, &trace(rows), &catalog, pass_at)
     }
 
@@ -200,22 +193,18 @@ mod tests {
             &[failed],
             &[outcome(0.9, Some(10)), outcome(0.5, Some(30))],
         ];
-        let graded = labels(&rows, Some(0.7)).unwrap();
-        assert_eq!(graded.right, [Some(true), None, Some(false), Some(true)]);
-        assert_eq!(
-            graded.log_tokens,
-            [Some(0.0), None, None, Some(libm::log(20.0))]
-        );
-        let refused = labels(&rows, None).unwrap_err().to_string();
-        assert!(refused.starts_with("`r3`: the score of `mistralai/Mixtral-8x7B-Instruct-v0.1` is 0.7, neither 0 nor 1; say with --pass-at"), "{refused}");
-        assert_eq!(labels(&rows[..3], None).unwrap().right[2], Some(false));
+        let passed = labels(&rows, Some(0.7)).unwrap();
+        assert_eq!(passed.score, [Some(1.0), None, Some(0.0), Some(1.0)]);
+        assert_eq!(passed.tokens, [Some(1.0), None, None, Some(20.0)]);
+        let graded = labels(&rows, None).unwrap();
+        assert_eq!(graded.score, [Some(1.0), None, Some(0.0), Some(0.7)]);
     }
 
     #[test]
     fn a_model_without_outcomes_is_refused_with_those_that_have_some() {
         let trace = trace(&[&[outcome(1.0, None)]]);
         let catalog = Catalog::builtin();
-        let target = Target::named("specialist", "gpt-4-1106-preview@openai", &catalog);
+        let target = Target::named(Some("specialist"), "gpt-4-1106-preview@openai", &catalog);
         assert_eq!(target.bound, "gpt-4-1106-preview@openai");
         let refused = Labels::of(&target, &trace, &catalog, None)
             .unwrap_err()

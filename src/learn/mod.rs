@@ -6,12 +6,19 @@
 //! fitting library leaves this folder. It does not serve, export or print, and it opens no files.
 //! Start at [`train`].
 
+mod assemble;
+mod boost;
 mod error;
 mod fit;
+mod folds;
+mod heads;
 mod jobs;
+mod kind;
 mod labels;
 mod logistic;
 mod matrix;
+mod newton;
+mod options;
 mod platt;
 mod predictions;
 mod recipe;
@@ -19,10 +26,15 @@ mod split;
 mod split_file;
 mod tokens;
 mod train;
+mod words;
 
 pub use error::LearnError;
+pub use folds::{FoldRouter, SplitKind, cross_validate};
+pub use heads::HeadKind;
 pub use jobs::Progress;
+pub use options::TrainOptions;
 pub use predictions::{PredictedSplit, predict_splits, write_predictions};
+pub use recipe::FeatureGroups;
 pub use split::is_held_out;
 pub use split_file::{GivenSplit, read_splits};
-pub use train::{ModelRows, TrainOptions, Trained, train};
+pub use train::{ModelRows, Trained, train};

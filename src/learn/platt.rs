@@ -10,8 +10,8 @@ const RIDGE: f64 = 1e-9;
 pub(super) struct Scored {
     /// The uncalibrated out-of-fold score.
     pub(super) z: f64,
-    /// Whether the answer was right.
-    pub(super) right: bool,
+    /// How right the answer was, from 0 to 1.
+    pub(super) label: f64,
     /// The fold that it was held out in.
     pub(super) fold: usize,
 }
@@ -36,17 +36,17 @@ pub(super) fn gated(scores: &[Scored], folds: usize) -> [f64; 2] {
 }
 
 /// Slope and offset that minimise the log loss against Platt's targets, `(n+ + 1) / (n+ + 2)` for
-/// right and `1 / (n- + 2)` for wrong answers (Platt 1999), by Newton's method with halved steps
+/// right and `1 / (n- + 2)` for wrong answers (Platt 1999), a mixture of them for graded ones, by Newton's method with halved steps
 /// (as Lin, Lin and Weng 2007, "A note on Platt's probabilistic outputs", advise). A negative
 /// slope would turn the ranking around on the word of noise: then the slope is 0 and the offset
 /// the overall rate.
 fn fit(scores: &[Scored]) -> [f64; 2] {
     let n = scores.len() as f64;
-    let positives = scores.iter().filter(|scored| scored.right).count() as f64;
+    let positives = scores.iter().map(|scored| scored.label).sum::<f64>();
     let negatives = n - positives;
     let high = (positives + 1.0) / (positives + 2.0);
     let low = 1.0 / (negatives + 2.0);
-    let target = |scored: &Scored| if scored.right { high } else { low };
+    let target = |scored: &Scored| low + scored.label * (high - low);
     let loss = |line: [f64; 2]| -> f64 {
         scores
             .iter()
@@ -92,10 +92,7 @@ fn fit(scores: &[Scored]) -> [f64; 2] {
 fn log_loss(scores: &[Scored], line: [f64; 2]) -> f64 {
     scores
         .iter()
-        .map(|scored| {
-            let target = f64::from(u8::from(scored.right));
-            cross_entropy(target, line[0] * scored.z + line[1])
-        })
+        .map(|scored| cross_entropy(scored.label, line[0] * scored.z + line[1]))
         .sum()
 }
 
@@ -121,7 +118,7 @@ mod tests {
                 let u = stats::uniform(1, "u", &i.to_le_bytes());
                 Scored {
                     z,
-                    right: u < sigmoid(a * z + b),
+                    label: f64::from(u8::from(u < sigmoid(a * z + b))),
                     fold: i as usize % 5,
                 }
             })
@@ -138,12 +135,12 @@ mod tests {
     fn the_fit_is_where_the_gradient_vanishes() {
         let scores = drawn(500, 2.0, -1.0);
         let [a, b] = fit(&scores);
-        let positives = scores.iter().filter(|s| s.right).count() as f64;
+        let positives = scores.iter().map(|s| s.label).sum::<f64>();
         let (high, low) = (
             (positives + 1.0) / (positives + 2.0),
             1.0 / (500.0 - positives + 2.0),
         );
-        let residual = |s: &Scored| sigmoid(a * s.z + b) - if s.right { high } else { low };
+        let residual = |s: &Scored| sigmoid(a * s.z + b) - if s.label > 0.5 { high } else { low };
         let offset: f64 = scores.iter().map(residual).sum();
         let slope: f64 = scores.iter().map(|s| residual(s) * s.z).sum();
         assert!(
@@ -172,7 +169,7 @@ mod tests {
     fn degenerate_scores_stay_finite() {
         let same = |right: bool| Scored {
             z: 3.0,
-            right,
+            label: f64::from(u8::from(right)),
             fold: 0,
         };
         for scores in [

@@ -1,21 +1,22 @@
 //! Training on splits that somebody else has drawn, for measurement by another program.
 //!
 //! Each split trains as [`super::train`] does, success heads only, and predicts its test rows. The
-//! task is a feature of protocols whose name ends in `-tag`; such a protocol is added for every
+//! task, where it is on, is a feature of protocols whose name ends in `-tag`; such a protocol is added for every
 //! given one whose test rows all have a task that its training rows have too, on the same splits.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
-use weighbridge_router::FeatureScratch;
+use weighbridge_router::{FeatureScratch, Recipe, Trade};
 
+use super::assemble;
 use super::error::LearnError;
 use super::fit::{self, TrainingSet};
 use super::jobs::Progress;
 use super::labels::Labels;
+use super::options::TrainOptions;
 use super::split::{self, Group};
 use super::split_file::GivenSplit;
-use super::train::TrainOptions;
 use crate::catalog::Catalog;
 use crate::trace::Trace;
 
@@ -35,11 +36,11 @@ pub struct PredictedSplit {
     pub rows: Vec<(usize, f64, f64)>,
 }
 
-/// Trains on each split and predicts its test rows. `options.holdout` and `options.tags` have no
-/// say here.
+/// Trains on each split and predicts its test rows. `options.holdout` has no say here, and the task
+/// is looked at under tagged protocols alone.
 ///
 /// # Errors
-/// As [`super::train`], with the split's name where it is to blame; a test row without a prompt.
+/// As [`super::train`]; other than two models; a test row without a prompt.
 pub fn predict_splits(
     trace: &Trace,
     catalog: &Catalog,
@@ -50,17 +51,30 @@ pub fn predict_splits(
     options.check()?;
     let targets = options.targets(catalog)?;
     let labels = options.labels(&targets, trace, catalog)?;
+    if targets.len() != 2 {
+        return Err(LearnError::Option {
+            option: "models",
+            message: "predictions on given splits are of two models, driver and specialist".into(),
+        });
+    }
+    let bare = assemble::bare_parts(&targets, catalog, Trade::default());
+    let costs = assemble::mean_costs(&bare, &labels, trace);
     let groups = split::groups(trace);
     let todo = with_tagged(splits, trace);
-    let fits = fit::fits_of(options.folds) * labels.len();
+    let untagged = TrainOptions {
+        features: options.features.clone().without("task"),
+        ..options.clone()
+    };
     let mut predicted = Vec::with_capacity(todo.len());
     for (number, (protocol, given)) in todo.iter().enumerate() {
         let progress = |within: Progress| {
             progress(Progress {
-                done: number * fits + within.done,
-                total: todo.len() * fits,
+                done: number * within.total + within.done,
+                total: todo.len() * within.total,
             });
         };
+        let tagged = protocol.ends_with(TAGGED);
+        let options = if tagged { options } else { &untagged };
         predicted.push(PredictedSplit {
             protocol: protocol.clone(),
             seed: given.seed,
@@ -70,8 +84,8 @@ pub fn predict_splits(
                     trace,
                     labels: &labels,
                     groups: &groups,
+                    costs: &costs,
                 },
-                protocol.ends_with(TAGGED),
                 given,
                 options,
                 &progress,
@@ -117,6 +131,7 @@ struct Task<'a> {
     trace: &'a Trace,
     labels: &'a [Labels],
     groups: &'a [Option<Group>],
+    costs: &'a [f64],
 }
 
 /// The splits by protocol name, with the tagged protocols that can be added.
@@ -148,7 +163,6 @@ fn with_tagged<'a>(splits: &'a [GivenSplit], trace: &Trace) -> Vec<(String, &'a 
 
 fn predict(
     task: Task<'_>,
-    tags: bool,
     given: &GivenSplit,
     options: &TrainOptions,
     progress: &(dyn Fn(Progress) + Sync),
@@ -159,20 +173,25 @@ fn predict(
         given.train.iter().copied(),
         task.groups,
     );
-    let mut fit_options = options.fit_options(false);
-    fit_options.recipe.tags = tags;
-    let fitted = fit::fit(&set, &fit_options, progress)?;
+    let fit_options = fit::FitOptions {
+        tokens: false,
+        ..options.fit_options(task.costs)
+    };
+    let fitted = fit::fit(&set, None, &fit_options, progress)?;
+    let recipe = Recipe::try_new(fitted.steps)?;
     let mut scratch = FeatureScratch::default();
     let rows = given.test.iter().map(|&row| {
         let request = task.trace.request(row);
-        let prompt = request.prompt.ok_or_else(|| LearnError::Option {
-            option: "split",
-            message: format!(
-                "the test row `{}` has no prompt to predict from; leave it out",
-                task.trace.id(row)
-            ),
-        })?;
-        fitted.recipe.compute(prompt, request.task, &mut scratch);
+        if request.prompt.is_none() {
+            return Err(LearnError::Option {
+                option: "split",
+                message: format!(
+                    "the test row `{}` has no prompt to predict from; leave it out",
+                    task.trace.id(row)
+                ),
+            });
+        }
+        recipe.compute(&request, &mut scratch);
         let p = |model: usize| fitted.models[model].success.probability(scratch.entries());
         // The labels are in the order driver, specialist.
         Ok((row, p(1), p(0)))
@@ -221,10 +240,10 @@ mod tests {
 
     fn predicted(trace: &Trace, file: &str) -> Result<Vec<PredictedSplit>, LearnError> {
         let options = TrainOptions {
-            driver: "mixtral-8x7b-instruct-v0.1".into(),
-            specialist: "gpt-4-1106-preview".into(),
-            alpha: 1.0,
-            bits: 6,
+            models: vec![
+                "mixtral-8x7b-instruct-v0.1".into(),
+                "gpt-4-1106-preview".into(),
+            ],
             ..TrainOptions::default()
         };
         let splits = read_splits("s.csv", file.as_bytes(), trace).unwrap();

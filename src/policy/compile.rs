@@ -162,7 +162,7 @@ fn provenance(policy: &Policy, catalog: &Catalog, parts: &Parts) -> String {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use weighbridge_router::{LogLinear, Logistic, RequestRef, Timestamp};
+    use weighbridge_router::{LogLinear, Logistic, RequestRef, Success, Timestamp};
 
     fn policy(choose: &str) -> Policy {
         let text = format!(
@@ -225,11 +225,11 @@ mod tests {
         let catalog = Catalog::builtin();
         let heads = models.iter().map(|model| Heads {
             model: (*model).to_owned(),
-            success: Logistic {
+            success: Success::Logistic(Logistic {
                 weights: Vec::new(),
                 bias: 0.0,
                 platt: [1.0, 0.0],
-            },
+            }),
             output_tokens: LogLinear {
                 weights: Vec::new(),
                 bias: 1.0,

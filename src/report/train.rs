@@ -28,7 +28,7 @@ pub struct TrainingResult {
 struct ModelResult {
     model: String,
     rows: usize,
-    right: usize,
+    right: f64,
     token_rows: usize,
     /// Whether Platt scaling helped and is in the file.
     calibrated: bool,

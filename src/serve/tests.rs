@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use weighbridge_router::{
     Choose, Endpoint, Heads, LogLinear, Logistic, Parts, PriceRow, Rates, Request, Router, Step,
-    Tag, Timestamp, Tokens, Trade, Usd,
+    Success, Tag, Timestamp, Tokens, Trade, Usd,
 };
 
 use super::app::{MAX_BODY_BYTES, app};
@@ -60,11 +60,11 @@ fn rules() -> Router {
 fn learned() -> Router {
     let head = |model: &str, weight| Heads {
         model: model.into(),
-        success: Logistic {
+        success: Success::Logistic(Logistic {
             weights: vec![weight],
             bias: -0.3,
             platt: [1.0, 0.0],
-        },
+        }),
         output_tokens: LogLinear {
             weights: vec![0.1],
             bias: 5.0,

@@ -9,8 +9,8 @@ use weighbridge::catalog::Catalog;
 use weighbridge::policy::{Policy, Roles, compile};
 use weighbridge_router::{
     Calibration, CalibrationModel, Choose, Endpoint, GroupFilter, Heads, LogLinear, Logistic,
-    Millis, Parts, PriceRow, Rates, Router, Step, Surface, Tag, Tier, Timestamp, Tokens, Trade,
-    Usd, Words, prompt_group, surface,
+    Millis, Parts, PriceRow, Rates, Router, Step, Surface, Surface2, Tag, Tier, Timestamp, Tokens,
+    Trade, Usd, Words, prompt_group, surface, surface2,
 };
 
 use crate::support::root;
@@ -209,6 +209,11 @@ fn learned() -> Router {
             scale: vec![0.5; surface::COUNT],
             weight: 0.1,
         }),
+        Step::Surface2(Surface2 {
+            mean: vec![1.0; surface2::COUNT],
+            scale: vec![0.5; surface2::COUNT],
+            weight: 0.1,
+        }),
         Step::Words(Words {
             bits: 4,
             idf: vec![1.5; 16],
@@ -218,7 +223,7 @@ fn learned() -> Router {
             values: vec!["math".into()],
         }),
     ];
-    let weights = vec![0.125; surface::COUNT + 16 + 1];
+    let weights = vec![0.125; surface::COUNT + surface2::COUNT + 16 + 1];
     let heads = Heads {
         model: "m".into(),
         success: Logistic {

@@ -189,11 +189,8 @@ impl Router {
         request: &RequestRef<'_>,
         scratch: &'s mut Scratch,
     ) -> &'s [Prediction] {
-        if let (true, Some(prompt)) = (scratch.predictions.is_empty(), request.prompt)
-            && !self.heads().is_empty()
-        {
-            self.recipe()
-                .compute(prompt, request.task, &mut scratch.features);
+        if scratch.predictions.is_empty() && request.prompt.is_some() && !self.heads().is_empty() {
+            self.recipe().compute(request, &mut scratch.features);
             let entries = scratch.features.entries();
             scratch
                 .predictions

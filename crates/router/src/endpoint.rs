@@ -234,11 +234,8 @@ impl Endpoint {
     /// Input at the price of uncached tokens and predicted output, in USD; `None` where input or
     /// price is unknown. Computed in picodollars and divided once, so that every runtime gets the
     /// same double.
-    pub(crate) fn predicted_cost(
-        &self,
-        request: &RequestRef<'_>,
-        output_tokens: f64,
-    ) -> Option<f64> {
+    #[must_use]
+    pub fn predicted_cost(&self, request: &RequestRef<'_>, output_tokens: f64) -> Option<f64> {
         let input = request.input_tokens_or_estimate()?;
         let rates = self.price_at(request.at)?.rates(input);
         let picos = f64::from(input.0) * rates.input.picos() as f64

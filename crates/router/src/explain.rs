@@ -6,7 +6,7 @@
 use crate::choose::{Choose, Trade};
 use crate::decide::{Branch, Decision, EndpointIndex, Prediction, Scratch, Terms};
 use crate::endpoint::Ineligible;
-use crate::heads::Logistic;
+use crate::heads::Success;
 use crate::request::RequestRef;
 use crate::router::{Router, Target};
 use crate::units::Ppm;
@@ -58,7 +58,8 @@ pub struct FeatureExplanation {
     /// Its name, such as `len_words` or `task=math`; hashed words: the words of this prompt that
     /// fell into the column.
     pub name: String,
-    /// What it adds to the log-odds of success of each model, in the order of [`Router::heads`].
+    /// What it adds to the log-odds of success of each model, in the order of [`Router::heads`]:
+    /// the log-odds less those with 0, a prompt of average looks, in its place.
     pub logits: Vec<f64>,
     /// The first compared model's logit less the second's.
     pub difference: Option<f64>,
@@ -200,14 +201,13 @@ impl Router {
         };
         self.predictions(request, scratch);
         let entries = scratch.features.entries();
-        let mut features: Vec<(f64, u32, FeatureExplanation)> = entries
-            .iter()
-            .map(|&entry| {
-                let column = entry.0;
+        let mut features: Vec<(f64, u32, FeatureExplanation)> = (0..entries.len())
+            .map(|at| {
+                let column = entries[at].0;
                 let logits: Vec<f64> = self
                     .heads()
                     .iter()
-                    .map(|heads| logit(&heads.success, entry))
+                    .map(|heads| logit(&heads.success, entries, at))
                     .collect();
                 let difference = compared.map(|(a, b)| logits[a] - logits[b]);
                 let greatest = logits
@@ -237,10 +237,11 @@ impl Router {
     }
 }
 
-/// What one entry adds to the calibrated log-odds.
-fn logit(head: &Logistic, entry: (u32, f64)) -> f64 {
-    let score: f64 = head.contributions(&[entry]).map(|(_, part)| part).sum();
-    head.platt[0] * score
+/// What one entry adds to the log-odds: how they differ from those with 0 in its place.
+fn logit(head: &Success, entries: &[(u32, f64)], at: usize) -> f64 {
+    let mut without = entries.to_vec();
+    without[at].1 = 0.0;
+    head.log_odds(entries) - head.log_odds(&without)
 }
 
 impl Branch<'_> {

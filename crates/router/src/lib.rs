@@ -68,8 +68,11 @@ pub use decide::{Decision, EndpointIndex, Prediction, Scratch, Terms};
 pub use endpoint::{Endpoint, Ineligible, PriceRow, Rates, Tier, Usage, within};
 pub use error::{Error, ErrorKind};
 pub use explain::{EndpointExplanation, Explanation, FeatureExplanation};
-pub use features::{FeatureScratch, Recipe, Step, Surface, Tag, Words, surface};
-pub use heads::{LogLinear, Logistic};
+pub use features::{
+    Embedding, FeatureScratch, Recipe, Scaling, Step, Surface, Surface2, Tag, WordScore,
+    WordScores, Words, surface, surface2, word_counts,
+};
+pub use heads::{LogLinear, Logistic, Mean, Split, Success, Tree, Trees};
 pub use line::decision_line;
 pub use request::{Request, RequestRef};
 pub use router::{Heads, Parts, Router};

@@ -7,7 +7,7 @@ use crate::decide::EndpointIndex;
 use crate::endpoint::{Endpoint, PriceRow};
 use crate::error::Error;
 use crate::features::{Recipe, Step};
-use crate::heads::{LogLinear, Logistic};
+use crate::heads::{LogLinear, Success};
 use crate::time::Timestamp;
 
 /// Endpoints to try in order.
@@ -19,7 +19,7 @@ pub struct Heads {
     /// The model.
     pub model: String,
     /// That its answer is right.
-    pub success: Logistic,
+    pub success: Success,
     /// How many tokens it puts out.
     pub output_tokens: LogLinear,
 }
@@ -316,20 +316,14 @@ fn check_heads(parts: &Parts, recipe: &Recipe) -> Result<(), Error> {
                 heads.model
             ));
         }
-        for weights in [&heads.success.weights, &heads.output_tokens.weights] {
-            if weights.len() != recipe.columns() {
-                return fault(format!(
-                    "`{}` has {} weights where the features have {} columns",
-                    heads.model,
-                    weights.len(),
-                    recipe.columns()
-                ));
-            }
-        }
         heads
             .success
-            .check()
-            .and_then(|()| heads.output_tokens.check())
+            .check(recipe.columns())
+            .map_err(|error| error.within("success"))
+            .and_then(|()| {
+                let checked = heads.output_tokens.check(recipe.columns());
+                checked.map_err(|error| error.within("output_tokens"))
+            })
             .map_err(|error| error.within(&heads.model).within("heads"))?;
     }
     Ok(())

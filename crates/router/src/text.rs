@@ -19,16 +19,16 @@ const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// One step of FNV-1a (Fowler, Noll and Vo) over 64 bits.
 #[inline]
-pub(crate) fn hash_byte(hash: u64, byte: u8) -> u64 {
-    (hash ^ u64::from(byte)).wrapping_mul(HASH_PRIME)
+pub(crate) const fn hash_byte(hash: u64, byte: u8) -> u64 {
+    (hash ^ byte as u64).wrapping_mul(HASH_PRIME)
 }
 
 /// The bucket of a hash among `2^bits`, `bits` from 1 to 32:
 /// the top bits of `(h xor (h >> 32)) * 0x9e3779b97f4a7c15 mod 2^64`.
 #[inline]
-pub(crate) fn bucket(hash: u64, bits: u8) -> u32 {
-    let spread = (hash ^ (hash >> 32)).wrapping_mul(SPREAD) >> (64 - u32::from(bits));
-    u32::try_from(spread).expect("at most 32 bits are left")
+pub(crate) const fn bucket(hash: u64, bits: u8) -> u32 {
+    // At most 32 bits are left.
+    ((hash ^ (hash >> 32)).wrapping_mul(SPREAD) >> (64 - bits as u32)) as u32
 }
 
 /// Whether a byte belongs to a word.

@@ -278,7 +278,7 @@ fn see(stage: &Stage<'_>, fold: &Fold<'_>, places: &[usize], threads: usize) -> 
                 let p = predicted.success.get();
                 [
                     p,
-                    uncalibrated(p, heads[place].success.platt),
+                    uncalibrated(p, heads[place].success.platt()),
                     predicted.output_tokens,
                 ]
             });

@@ -1,102 +1,103 @@
 //! Features: a request's prompt and task as a sparse row of numbers.
 //!
 //! Owns the recipe, a list of steps that each fill a range of columns: [`surface`] (`surface/1`),
-//! [`words`](Words) (`words/1`) and [`tag`](Tag) (`tag/1`), each frozen once released. It does not
+//! [`surface2`] (`surface/2`), [`words`](Words) (`words/1`) and [`tag`](Tag) (`tag/1`), each frozen
+//! once released. It does not
 //! know what a head makes of the row, nor how means, scales and idf were fitted.
 
+mod classes;
+mod embedding;
+mod options;
+mod scaled;
 mod scan;
 pub mod surface;
+pub mod surface2;
 mod tag;
 #[cfg(test)]
 mod tests;
+mod word_score;
 mod words;
 
+pub use embedding::Embedding;
+pub use scaled::Scaling;
 pub use tag::Tag;
-pub use words::Words;
+pub use word_score::{WordScore, WordScores};
+pub use words::{Words, word_counts};
 
 use crate::error::Error;
+use crate::request::RequestRef;
 
-/// Scaled surface features are cut at this many scales on either side.
-const CLIP: f64 = 4.0;
 /// The largest magnitude of a mean, scale or weight of a step.
 const MAX_FACTOR: f32 = 1e6;
 
 /// The step `surface/1`: value = clamp((raw - mean) * scale, -4, 4) * weight.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Surface {
-    /// A mean a feature of [`surface::NAMES`]; magnitudes at most 1e6.
-    pub mean: Vec<f32>,
-    /// One over the standard deviation of each feature, from 0 to 1e6; 0 for one that was constant.
-    pub scale: Vec<f32>,
-    /// What the values are multiplied by, from 0 to 1e6: the smaller, the more a penalised fit
-    /// shrinks what it learns from them.
-    pub weight: f32,
-}
+pub struct Surface(
+    /// A mean and a scale for each feature of [`surface::NAMES`].
+    pub Scaling,
+);
+
+/// The step `surface/2`: value = clamp((raw - mean) * scale, -4, 4) * weight.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Surface2(
+    /// A mean and a scale for each feature of [`surface2::NAMES`].
+    pub Scaling,
+);
 
 /// A part of a recipe.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
-    /// What the prompt looks like.
+    /// What the prompt looks like, in forty numbers.
     Surface(Surface),
+    /// What the prompt looks like, in more numbers.
+    Surface2(Surface2),
     /// Its words and pairs of words.
     Words(Words),
     /// The request's task.
     Tag(Tag),
+    /// The request's embedding.
+    Embedding(Embedding),
+    /// What its words say of each model.
+    WordScores(WordScores),
 }
 
 impl Step {
     fn columns(&self) -> usize {
         match self {
             Self::Surface(_) => surface::COUNT,
+            Self::Surface2(_) => surface2::COUNT,
             Self::Words(words) => words.columns(),
             Self::Tag(tag) => tag.values.len(),
+            Self::Embedding(embedding) => embedding.columns(),
+            Self::WordScores(words) => words.scores.len(),
         }
     }
 
     fn check(&self) -> Result<(), Error> {
         match self {
-            Self::Surface(step) => step.check(),
+            Self::Surface(step) => step.0.check("surface/1", surface::COUNT),
+            Self::Surface2(step) => step.0.check("surface/2", surface2::COUNT),
             Self::Words(words) => words.check(),
             Self::Tag(tag) => tag.check(),
+            Self::Embedding(embedding) => embedding.check(),
+            Self::WordScores(words) => words.check(),
         }
     }
 }
 
 impl Surface {
-    fn append(&self, prompt: &str, first: u32, scratch: &mut FeatureScratch) {
+    fn append(&self, prompt: &str, first: u32, entries: &mut Vec<(u32, f64)>) {
         let mut raw = [0.0; surface::COUNT];
         surface::measure(prompt, &mut raw);
-        let factors = self.mean.iter().zip(&self.scale);
-        for ((column, raw), (mean, scale)) in (first..).zip(raw).zip(factors) {
-            let scaled = (raw - f64::from(*mean)) * f64::from(*scale);
-            let value = scaled.clamp(-CLIP, CLIP) * f64::from(self.weight);
-            scratch.entries.push((column, value));
-        }
+        scaled::append(&self.0, raw.into_iter(), first, entries);
     }
+}
 
-    fn check(&self) -> Result<(), Error> {
-        for (name, values, least) in [
-            ("mean", &self.mean, -MAX_FACTOR),
-            ("scale", &self.scale, 0.0),
-        ] {
-            if values.len() != surface::COUNT {
-                return Err(Error::value(format!(
-                    "{} values where surface/1 has {} features",
-                    values.len(),
-                    surface::COUNT
-                ))
-                .within(name));
-            }
-            let wrong = |value: &f32| !(least..=MAX_FACTOR).contains(value);
-            if let Some(i) = values.iter().position(wrong) {
-                return Err(Error::value(format!(
-                    "value {i} is {}, not a number from {least} to {MAX_FACTOR}",
-                    values[i]
-                ))
-                .within(name));
-            }
-        }
-        check_weight(self.weight)
+impl Surface2 {
+    fn append(&self, prompt: &str, first: u32, entries: &mut Vec<(u32, f64)>) {
+        let mut raw = [0.0; surface2::COUNT];
+        surface2::measure(prompt, &mut raw);
+        scaled::append(&self.0, raw.into_iter(), first, entries);
     }
 }
 
@@ -116,7 +117,8 @@ pub struct FeatureScratch {
 
 impl FeatureScratch {
     /// The row that was computed last: column and value, each column at most once, in the recipe's
-    /// order. All surface features (zeros too), the columns of words with a count, the task's column.
+    /// order. All surface features and word scores (zeros too), the columns of words with a count,
+    /// the task's column.
     #[must_use]
     pub fn entries(&self) -> &[(u32, f64)] {
         &self.entries
@@ -159,18 +161,26 @@ impl Recipe {
         self.0.iter().map(Step::columns).sum()
     }
 
-    /// Computes the row of a request into `scratch`.
-    pub fn compute(&self, prompt: &str, task: Option<&str>, scratch: &mut FeatureScratch) {
+    /// Computes the row of a request into `scratch`; one without a prompt is read as one with an
+    /// empty prompt.
+    pub fn compute(&self, request: &RequestRef<'_>, scratch: &mut FeatureScratch) {
         scratch.entries.clear();
+        let prompt = request.prompt.unwrap_or_default();
         for (first, step) in self.placed() {
             match step {
-                Step::Surface(step) => step.append(prompt, first, scratch),
+                Step::Surface(step) => step.append(prompt, first, &mut scratch.entries),
+                Step::Surface2(step) => step.append(prompt, first, &mut scratch.entries),
                 Step::Words(words) => words.append(prompt, first, scratch),
                 Step::Tag(tag) => {
-                    let column = task.and_then(|task| tag.column(task));
+                    let column = request.task.and_then(|task| tag.column(task));
                     let entry = column.map(|column| (first + narrow(column), 1.0));
                     scratch.entries.extend(entry);
                 }
+                Step::Embedding(step) => {
+                    let raw = request.embedding.unwrap_or_default();
+                    step.append(raw, first, &mut scratch.entries);
+                }
+                Step::WordScores(words) => words.append(prompt, first, scratch),
             }
         }
     }
@@ -182,8 +192,11 @@ impl Recipe {
         let (step, at) = self.find(column)?;
         Some(match step {
             Step::Surface(_) => surface::NAMES[at].to_owned(),
+            Step::Surface2(_) => surface2::NAMES[at].to_owned(),
             Step::Words(_) => format!("word#{at}"),
             Step::Tag(tag) => format!("task={}", tag.values[at]),
+            Step::Embedding(_) => format!("embedding[{at}]"),
+            Step::WordScores(words) => format!("words for {}", words.scores[at].model),
         })
     }
 

@@ -1,49 +1,15 @@
-//! One pass over a prompt's bytes: the counts that `surface/1` is made of.
+//! One pass over a prompt's bytes: the counts that the surface features are made of.
 //!
-//! Owns what is counted and which words are of which class, frozen with `surface/1`. It does not
-//! know the features: [`super::surface`] makes them of the counts.
+//! Owns what is counted. It does not know the features: [`super::surface`] and [`super::surface2`]
+//! make them of the counts, nor which words are of which class: [`super::classes`] does.
 
+use crate::features::classes::{Class, LONGEST_ENDING, TABLE_BITS, class_of_ending, classes_of};
 use crate::text::{HASH_START, bucket, hash_byte, is_word_byte};
 
-pub(super) const COMPUTE: u16 = 1;
-pub(super) const STATEMENT: u16 = 1 << 1;
-pub(super) const WHAT: u16 = 1 << 2;
-pub(super) const WHICH: u16 = 1 << 3;
-pub(super) const HOW: u16 = 1 << 4;
-pub(super) const WHY: u16 = 1 << 5;
-const NEGATION: u16 = 1 << 6;
-const STOP: u16 = 1 << 7;
-const THIRD: u16 = 1 << 8;
-const PAST: u16 = 1 << 9;
-
-/// No word that has a class is longer, in bytes.
-const LONGEST_CLASSED: usize = 10;
-
-/// The classes of a folded word.
-fn class_of(word: &[u8]) -> u16 {
-    match word {
-        b"find" | b"calculate" | b"compute" | b"solve" | b"evaluate" | b"determine"
-        | b"estimate" | b"many" | b"much" | b"value" | b"sum" | b"prove" | b"simplify" => COMPUTE,
-        b"statement" | b"statements" | b"following" => STATEMENT,
-        b"what" => WHAT | STOP,
-        b"which" => WHICH | STOP,
-        b"how" => HOW | STOP,
-        b"why" => WHY | STOP,
-        b"not" => NEGATION | STOP,
-        b"no" | b"never" | b"none" | b"cannot" | b"neither" | b"nor" | b"without" | b"except"
-        | b"least" | b"incorrect" | b"false" | b"untrue" | b"unlikely" | b"wrong" => NEGATION,
-        b"he" | b"she" | b"his" | b"her" | b"they" | b"their" => THIRD | STOP,
-        b"him" => THIRD,
-        b"was" | b"were" | b"had" => PAST | STOP,
-        b"the" | b"a" | b"an" | b"of" | b"to" | b"in" | b"and" | b"is" | b"that" | b"for"
-        | b"on" | b"by" | b"with" | b"as" | b"are" | b"be" | b"at" | b"from" | b"this" | b"it"
-        | b"or" | b"has" | b"have" | b"but" | b"its" | b"them" | b"we" | b"you" | b"i" | b"who"
-        | b"when" | b"where" | b"than" | b"then" | b"there" | b"these" | b"those" | b"if"
-        | b"into" | b"can" | b"will" | b"would" | b"may" | b"must" | b"should" | b"could"
-        | b"do" | b"does" | b"did" | b"been" | b"being" | b"such" => STOP,
-        _ => 0,
-    }
-}
+/// Numbers are cut here: below it every whole number is a double.
+const LARGEST_NUMBER: u64 = 1_000_000_000_000_000;
+/// Only numbers of at most so many digits are read.
+const MOST_DIGITS: usize = 15;
 
 /// Which set of words a section belongs to.
 #[derive(Clone, Copy, PartialEq)]
@@ -52,32 +18,106 @@ pub(super) enum Part {
     Other,
 }
 
+/// The sentences of the sections: what lies between two sentence ends and has a word.
+#[derive(Default, Clone, Copy)]
+pub(super) struct Sentences {
+    pub(super) count: usize,
+    pub(super) squares: u64,
+    pub(super) longest: usize,
+    pub(super) last: Sentence,
+}
+
+/// How many words a sentence has, and how many of them negate.
+#[derive(Default, Clone, Copy)]
+pub(super) struct Sentence {
+    pub(super) words: usize,
+    pub(super) negations: usize,
+}
+
+impl Sentences {
+    fn add(&mut self, sentence: Sentence) {
+        if sentence.words > 0 {
+            self.count += 1;
+            self.squares += (sentence.words as u64) * (sentence.words as u64);
+            self.longest = self.longest.max(sentence.words);
+            self.last = sentence;
+        }
+    }
+}
+
 /// What stands in the sections that were scanned so far.
 #[derive(Default, Clone)]
 pub(super) struct Counts {
     pub(super) words: usize,
     pub(super) numbers: usize,
+    pub(super) distinct: usize,
     pub(super) term_bytes: usize,
+    pub(super) term_squares: u64,
     pub(super) vowel_runs: usize,
+    pub(super) polysyllables: usize,
+    pub(super) short_terms: usize,
     pub(super) long_terms: usize,
     pub(super) single_letters: usize,
-    pub(super) distinct: usize,
+    pub(super) mixed_terms: usize,
+    pub(super) acronyms: usize,
+    pub(super) capitals: usize,
     pub(super) names: usize,
-    pub(super) negations: usize,
-    pub(super) third_person: usize,
-    pub(super) stop_words: usize,
-    pub(super) past: usize,
-    pub(super) sentence_ends: usize,
+    pub(super) shouted: usize,
     pub(super) uppercase: usize,
     pub(super) digits: usize,
-    pub(super) punctuation: usize,
-    pub(super) commas: usize,
-    pub(super) operators: usize,
-    pub(super) latex: usize,
-    pub(super) code: usize,
+    pub(super) high_bytes: usize,
+    pub(super) largest: u64,
+    pub(super) years: usize,
+    pub(super) decimals: usize,
+    pub(super) money: usize,
+    pub(super) fractions: usize,
+    pub(super) negatives: usize,
+    pub(super) calls: usize,
+    pub(super) hyphens: usize,
+    pub(super) apostrophes: usize,
     pub(super) has_blank: bool,
-    /// The classes of all words, united.
-    pub(super) classes: u16,
+    pub(super) sentence_ends: usize,
+    pub(super) sentences: Sentences,
+    /// How often each ASCII byte stands outside words.
+    separators: Tally<128>,
+    classes: Tally<{ Class::COUNT }>,
+}
+
+/// A count a kind.
+#[derive(Clone)]
+struct Tally<const KINDS: usize>([u32; KINDS]);
+
+impl<const KINDS: usize> Default for Tally<KINDS> {
+    fn default() -> Self {
+        Self([0; KINDS])
+    }
+}
+
+impl Counts {
+    /// How many words are of the class.
+    pub(super) fn of(&self, class: Class) -> usize {
+        self.classes.0[class as usize] as usize
+    }
+
+    /// How often one of these separators stands here.
+    pub(super) fn bytes(&self, separators: &[u8]) -> usize {
+        let count = |byte: &u8| self.separators.0[usize::from(*byte)] as usize;
+        separators.iter().map(count).sum()
+    }
+
+    /// How often ASCII punctuation stands here.
+    pub(super) fn punctuation(&self) -> usize {
+        let counts = (0_u8..).zip(&self.separators.0);
+        counts
+            .filter(|(byte, _)| byte.is_ascii_punctuation())
+            .map(|(_, count)| *count as usize)
+            .sum()
+    }
+
+    /// Words that are no numbers.
+    pub(super) fn terms(&self) -> usize {
+        self.words - self.numbers
+    }
 }
 
 /// 4,096 buckets of words.
@@ -114,88 +154,123 @@ impl Default for Scan {
     }
 }
 
+/// What is known of one section alone.
+#[derive(Default, Clone, Copy)]
+pub(super) struct Section {
+    /// The bucket of its first word.
+    pub(super) first_word: Option<u32>,
+    /// The classes of its first word.
+    pub(super) first_classes: u64,
+    /// The value of its first number.
+    pub(super) first_number: Option<u64>,
+    /// A bit for each word's bucket, 64 buckets.
+    pub(super) signature: u64,
+    /// The sentence that has not ended.
+    sentence: Sentence,
+}
+
 /// A word as the scan met it.
-struct Word {
-    bytes: usize,
+struct Word<'a> {
+    raw: &'a [u8],
     hash: u64,
     vowel_runs: usize,
-    all_digits: bool,
-    /// The folded bytes, as far as a class can depend on them.
-    head: [u8; LONGEST_CLASSED],
-    ends_in_ed: bool,
+    digits: usize,
+    uppercase: usize,
+    /// Its last bytes, folded.
+    tail: [u8; LONGEST_ENDING],
 }
 
 impl Scan {
-    /// Counts a section, and says in which bucket its first word falls.
-    pub(super) fn section(&mut self, text: &[u8], part: Part) -> Option<u32> {
-        let mut first = None;
+    /// Counts a section.
+    pub(super) fn section(&mut self, text: &[u8], part: Part) -> Section {
+        let mut section = Section::default();
         let mut at = 0;
         while let Some(byte) = text.get(at) {
             if is_word_byte(*byte) {
                 self.counts.names += usize::from(is_name(text, at));
                 let word = self.read(&text[at..]);
-                at += word.bytes;
-                let bucket = self.meet(&word, part);
-                first = first.or(Some(bucket));
+                at += word.raw.len();
+                self.meet(&word, part, &mut section);
             } else {
-                self.separator(*byte, text.get(at + 1).copied());
+                if self.separator(text, at) {
+                    self.counts.sentences.add(section.sentence);
+                    section.sentence = Sentence::default();
+                }
                 at += 1;
             }
         }
-        first
+        self.counts.sentences.add(section.sentence);
+        section
     }
 
-    fn separator(&mut self, byte: u8, next: Option<u8>) {
+    /// Counts a byte between words, and says whether a sentence ends there.
+    fn separator(&mut self, text: &[u8], at: usize) -> bool {
+        let byte = text[at];
         let counts = &mut self.counts;
-        counts.punctuation += usize::from(byte.is_ascii_punctuation());
+        counts.separators.0[usize::from(byte & 127)] += 1;
+        // Most separators are spaces.
+        if matches!(byte, b' ' | b',' | b'\n') {
+            return false;
+        }
+        let next = text.get(at + 1).copied();
+        let before = at.checked_sub(1).map(|before| text[before]);
+        let digit = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_digit());
+        let word = |byte: Option<u8>| byte.is_some_and(is_word_byte);
+        let inside = word(before) && word(next);
         match byte {
             b'.' | b'!' | b'?' => {
-                counts.sentence_ends += usize::from(next.is_none_or(is_space));
+                counts.decimals += usize::from(byte == b'.' && digit(before) && digit(next));
+                let ends = next.is_none_or(is_space);
+                counts.sentence_ends += usize::from(ends);
+                return ends;
             }
-            b',' => counts.commas += 1,
-            b'=' | b'+' | b'*' | b'/' | b'^' | b'<' | b'>' => counts.operators += 1,
-            b'$' | b'\\' => counts.latex += 1,
-            b'{' | b'}' | b';' | b'`' => counts.code += 1,
+            b'-' if inside => counts.hyphens += 1,
+            b'-' => counts.negatives += usize::from(digit(next)),
+            b'\'' => counts.apostrophes += usize::from(inside),
+            b'/' => counts.fractions += usize::from(inside),
+            b'(' => counts.calls += usize::from(word(before)),
+            b'$' => counts.money += usize::from(digit(next)),
             b'_' => counts.has_blank |= next == Some(b'_'),
             _ => {}
         }
+        false
     }
 
     /// Reads the word that `text` starts with.
-    fn read(&mut self, text: &[u8]) -> Word {
-        let mut word = Word {
-            bytes: 0,
-            hash: HASH_START,
-            vowel_runs: 0,
-            all_digits: true,
-            head: [0; LONGEST_CLASSED],
-            ends_in_ed: false,
-        };
+    fn read<'a>(&mut self, text: &'a [u8]) -> Word<'a> {
+        let (mut hash, mut bytes, mut vowel_runs) = (HASH_START, 0, 0);
+        let (mut digits, mut uppercase, mut high) = (0, 0, 0);
+        let mut tail = 0_u64;
         let mut in_vowels = false;
-        let mut previous = 0;
         for byte in text.iter().copied().take_while(|byte| is_word_byte(*byte)) {
             let folded = byte.to_ascii_lowercase();
-            word.hash = hash_byte(word.hash, folded);
-            if let Some(place) = word.head.get_mut(word.bytes) {
-                *place = folded;
-            }
-            word.bytes += 1;
-            let digit = byte.is_ascii_digit();
-            word.all_digits &= digit;
-            self.counts.digits += usize::from(digit);
-            self.counts.uppercase += usize::from(byte.is_ascii_uppercase());
+            hash = hash_byte(hash, folded);
+            bytes += 1;
+            digits += usize::from(byte.is_ascii_digit());
+            uppercase += usize::from(byte.is_ascii_uppercase());
+            high += usize::from(byte >= 0x80);
             let vowel = matches!(folded, b'a' | b'e' | b'i' | b'o' | b'u' | b'y');
-            word.vowel_runs += usize::from(vowel && !in_vowels);
+            vowel_runs += usize::from(vowel && !in_vowels);
             in_vowels = vowel;
-            word.ends_in_ed = previous == b'e' && folded == b'd';
-            previous = folded;
+            tail = tail << 8 | u64::from(folded);
         }
-        word
+        self.counts.digits += digits;
+        self.counts.uppercase += uppercase;
+        self.counts.high_bytes += high;
+        let [_, _, tail @ ..] = tail.to_be_bytes();
+        Word {
+            raw: &text[..bytes],
+            hash,
+            vowel_runs: vowel_runs.max(1),
+            digits,
+            uppercase,
+            tail,
+        }
     }
 
-    /// Counts a word and returns its bucket.
-    fn meet(&mut self, word: &Word, part: Part) -> u32 {
-        let bucket = bucket(word.hash, 12);
+    /// Counts a word.
+    fn meet(&mut self, word: &Word<'_>, part: Part, section: &mut Section) {
+        let bucket = bucket(word.hash, TABLE_BITS);
         let (option, other) = (self.in_options.has(bucket), self.elsewhere.has(bucket));
         let counts = &mut self.counts;
         counts.words += 1;
@@ -208,24 +283,63 @@ impl Scan {
             }
             Part::Other => self.elsewhere.insert(bucket),
         }
-        if word.all_digits {
-            counts.numbers += 1;
-            return bucket;
+        section.signature |= 1 << (bucket >> (TABLE_BITS - 6));
+        section.sentence.words += 1;
+        let is_first = section.first_word.is_none();
+        section.first_word.get_or_insert(bucket);
+        if word.digits == word.raw.len() {
+            let value = counts.number(word.raw);
+            section.first_number.get_or_insert(value);
+            return;
         }
-        counts.term_bytes += word.bytes;
-        counts.vowel_runs += word.vowel_runs.max(1);
-        counts.long_terms += usize::from(word.bytes >= 10);
-        counts.single_letters +=
-            usize::from(word.bytes == 1 && !matches!(word.head[0], b'a' | b'i'));
-        let class = word.head.get(..word.bytes).map_or(0, class_of);
-        counts.classes |= class;
-        counts.negations += usize::from(class & NEGATION != 0);
-        counts.third_person += usize::from(class & THIRD != 0);
-        counts.stop_words += usize::from(class & STOP != 0);
-        counts.past += usize::from(class & PAST != 0 || word.bytes >= 4 && word.ends_in_ed);
-        bucket
+        let classes = classes_of(word.raw, bucket);
+        if is_first {
+            section.first_classes = classes;
+        }
+        section.sentence.negations += usize::from(classes & Class::Negation.bit() != 0);
+        counts.term(word, classes);
     }
 }
+
+impl Counts {
+    fn number(&mut self, digits: &[u8]) -> u64 {
+        let value = if digits.len() > MOST_DIGITS {
+            LARGEST_NUMBER
+        } else {
+            (digits.iter()).fold(0, |value, digit| value * 10 + u64::from(digit - b'0'))
+        };
+        self.numbers += 1;
+        self.largest = self.largest.max(value);
+        self.years += usize::from(digits.len() == 4 && (1000..2100).contains(&value));
+        value
+    }
+
+    fn term(&mut self, word: &Word<'_>, classes: u64) {
+        let bytes = word.raw.len();
+        self.term_bytes += bytes;
+        self.term_squares += (bytes as u64) * (bytes as u64);
+        self.vowel_runs += word.vowel_runs;
+        self.polysyllables += usize::from(word.vowel_runs >= 4);
+        self.short_terms += usize::from(bytes <= 3);
+        self.long_terms += usize::from(bytes >= 10);
+        self.single_letters += usize::from(bytes == 1 && !matches!(word.tail[5], b'a' | b'i'));
+        self.mixed_terms += usize::from(word.digits > 0);
+        self.capitals += usize::from(word.raw[0].is_ascii_uppercase());
+        if bytes >= 2 && word.uppercase == bytes {
+            self.acronyms += 1;
+            self.shouted += usize::from(classes & SHOUTABLE != 0);
+        }
+        let ending = class_of_ending(&word.tail, bytes).map_or(0, Class::bit);
+        let mut classes = classes | ending;
+        while classes != 0 {
+            self.classes.0[classes.trailing_zeros() as usize] += 1;
+            classes &= classes - 1;
+        }
+    }
+}
+
+/// Words that are written in capitals for emphasis, not as an abbreviation.
+const SHOUTABLE: u64 = Class::Stop.bit() | Class::Negation.bit() | Class::Superlative.bit();
 
 /// Whether the word that starts here looks like a proper name inside a sentence.
 fn is_name(text: &[u8], at: usize) -> bool {

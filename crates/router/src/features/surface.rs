@@ -60,9 +60,9 @@
 //! | `stop_word_share` | stop words / words: the a an of to in and is that for on by with as are be at from this it which or was were has have had not but their its his her he she they them we you i who what when where how why than then there these those if into can will would may must should could do does did been being such | 0-1 |
 //! | `past_share` | was, were, had, and terms of 4 bytes or more that end in ed / words | 0-1 |
 
-use crate::features::scan::{
-    COMPUTE, Counts, HOW, Part, STATEMENT, Scan, WHAT, WHICH, WHY, is_space,
-};
+use crate::features::classes::Class;
+use crate::features::options::{OptionLine, Reading};
+use crate::features::scan::{Counts, is_space};
 
 /// How many features there are.
 pub const COUNT: usize = 40;
@@ -113,33 +113,19 @@ pub const NAMES: [&str; COUNT] = [
 
 /// Measures a prompt: `out[i]` is the raw value of `NAMES[i]`, always finite.
 pub fn measure(prompt: &str, out: &mut [f64; COUNT]) {
-    let text = prompt.as_bytes();
-    let mut options = Options::find(text);
-    let stem_end = options.stem_end(text);
-    let mut scan = Scan::default();
-    scan.section(&text[..stem_end], Part::Other);
-    let stem = scan.counts.clone();
-    let mut at = stem_end;
-    for option in &mut options.found[..options.count] {
-        scan.section(&text[at..option.line_start], Part::Other);
-        let before = (scan.counts.words, scan.counts.digits, scan.counts.negations);
-        option.first_word = scan.section(&text[option.start..option.end], Part::Option);
-        option.words = scan.counts.words - before.0;
-        option.has_digit = scan.counts.digits > before.1;
-        option.negated = scan.counts.negations > before.2;
-        at = option.line_end;
-    }
-    scan.section(&text[at..], Part::Other);
+    *out = values(&Reading::of(prompt));
+}
 
-    let shape = stem_shape(&stem);
-    let likeness = option_values(options.all(), &scan, stem_end);
-    let rest = prompt_values(&scan.counts, &stem, text.len());
-    let form = form_values(&scan.counts, &stem, &text[..stem_end]);
-    out[0] = libm::log1p(text.len() as f64);
-    out[1..4].copy_from_slice(&shape);
-    out[4..14].copy_from_slice(&likeness);
-    out[14..29].copy_from_slice(&rest);
-    out[29..].copy_from_slice(&form);
+/// The values of a prompt that was read.
+pub(super) fn values(reading: &Reading<'_>) -> [f64; COUNT] {
+    let Reading { scan, stem, .. } = reading;
+    let mut out = [0.0; COUNT];
+    out[0] = log(reading.text.len());
+    out[1..4].copy_from_slice(&stem_shape(stem));
+    out[4..14].copy_from_slice(&option_values(reading));
+    out[14..29].copy_from_slice(&prompt_values(&scan.counts, stem, reading.text.len()));
+    out[29..].copy_from_slice(&form_values(&scan.counts, stem, reading.stem_text));
+    out
 }
 
 /// From the second feature to `words_per_sentence_log`.
@@ -152,12 +138,11 @@ fn stem_shape(stem: &Counts) -> [f64; 3] {
 }
 
 /// From `options` to `option_repeated_start_share`.
-fn option_values(options: &[OptionLine], scan: &Scan, stem_bytes: usize) -> [f64; 10] {
+fn option_values(reading: &Reading<'_>) -> [f64; 10] {
+    let options = reading.options();
     let count = options.len();
-    let of_options = |what: &dyn Fn(&OptionLine) -> bool| {
-        share(options.iter().filter(|option| what(option)).count(), count)
-    };
-    let words = options.iter().map(|option| option.words).sum();
+    let of_options = |what: &dyn Fn(&OptionLine) -> bool| share_of(options, what);
+    let words = options.iter().map(|option| option.held.words).sum();
     let bytes: usize = options.iter().map(OptionLine::bytes).sum();
     let mean = share(bytes, count);
     let square = options
@@ -167,156 +152,86 @@ fn option_values(options: &[OptionLine], scan: &Scan, stem_bytes: usize) -> [f64
         / count.max(1) as f64;
     let repeated = (0..count)
         .filter(|i| {
-            let first = options[*i].first_word;
-            options[..*i].iter().any(|other| other.first_word == first)
+            let first = options[*i].section.first_word;
+            let earlier = &mut options[..*i].iter();
+            earlier.any(|other| other.section.first_word == first)
         })
         .count();
     [
         count as f64,
         libm::log1p(mean),
         libm::sqrt((square - mean * mean).max(0.0)) / (mean + 1.0),
-        libm::log((bytes + 1) as f64 / (stem_bytes + 1) as f64),
-        of_options(&|option| option.has_digit),
-        of_options(&|option| option.words <= 1),
-        share(scan.option_words_repeated, words),
-        share(scan.option_words_in_stem, words),
-        of_options(&|option| option.negated),
+        libm::log((bytes + 1) as f64 / (reading.stem_text.len() + 1) as f64),
+        of_options(&|option| option.held.digits > 0),
+        of_options(&|option| option.held.words <= 1),
+        share(reading.scan.option_words_repeated, words),
+        share(reading.scan.option_words_in_stem, words),
+        of_options(&|option| option.held.negations > 0),
         share(repeated, count),
     ]
 }
 
 /// From `term_bytes_mean` to `code_log`.
 fn prompt_values(all: &Counts, stem: &Counts, bytes: usize) -> [f64; 15] {
-    let terms = all.words - all.numbers;
     [
-        share(all.term_bytes, terms),
-        share(all.vowel_runs, terms),
+        share(all.term_bytes, all.terms()),
+        share(all.vowel_runs, all.terms()),
         share(all.long_terms, all.words),
         share(all.distinct, all.words),
         share(all.uppercase, bytes),
-        share(all.punctuation, bytes),
+        share(all.punctuation(), bytes),
         share(stem.names, stem.words),
-        share(all.commas, all.words),
+        share(all.bytes(b","), all.words),
         share(all.digits, bytes),
         log(all.numbers),
-        log(all.operators),
-        log(all.latex),
+        log(all.bytes(b"=+*/^<>")),
+        log(all.bytes(b"$\\")),
         share(all.single_letters, all.words),
-        flag(stem.classes & COMPUTE != 0),
-        log(all.code),
+        has(stem, Class::Compute),
+        log(all.bytes(b"{};`")),
     ]
 }
 
 /// From `negations_log` to the last.
 fn form_values(all: &Counts, stem: &Counts, stem_text: &[u8]) -> [f64; 11] {
-    let last = stem_text.iter().rev().find(|byte| !is_space(**byte));
     [
-        log(all.negations),
-        flag(stem.classes & STATEMENT != 0),
-        flag(last == Some(&b'?')),
+        log(all.of(Class::Negation)),
+        flag(stem.of(Class::Label) + stem.of(Class::Following) > 0),
+        flag(last_byte(stem_text) == Some(b'?')),
         flag(all.has_blank),
-        flag(stem.classes & WHAT != 0),
-        flag(stem.classes & WHICH != 0),
-        flag(stem.classes & HOW != 0),
-        flag(stem.classes & WHY != 0),
-        share(all.third_person, all.words),
-        share(all.stop_words, all.words),
-        share(all.past, all.words),
+        has(stem, Class::What),
+        has(stem, Class::Which),
+        has(stem, Class::How),
+        has(stem, Class::Why),
+        share(all.of(Class::Third), all.words),
+        share(all.of(Class::Stop), all.words),
+        share(all.of(Class::Past), all.words),
     ]
 }
 
-fn log(count: usize) -> f64 {
+/// The last byte but white space.
+pub(super) fn last_byte(text: &[u8]) -> Option<u8> {
+    text.iter().copied().rfind(|byte| !is_space(*byte))
+}
+
+/// The share of the options for which this holds.
+pub(super) fn share_of(options: &[OptionLine], what: impl Fn(&OptionLine) -> bool) -> f64 {
+    let count = options.iter().filter(|option| what(option)).count();
+    share(count, options.len())
+}
+
+pub(super) fn has(counts: &Counts, class: Class) -> f64 {
+    flag(counts.of(class) > 0)
+}
+
+pub(super) fn log(count: usize) -> f64 {
     libm::log1p(count as f64)
 }
 
-fn share(part: usize, whole: usize) -> f64 {
+pub(super) fn share(part: usize, whole: usize) -> f64 {
     part as f64 / whole.max(1) as f64
 }
 
-fn flag(is: bool) -> f64 {
+pub(super) fn flag(is: bool) -> f64 {
     f64::from(u8::from(is))
-}
-
-/// The lines that offer an answer.
-#[derive(Default)]
-struct Options {
-    found: [OptionLine; 16],
-    count: usize,
-}
-
-#[derive(Default, Clone, Copy)]
-struct OptionLine {
-    line_start: usize,
-    line_end: usize,
-    /// Where the option's own text starts and ends.
-    start: usize,
-    end: usize,
-    words: usize,
-    first_word: Option<u32>,
-    has_digit: bool,
-    negated: bool,
-}
-
-impl OptionLine {
-    fn bytes(&self) -> usize {
-        self.end - self.start
-    }
-}
-
-impl Options {
-    fn find(text: &[u8]) -> Self {
-        let mut options = Self::default();
-        let mut at = 0;
-        for line in text.split(|byte| *byte == b'\n') {
-            if options.count == options.found.len() {
-                break;
-            }
-            if let Some(mark) = mark_bytes(line) {
-                let kept = line[mark..]
-                    .iter()
-                    .rposition(|byte| !is_space(*byte))
-                    .map_or(0, |last| last + 1);
-                options.found[options.count] = OptionLine {
-                    line_start: at,
-                    line_end: at + line.len(),
-                    start: at + mark,
-                    end: at + mark + kept,
-                    ..OptionLine::default()
-                };
-                options.count += 1;
-            }
-            at += line.len() + 1;
-        }
-        if options.count < 2 {
-            options.count = 0;
-        }
-        options
-    }
-
-    fn all(&self) -> &[OptionLine] {
-        &self.found[..self.count]
-    }
-
-    fn stem_end(&self, text: &[u8]) -> usize {
-        self.all()
-            .first()
-            .map_or(text.len(), |option| option.line_start)
-    }
-}
-
-/// How many bytes of the line mark it as an option.
-fn mark_bytes(line: &[u8]) -> Option<usize> {
-    let blank = |byte: &&u8| matches!(**byte, b' ' | b'\t');
-    let blanks = |at: usize| line[at..].iter().take_while(blank).count();
-    let mut at = blanks(0);
-    at += usize::from(line.get(at) == Some(&b'('));
-    let label = matches!(line.get(at), Some(b'A'..=b'J' | b'a'..=b'j' | b'1'..=b'9'));
-    let end = matches!(line.get(at + 1), Some(b'.' | b')' | b':'));
-    if !label || !end {
-        return None;
-    }
-    match blanks(at + 2) {
-        0 => None,
-        after => Some(at + 2 + after),
-    }
 }

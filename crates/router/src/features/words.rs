@@ -74,49 +74,17 @@ impl Counts {
 }
 
 impl Words {
-    /// The counts of the prompt's grams by column, numbered from 0: those that are not 0, in order
-    /// of first appearance. Needs `bits` alone, so that an idf can be fitted on it: it is
-    /// `ln((1 + n) / (1 + df)) + 1` where `df` of `n` prompts have a count in the column.
-    ///
-    /// # Panics
-    /// Where `bits` is above 31; a checked recipe has 4 to 18.
-    pub fn counts<'s>(&self, prompt: &str, scratch: &'s mut FeatureScratch) -> &'s [(u32, i32)] {
-        let counts = &mut scratch.words;
-        counts.start(self.columns());
-        each_gram(prompt, |hash, _| counts.add(self.place(hash)));
-        counts.finish()
-    }
-
-    /// The column and the sign of a gram.
-    fn place(&self, hash: u64) -> (u32, i32) {
-        let with_sign = bucket(hash, self.bits + 1);
-        (with_sign >> 1, if with_sign & 1 == 1 { 1 } else { -1 })
-    }
-
     pub(super) fn columns(&self) -> usize {
         1 << self.bits
     }
 
     /// Adds the entries of the prompt, with columns from `first` on.
     pub(super) fn append(&self, prompt: &str, first: u32, scratch: &mut FeatureScratch) {
-        self.counts(prompt, scratch);
         let FeatureScratch { words, entries } = scratch;
-        let start = entries.len();
-        let mut squares = 0.0;
-        for &(column, count) in &words.touched {
-            let value = damped(count) * f64::from(self.idf[column as usize]);
-            squares += value * value;
-            entries.push((first + column, value));
-        }
-        let norm = libm::sqrt(squares);
         let weight = f64::from(self.weight);
-        for (_, value) in &mut entries[start..] {
-            *value = if norm > 0.0 {
-                *value / norm * weight
-            } else {
-                0.0
-            };
-        }
+        weigh(self.bits, &self.idf, prompt, words, |column, value| {
+            entries.push((first + column, value * weight));
+        });
     }
 
     /// The grams of the prompt in a column, numbered from 0: folded, a pair with one space, each
@@ -124,7 +92,7 @@ impl Words {
     pub(super) fn grams_in(&self, prompt: &str, column: u32) -> Vec<String> {
         let mut found: Vec<String> = Vec::new();
         each_gram(prompt, |hash, gram| {
-            if self.place(hash).0 == column {
+            if place(self.bits, hash).0 == column {
                 let text = gram
                     .iter()
                     .map(|word| String::from_utf8_lossy(word).to_ascii_lowercase())
@@ -139,29 +107,79 @@ impl Words {
     }
 
     pub(super) fn check(&self) -> Result<(), Error> {
-        if !BITS.contains(&self.bits) {
-            let (least, most) = (BITS.start(), BITS.end());
-            return Err(
-                Error::value(format!("{} is not from {least} to {most}", self.bits)).within("bits"),
-            );
-        }
-        if self.idf.len() != self.columns() {
-            return Err(Error::value(format!(
-                "{} values where {} bits make {} columns",
-                self.idf.len(),
-                self.bits,
-                self.columns()
-            ))
-            .within("idf"));
-        }
-        if let Some(i) = (self.idf.iter()).position(|idf| !(0.0..=MAX_IDF).contains(idf)) {
-            return Err(Error::value(format!(
-                "value {i} is {}, not a number from 0 to {MAX_IDF}",
-                self.idf[i]
-            ))
-            .within("idf"));
-        }
-        check_weight(self.weight)
+        check_hashing(self.bits, &self.idf, self.weight)
+    }
+}
+
+/// Checks what hashed words are weighed with.
+pub(super) fn check_hashing(bits: u8, idf: &[f32], weight: f32) -> Result<(), Error> {
+    if !BITS.contains(&bits) {
+        let (least, most) = (BITS.start(), BITS.end());
+        return Err(Error::value(format!("{bits} is not from {least} to {most}")).within("bits"));
+    }
+    let columns = 1 << bits;
+    if idf.len() != columns {
+        return Err(Error::value(format!(
+            "{} values where {bits} bits make {columns} columns",
+            idf.len()
+        ))
+        .within("idf"));
+    }
+    if let Some(i) = idf.iter().position(|idf| !(0.0..=MAX_IDF).contains(idf)) {
+        return Err(Error::value(format!(
+            "value {i} is {}, not a number from 0 to {MAX_IDF}",
+            idf[i]
+        ))
+        .within("idf"));
+    }
+    check_weight(weight)
+}
+
+/// The counts of the prompt's grams by column among `2^bits`: those that are not 0, in order of
+/// first appearance. An idf is fitted on it: `ln((1 + n) / (1 + df)) + 1` where `df` of `n` prompts
+/// have a count in the column.
+///
+/// # Panics
+/// Where `bits` is above 31; a checked recipe has 4 to 18.
+pub fn word_counts<'s>(
+    bits: u8,
+    prompt: &str,
+    scratch: &'s mut FeatureScratch,
+) -> &'s [(u32, i32)] {
+    count(bits, prompt, &mut scratch.words)
+}
+
+fn count<'s>(bits: u8, prompt: &str, counts: &'s mut Counts) -> &'s [(u32, i32)] {
+    counts.start(1 << bits);
+    each_gram(prompt, |hash, _| counts.add(place(bits, hash)));
+    counts.finish()
+}
+
+/// The column and the sign of a gram.
+fn place(bits: u8, hash: u64) -> (u32, i32) {
+    let with_sign = bucket(hash, bits + 1);
+    (with_sign >> 1, if with_sign & 1 == 1 { 1 } else { -1 })
+}
+
+/// Calls `with` for each column of the prompt that has a count, with its value: damped count times
+/// idf, over the Euclidean norm of them all; 0 where that is 0.
+pub(super) fn weigh(
+    bits: u8,
+    idf: &[f32],
+    prompt: &str,
+    counts: &mut Counts,
+    mut with: impl FnMut(u32, f64),
+) {
+    let counted = count(bits, prompt, counts);
+    let value = |&(column, count): &(u32, i32)| damped(count) * f64::from(idf[column as usize]);
+    let squares = counted.iter().fold(0.0, |sum, entry| {
+        let value = value(entry);
+        sum + value * value
+    });
+    let norm = libm::sqrt(squares);
+    for entry in counted {
+        let scaled = if norm > 0.0 { value(entry) / norm } else { 0.0 };
+        with(entry.0, scaled);
     }
 }
 

@@ -2,14 +2,13 @@
 
 use serde_json::Value;
 
-use super::{floats, newer};
+use super::{floats, newer, success};
 use crate::emit::{self, Object};
 use crate::error::Error;
-use crate::heads::{LogLinear, Logistic};
+use crate::heads::{LogLinear, Success};
 use crate::json::{self, Fields};
 use crate::router::Heads;
 
-const LOGISTIC: &str = "logistic/1";
 const LOG_LINEAR: &str = "log_linear/1";
 
 /// The two entries of a model.
@@ -21,13 +20,8 @@ pub(super) fn write(heads: &Heads) -> Result<[String; 2], Error> {
             .field("predicts", emit::text(predicts))
             .field("kind", emit::text(kind))
     };
-    let [a, b] = success.platt;
     Ok([
-        head("success", LOGISTIC)
-            .field("bias", emit::float(success.bias)?)
-            .field("platt", emit::list([emit::float(a)?, emit::float(b)?]))
-            .field("weights", floats::write(&success.weights)?)
-            .end(),
+        success::write(head("success", success::kind(success)), success)?.end(),
         head("output_tokens", LOG_LINEAR)
             .field("bias", emit::float(tokens.bias)?)
             .field("smearing", emit::float(tokens.smearing)?)
@@ -37,14 +31,14 @@ pub(super) fn write(heads: &Heads) -> Result<[String; 2], Error> {
 }
 
 enum Head {
-    Success(Logistic),
+    Success(Success),
     OutputTokens(LogLinear),
 }
 
 /// A model's heads while the other may still be to come.
 struct Pair {
     model: String,
-    success: Option<Logistic>,
+    success: Option<Success>,
     output_tokens: Option<LogLinear>,
 }
 
@@ -102,25 +96,15 @@ fn read_head(value: Value) -> Result<(String, Head), Error> {
     let predicts = fields.required("predicts", json::string)?;
     let kind = fields.required("kind", json::string)?;
     let head = match (predicts.as_str(), kind.as_str()) {
-        ("success", LOGISTIC) => Head::Success(Logistic {
-            bias: fields.required("bias", json::number)?,
-            platt: fields.required("platt", read_platt)?,
-            weights: fields.required("weights", floats::read)?,
-        }),
+        ("success", kind) => Head::Success(success::read(kind, &mut fields)?),
         ("output_tokens", LOG_LINEAR) => Head::OutputTokens(LogLinear {
             bias: fields.required("bias", json::number)?,
             smearing: fields.required("smearing", json::number)?,
             weights: fields.required("weights", floats::read)?,
         }),
-        ("success" | "output_tokens", kind) => return Err(newer(kind).within("kind")),
+        ("output_tokens", kind) => return Err(newer(kind).within("kind")),
         (predicts, _) => return Err(newer(predicts).within("predicts")),
     };
     fields.finish()?;
     Ok((model, head))
-}
-
-fn read_platt(value: Value) -> Result<[f64; 2], Error> {
-    let numbers = json::items(value, json::number)?;
-    <[f64; 2]>::try_from(numbers)
-        .map_err(|numbers| Error::value(format!("must be 2 numbers, not {}", numbers.len())))
 }

@@ -11,6 +11,7 @@ mod golden;
 mod heads;
 mod request;
 mod steps;
+mod success;
 
 use serde_json::{Map, Value};
 

@@ -265,9 +265,9 @@ fn each_wrong_field_is_named_with_its_place() {
         ),
         (
             "surface/1",
-            "surface/2",
+            "surface/9",
             Version,
-            "features[0].step: `surface/2` is not known here: written by a newer version; upgrade weighbridge",
+            "features[0].step: `surface/9` is not known here: written by a newer version; upgrade weighbridge",
         ),
         (
             "words/1",

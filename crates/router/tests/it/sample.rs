@@ -2,8 +2,8 @@
 
 use weighbridge_router::{
     Calibration, CalibrationModel, Choose, Endpoint, GroupFilter, Heads, LogLinear, Logistic,
-    Parts, PriceRow, Rates, Step, Surface, Tag, Tier, Timestamp, Tokens, Usd, Words, prompt_group,
-    surface,
+    Parts, PriceRow, Rates, Step, Success, Surface, Tag, Tier, Timestamp, Tokens, Usd, Words,
+    prompt_group, surface,
 };
 
 /// Numbers from -1 to 1 that look random and are always the same.
@@ -122,11 +122,11 @@ pub(crate) fn parts(choose: &str, bits: u8, seed: u64) -> Parts {
     let columns = surface::COUNT + (1 << bits) + 3;
     let heads = ["plain", "strong"].map(|model| Heads {
         model: model.into(),
-        success: Logistic {
+        success: Success::Logistic(Logistic {
             weights: draws.column(columns, 1.0),
             bias: draws.next(),
             platt: [0.9 + 0.1 * draws.next(), 0.3 * draws.next()],
-        },
+        }),
         output_tokens: LogLinear {
             weights: draws.column(columns, 0.2),
             bias: 5.0 + draws.next(),

@@ -1,13 +1,8 @@
-//! Heads: what a trained predictor makes of a request's features.
-//!
-//! Owns the arithmetic from feature entries to one predicted term, in one fixed order. It does not
-//! know what the columns mean, nor which model a head belongs to.
+//! `logistic/1` and `log_linear/1`: a linear score of the entries.
 
+use super::{MAX_COEFFICIENT, check_coefficient, check_coefficients, check_platt, sigmoid};
 use crate::error::Error;
 
-/// No weight, bias or other coefficient of a head may be larger than this, up or down: then no
-/// product or sum of them overflows.
-const MAX_COEFFICIENT: f64 = 1e6;
 /// Where the exponent of a predicted token count is cut: `exp(20)` is 485 million tokens.
 const MAX_LOG_TOKENS: f64 = 20.0;
 
@@ -48,25 +43,23 @@ impl Logistic {
     #[must_use]
     pub fn probability(&self, entries: &[(u32, f64)]) -> f64 {
         let [slope, offset] = self.platt;
-        sigmoid(slope * score(&self.weights, self.bias, entries) + offset)
-    }
-
-    /// What each entry adds to the uncalibrated score, in the entries' order.
-    ///
-    /// # Panics
-    /// Where an entry's column is beyond the weights.
-    pub fn contributions(&self, entries: &[(u32, f64)]) -> impl Iterator<Item = (u32, f64)> {
-        contributions(&self.weights, entries)
+        sigmoid(slope * self.score(entries) + offset)
     }
 
     /// # Errors
-    /// A coefficient that is not finite or outside its limits.
-    pub(crate) fn check(&self) -> Result<(), Error> {
-        check_score(&self.weights, self.bias)?;
-        for value in self.platt {
-            check_coefficient(value).map_err(|error| error.within("platt"))?;
-        }
-        Ok(())
+    /// A coefficient that is not finite or outside its limits, or not `columns` weights.
+    pub(super) fn check(&self, columns: usize) -> Result<(), Error> {
+        check_score(&self.weights, self.bias, columns)?;
+        check_platt(self.platt)
+    }
+
+    /// The uncalibrated score.
+    ///
+    /// # Panics
+    /// Where an entry's column is beyond the weights.
+    #[must_use]
+    pub fn score(&self, entries: &[(u32, f64)]) -> f64 {
+        score(&self.weights, self.bias, entries)
     }
 }
 
@@ -77,22 +70,22 @@ impl LogLinear {
     /// Where an entry's column is beyond the weights.
     #[must_use]
     pub fn tokens(&self, entries: &[(u32, f64)]) -> f64 {
-        let log = score(&self.weights, self.bias, entries);
-        self.smearing * libm::exp(log.min(MAX_LOG_TOKENS))
+        self.smearing * libm::exp(self.score(entries).min(MAX_LOG_TOKENS))
     }
 
-    /// What each entry adds to the logarithm of the tokens, in the entries' order.
+    /// The logarithm of the tokens before smearing.
     ///
     /// # Panics
     /// Where an entry's column is beyond the weights.
-    pub fn contributions(&self, entries: &[(u32, f64)]) -> impl Iterator<Item = (u32, f64)> {
-        contributions(&self.weights, entries)
+    #[must_use]
+    pub fn score(&self, entries: &[(u32, f64)]) -> f64 {
+        score(&self.weights, self.bias, entries)
     }
 
     /// # Errors
-    /// A coefficient that is not finite or outside its limits.
-    pub(crate) fn check(&self) -> Result<(), Error> {
-        check_score(&self.weights, self.bias)?;
+    /// A coefficient that is not finite or outside its limits, or not `columns` weights.
+    pub(crate) fn check(&self, columns: usize) -> Result<(), Error> {
+        check_score(&self.weights, self.bias, columns)?;
         if self.smearing > 0.0 && self.smearing <= MAX_COEFFICIENT {
             return Ok(());
         }
@@ -104,42 +97,23 @@ impl LogLinear {
     }
 }
 
-fn contributions(weights: &[f32], entries: &[(u32, f64)]) -> impl Iterator<Item = (u32, f64)> {
-    entries
-        .iter()
-        .map(|&(column, value)| (column, f64::from(weights[column as usize]) * value))
-}
-
 /// The linear score: a plain loop, since another order of the sum has another last digit.
 fn score(weights: &[f32], bias: f64, entries: &[(u32, f64)]) -> f64 {
-    contributions(weights, entries).fold(bias, |sum, (_, term)| sum + term)
+    entries.iter().fold(bias, |sum, &(column, value)| {
+        sum + f64::from(weights[column as usize]) * value
+    })
 }
 
-/// `1 / (1 + exp(-x))`, without an overflow on either side.
-fn sigmoid(x: f64) -> f64 {
-    if x >= 0.0 {
-        1.0 / (1.0 + libm::exp(-x))
-    } else {
-        let e = libm::exp(x);
-        e / (1.0 + e)
+fn check_score(weights: &[f32], bias: f64, columns: usize) -> Result<(), Error> {
+    if weights.len() != columns {
+        return Err(Error::value(format!(
+            "{} weights where the features have {columns} columns",
+            weights.len()
+        ))
+        .within("weights"));
     }
-}
-
-fn check_score(weights: &[f32], bias: f64) -> Result<(), Error> {
-    for (i, weight) in weights.iter().enumerate() {
-        check_coefficient(f64::from(*weight))
-            .map_err(|error| error.within(format_args!("[{i}]")).within("weights"))?;
-    }
+    check_coefficients(weights, "weights")?;
     check_coefficient(bias).map_err(|error| error.within("bias"))
-}
-
-fn check_coefficient(value: f64) -> Result<(), Error> {
-    if value.abs() <= MAX_COEFFICIENT {
-        return Ok(());
-    }
-    Err(Error::value(format!(
-        "{value} is not a number from -{MAX_COEFFICIENT} to {MAX_COEFFICIENT}"
-    )))
 }
 
 #[cfg(test)]
@@ -161,8 +135,6 @@ mod tests {
         // z = 0.25 + 0.5 * 3 - 2 * 0.5 = 0.75; 2 z - 0.5 = 1.
         let p = head.probability(&[(0, 3.0), (1, 0.5)]);
         assert!((p - 0.731_058_578_630_004_9).abs() < 1e-15);
-        let parts: Vec<_> = head.contributions(&[(0, 3.0), (1, 0.5)]).collect();
-        assert_eq!(parts, [(0, 1.5), (1, -1.0)]);
         let sum = logistic(&[], 3.0, [1.0, 0.0]).probability(&[])
             + logistic(&[], -3.0, [1.0, 0.0]).probability(&[]);
         assert!((sum - 1.0).abs() < 1e-15);
@@ -179,7 +151,10 @@ mod tests {
         assert!((head.tokens(&[(0, 900.0)]) - 1.5 * 485_165_195.409_790_3).abs() < 1e-6);
         assert_eq!(head.tokens(&[(0, -1e9)]), 0.0);
         head.smearing = 0.0;
-        assert_eq!(head.check().unwrap_err().path(), "smearing");
+        assert_eq!(
+            head.check(head.weights.len()).unwrap_err().path(),
+            "smearing"
+        );
     }
 
     #[test]
@@ -191,7 +166,7 @@ mod tests {
             (logistic(&[], 0.0, [f64::NAN, 0.0]), "platt"),
         ];
         for (head, path) in cases {
-            assert_eq!(head.check().unwrap_err().path(), path);
+            assert_eq!(head.check(head.weights.len()).unwrap_err().path(), path);
         }
     }
 
@@ -204,7 +179,7 @@ mod tests {
         ) {
             let entries: Vec<_> = (0..).zip(values).collect();
             let head = logistic(&weights, bias, [slope, bias]);
-            prop_assert!(head.check().is_ok());
+            prop_assert!(head.check(3).is_ok());
             prop_assert!((0.0..=1.0).contains(&head.probability(&entries)));
             let tokens = LogLinear { weights, bias, smearing }.tokens(&entries);
             prop_assert!(tokens.is_finite() && tokens >= 0.0);
