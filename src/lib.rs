@@ -17,3 +17,4 @@ pub mod serve;
 pub mod stats;
 pub mod trace;
 pub mod trace_io;
+pub mod whatif;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// A module and the modules that it may use; all may use `weighbridge_router`'s number types, so
 /// that crate is listed only where more than those is used.
-const MAY_USE: [(&str, &[&str]); 14] = [
+const MAY_USE: [(&str, &[&str]); 15] = [
     ("stats", &[]),
     ("catalog", &["router"]),
     ("trace", &["router"]),
@@ -15,12 +15,19 @@ const MAY_USE: [(&str, &[&str]); 14] = [
     ("generate", &["trace", "router", "stats"]),
     // A policy never sees an outcome: it may not even name the module that has them. The catalog
     // lends it the reader of TOML files with line numbers.
-    ("policy", &["router", "catalog"]),
+    // The promise of a dial has an interval.
+    ("policy", &["router", "catalog", "stats"]),
     ("replay", &["stats", "catalog", "trace", "router"]),
     ("evaluate", &["stats", "trace", "router", "replay"]),
     (
         "learn",
         &["stats", "catalog", "trace", "replay", "evaluate", "router"],
+    ),
+    (
+        "whatif",
+        &[
+            "stats", "trace", "router", "catalog", "policy", "replay", "evaluate",
+        ],
     ),
     ("export", &["router", "policy", "catalog"]),
     (
@@ -29,13 +36,15 @@ const MAY_USE: [(&str, &[&str]); 14] = [
     ),
     (
         "report",
-        &["router", "catalog", "replay", "evaluate", "learn", "export"],
+        &[
+            "router", "catalog", "replay", "evaluate", "learn", "whatif", "export",
+        ],
     ),
     (
         "cli",
         &[
             "router", "stats", "catalog", "trace", "trace_io", "generate", "policy", "replay",
-            "evaluate", "learn", "export", "serve", "report",
+            "evaluate", "learn", "whatif", "export", "serve", "report",
         ],
     ),
     ("main", &["cli"]),

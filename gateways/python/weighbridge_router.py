@@ -20,9 +20,11 @@ As a library:
 Every fault in a file or request raises RouterError with a message of one line.
 """
 
+import array
 import base64
 import binascii
 import decimal
+import functools
 import hashlib
 import json
 import math
@@ -41,6 +43,12 @@ MAX_GOLDEN = 256
 MAX_CALIBRATION_ROWS = 1000
 MAX_FACTOR = 1e6  # of means, scales, weights, biases, ...
 MAX_LOG_TOKENS = 20.0
+MAX_SCORES = 256
+MAX_EMBEDDING = 4096
+MAX_TREES = 1000
+MAX_SPLITS = 255
+MAX_MEAN_OF = 8
+MEAN_EDGE = 1e-9
 ONE = 1_000_000  # the whole, in parts per million
 PICOS = 1e12  # picodollars in a dollar
 
@@ -280,10 +288,12 @@ def floats(value):
     raw = _bytes(value)
     if len(raw) % 4:
         raise RouterError(f"{len(raw)} bytes are no whole number of 32-bit floats")
-    numbers = list(struct.unpack(f"<{len(raw) // 4}f", raw))
-    for place, number in enumerate(numbers):
-        if not math.isfinite(number):
-            raise RouterError(f"number {place} of {len(numbers)} is not finite")
+    numbers = array.array("f", raw)  # a quarter of a list's memory, so that looking up is fast
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    if not all(map(math.isfinite, numbers)):
+        place = next(place for place, number in enumerate(numbers) if not math.isfinite(number))
+        raise RouterError(f"number {place} of {len(numbers)} is not finite")
     return numbers
 
 
@@ -293,8 +303,9 @@ def _bounded(number, least, most, path):
 
 
 def _all_bounded(numbers, least, most, path):
-    for place, number in enumerate(numbers):
-        _bounded(number, least, most, f"{path}[{place}]")
+    if numbers and not (least <= min(numbers) and max(numbers) <= most):
+        for place, number in enumerate(numbers):
+            _bounded(number, least, most, f"{path}[{place}]")
 
 
 def _newer(name):
@@ -367,9 +378,18 @@ def words_of(text):
 
 def hash_bytes(data, start=HASH_START):
     """FNV-1a, 64 bits."""
+    mask = MASK  # a local name is found faster
     for byte in data:
-        start = ((start ^ byte) * 0x100000001B3) & MASK
+        start = (start ^ byte) * 0x100000001B3 & mask
     return start
+
+
+_kept_hash = functools.lru_cache(maxsize=1 << 14)(hash_bytes)
+
+
+def hash_word(word):
+    """`hash_bytes` of a word, kept for words that may well come again."""
+    return _kept_hash(word) if len(word) <= 20 else hash_bytes(word)
 
 
 def bucket(value, bits):
@@ -398,22 +418,21 @@ SURFACE_NAMES = (
 
 SURFACE_2_NAMES = SURFACE_NAMES + (
     "option_bytes_max_log option_bytes_min_log option_words_log option_likeness option_likeness_max "
-    "option_shared_start_share option_stem_word_range option_numeric_share option_numbers_ordered "
-    "option_capital_share option_full_stop_share option_comma_share option_formula_share option_verdict_share "
-    "option_summary_share option_term_bytes_mean option_stop_word_share term_bytes_spread short_term_share "
-    "polysyllable_share stem_term_bytes_mean capital_share acronym_share mixed_term_share hyphen_share "
-    "bracket_share colon_share non_ascii_share abstract_share learned_share doctrine_share adjective_share "
-    "adverb_share ing_share words_log lines_log sentence_words_max_log sentence_words_spread "
-    "last_sentence_words_log stem_starts_with_question_word stem_starts_with_order stem_has_who "
-    "stem_has_when_or_where stem_has_following labels_log stem_ends_in_colon stem_ends_in_full_stop "
-    "stem_ends_open question_marks_log question_negated shouted_log superlative_share supposition_share "
-    "modal_share comparison_share stem_has_verdict stem_refers_to_text stem_numbers_log largest_number_log "
-    "decimals_log percents_log money_log fractions_log equals_log negatives_log calls_log roman_share "
-    "numeral_share unit_share quantity_share formal_share years_log connective_share cause_share hedge_share "
-    "quotes_log apostrophe_share first_person_share second_person_share people_share society_share idea_share"
+    "option_trigram_likeness_max option_numbers_ordered option_capital_share option_full_stop_share "
+    "option_comma_share option_bracket_share option_formula_share option_verdict_share "
+    "option_summary_share option_number_start_share option_term_bytes_mean option_stop_word_share "
+    "short_term_share polysyllable_share stem_term_bytes_mean stem_distinct_word_share capital_share "
+    "acronym_share non_ascii_share abstract_share learned_share ing_share words_log lines_log "
+    "sentence_words_max_log sentence_words_spread last_sentence_words_log stem_starts_with_question_word "
+    "stem_has_who stem_has_following stem_has_verdict asks_for_definition stem_ends_open "
+    "question_marks_log superlative_share comparison_share stem_numbers_log largest_number_log "
+    "decimals_log money_log equals_log negatives_log number_share numeral_share unit_share years_log "
+    "connective_share quotes_log first_person_share idea_share"
 ).split()
 
 OPTION = re.compile(rb"[ \t]*\(?[A-Ja-j1-9][.):][ \t]+")
+NUMBER_START = re.compile(rb"[-+$(]?[0-9.]")
+QUESTION_WORDS = "what which how why who when".split()
 VOWELS = re.compile(rb"[aeiouy]+")
 SENTENCE_END = re.compile(rb"[.!?](?=[ \t\r\n]|\Z)")
 CHARACTERS = {
@@ -422,11 +441,9 @@ CHARACTERS = {
     "high_bytes": bytes(range(0x80, 0x100)),
     "punctuation": b"!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~",
     "commas": b",",
-    "colons": b":;",
-    "brackets": b"()[]",
+    "brackets": b"([",
     "quotes": b'"',
     "questions": b"?",
-    "percents": b"%",
     "equals": b"=",
     "operators": b"=+*/^<>",
     "latex": b"$\\",
@@ -439,11 +456,7 @@ PATTERNS = {
     "names": (b" ", re.compile(rb"(?<=[a-z,] )[A-Z][a-z]")),
     "decimals": (b".", re.compile(rb"(?<=[0-9])\.(?=[0-9])")),
     "money": (b"$", re.compile(rb"\$(?=[0-9])")),
-    "fractions": (b"/", re.compile(rb"(?<=[A-Za-z0-9\x80-\xff])/(?=[A-Za-z0-9\x80-\xff])")),
-    "hyphens": (b"-", re.compile(rb"(?<=[A-Za-z0-9\x80-\xff])-(?=[A-Za-z0-9\x80-\xff])")),
     "negatives": (b"-", re.compile(rb"(?<![A-Za-z0-9\x80-\xff])-(?=[0-9])")),
-    "apostrophes": (b"'", re.compile(rb"(?<=[A-Za-z0-9\x80-\xff])'(?=[A-Za-z0-9\x80-\xff])")),
-    "calls": (b"(", re.compile(rb"(?<=[A-Za-z0-9\x80-\xff])\(")),
     "blanks": (b"_", re.compile(rb"__")),
 }
 CLASSES = {
@@ -455,62 +468,38 @@ CLASSES = {
     "how": "how",
     "why": "why",
     "negation": "not no never none cannot neither nor without except least incorrect false untrue unlikely wrong",
-    "stop": "the a an of to in and is that for on by with as are be at from this it which or was were has have had not "
-    "but their its his her he she they them we you i who what when where how why than then there these those "
-    "if into can will would may must should could do does did been being such",
+    "stop": "the a an of to in and is that for on by with as are be at from this it which or was were has have had "
+    "not but their its his her he she they them we you i who what when where how why than then there these "
+    "those if into can will would may must should could do does did been being such",
     "third": "he she his her him they their",
     "past": "was were had",
     "who": "who whom whose",
     "when": "when where",
-    "order": "explain describe identify choose select name list give write consider discuss compare define state show "
-    "let suppose assume translate summarize draw complete classify arrange match fill pick design implement "
-    "create",
-    "suppose": "suppose assume if let given consider imagine assuming supposing",
-    "superlative": "best most least likely mostly primary primarily main mainly chief major greatest largest highest lowest "
-    "smallest fewest worst closest strongest",
-    "modal": "should would could might must may can cannot shall ought will",
-    "you": "you your yours yourself",
+    "definition": "called known term refers mean means meaning define defined definition",
+    "superlative": "best most least likely mostly primary primarily main mainly chief major greatest largest highest "
+    "lowest smallest fewest worst closest strongest",
     "me": "i we me my our us mine ours",
     "compare": "than more less greater fewer higher lower larger smaller better worse same equal different similar "
     "compared increase increases increased decrease decreases decreased",
     "verdict": "true false yes no right wrong correct incorrect valid invalid",
     "total": "all none both neither",
     "above": "above",
-    "roman": "ii iii iv vi vii viii ix",
-    "source": "according author passage text article paragraph",
     "numeral": "one two three four five six seven eight nine ten eleven twelve twenty hundred thousand million billion "
     "twice half double once dozen first second third fourth",
     "unit": "kg mg cm mm km ml hz khz mhz ev kev mev nm kj mol kpa atm mph kw mw gb mb kb meter meters metre metres "
-    "feet foot inch inches mile miles gram grams kilogram kilograms liter liters seconds minute minutes hour "
-    "hours day days week weeks month months year years degree degrees volt volts watt watts joule joules "
-    "newton newtons dollar dollars cents percent",
-    "quantity": "number rate ratio amount total average mean median probability area volume length width height weight "
-    "mass speed velocity distance temperature pressure energy force price cost value sum product difference "
-    "percentage frequency time size",
-    "formal": "function functions set sets equation equations variable variables integer integers matrix vector graph "
-    "triangle circle angle line polynomial theorem proof formula algorithm string array node",
+    "feet foot inch inches mile miles gram grams kilogram kilograms liter liters seconds minute minutes "
+    "hour hours day days week weeks month months year years degree degrees volt volts watt watts joule "
+    "joules newton newtons dollar dollars cents percent",
     "connective": "because therefore however although though thus hence since while whereas moreover furthermore "
     "nevertheless unless despite so yet otherwise instead consequently meanwhile",
-    "cause": "cause causes caused effect effects result results resulting due lead leads leading produce produces "
-    "affect affects reason",
-    "hedge": "may might could possibly probably perhaps seems seem appears suggests suggest usually often generally "
-    "sometimes typically tend tends roughly approximately about",
-    "people": "man woman men women boy girl child children people person someone mother father wife husband friend "
-    "brother sister son daughter parents family student students teacher patient patients worker workers mr "
-    "mrs dr",
-    "society": "state states government court law laws company firm party country nation president king war act contract "
-    "market tax policy public police city business rights",
-    "idea": "theory hypothesis principle concept argument belief claim claims view idea doctrine approach model method "
-    "process system",
+    "idea": "theory hypothesis principle concept argument belief claim claims view idea doctrine approach model "
+    "method process system",
 }
 ENDINGS = {
     "learned": "algia emia uria genic oid cyte plasm lysis itis osis graphy scopy pathy logy tomy",
-    "adjective": "ic able ible ive al ous ary",
     "abstract": "hood ance ence tion sion ship ness ment ency ancy ity",
     "past": "ed",
     "ing": "ing",
-    "doctrine": "ism isms ists ist",
-    "adverb": "ly",
 }
 CLASS_OF, ENDINGS_BY_LAST = {}, {}
 for _class, _words in CLASSES.items():
@@ -521,44 +510,44 @@ for _class, _words in ENDINGS.items():
         ENDINGS_BY_LAST.setdefault(ord(_word[-1]), []).append((_word.encode(), _class))
 for _endings in ENDINGS_BY_LAST.values():
     _endings.sort(key=lambda ending: -len(ending[0]))
-TERM_COUNTERS = (
-    "term_bytes term_squares vowel_runs polysyllables short_terms long_terms single_letters mixed_terms acronyms "
-    "capitals shouted"
-).split()
-COUNTERS = [*CHARACTERS, *PATTERNS, *CLASSES, *ENDINGS, *TERM_COUNTERS]
-COUNTERS += "sentence_ends words numbers distinct largest years".split()
+COUNTERS = [*CHARACTERS, *PATTERNS, *CLASSES, *ENDINGS]
+COUNTERS += "sentence_ends words numbers distinct largest years term_bytes vowel_runs polysyllables short_terms".split()
+COUNTERS += "long_terms single_letters capitals acronyms".split()
+LONGEST_KEPT = 64  # bytes of a word that is remembered
 
 
 def _read_word(raw):
-    """A word's bucket, its value if it is a number, its classes, and what it adds to the counts."""
-    word = raw.lower()
+    """A word's bucket; the number that it is, or None; its bytes and runs of vowels; its classes; and
+    the names of what else it counts as."""
+    word, size = raw.lower(), len(raw)
     place = bucket(hash_bytes(word), 12)
-    size = len(word)
     if word.isdigit():
-        value = int(word) if size <= 15 else 10**15
-        return place, value, (), [("numbers", 1), ("years", int(size == 4 and 1000 <= value < 2100))]
+        number = int(word) if size <= 15 else 10**15
+        year = size == 4 and 1000 <= number < 2100
+        return place, number, 0, 0, (), ("numbers", "years") if year else ("numbers",)
     classes = CLASS_OF.get(word, ())
     for ending, name in ENDINGS_BY_LAST.get(word[-1], ()):
         if size >= len(ending) + 2 and word.endswith(ending):
             classes = classes if name in classes else (*classes, name)
             break
+    counted = list(classes)
     vowel_runs = max(1, len(VOWELS.findall(word)))
-    acronym = size >= 2 and raw.isalpha() and raw.isupper()  # of bytes, so in ASCII
-    shouted = acronym and any(name in classes for name in ("stop", "negation", "superlative"))
-    adds = [("term_bytes", size), ("term_squares", size * size), ("vowel_runs", vowel_runs)]
-    adds += [(name, 1) for name in classes]
-    flags = {
-        "polysyllables": vowel_runs >= 4,
-        "short_terms": size <= 3,
-        "long_terms": size >= 10,
-        "single_letters": size == 1 and word not in (b"a", b"i"),
-        "mixed_terms": any(48 <= byte < 58 for byte in word),
-        "acronyms": acronym,
-        "capitals": 65 <= raw[0] <= 90,
-        "shouted": shouted,
-    }
-    adds += [(name, 1) for name, holds in flags.items() if holds]
-    return place, None, classes, adds
+    if vowel_runs >= 4:
+        counted.append("polysyllables")
+    if size <= 3:
+        counted.append("short_terms")
+    elif size >= 10:
+        counted.append("long_terms")
+    if size == 1 and word not in (b"a", b"i"):
+        counted.append("single_letters")
+    if 65 <= raw[0] <= 90:
+        counted.append("capitals")
+        if size >= 2 and raw.isalpha() and raw.isupper():  # of bytes, so in ASCII
+            counted.append("acronyms")
+    return place, None, size, vowel_runs, classes, tuple(counted)
+
+
+_read_short_word = functools.lru_cache(maxsize=1 << 14)(_read_word)
 
 
 class _Section:
@@ -567,11 +556,12 @@ class _Section:
     def __init__(self):
         self.first = self.number = None
         self.first_classes = ()
-        self.signature = self.met_in_mine = self.met_in_other = 0
+        self.met_in_mine = self.met_in_other = 0
+        self.buckets = set()
 
 
-def _scan(text, counts, mine, other, known):
-    """Counts a section; `mine` and `other` are sets of buckets, `known` the words that were read."""
+def _scan(text, counts, mine, other):
+    """Counts a section; `mine` and `other` are sets of buckets."""
     section = _Section()
     if not text:
         return section
@@ -581,34 +571,30 @@ def _scan(text, counts, mine, other, known):
         if byte in text:
             counts[name] += len(pattern.findall(text))
     counts["sentence_ends"] += len(SENTENCE_END.findall(text))
-    for raw in WORD.findall(text):
-        if raw not in known:
-            known[raw] = _read_word(raw)
-        place, value, classes, adds = known[raw]
-        if section.first is None:
-            section.first, section.first_classes = place, classes
-        section.met_in_mine += place in mine
-        section.met_in_other += place in other
-        section.signature |= 1 << (place >> 6)
-        counts["words"] += 1
-        counts["distinct"] += place not in mine and place not in other
+    words = WORD.findall(text)
+    read = [_read_short_word(raw) if len(raw) <= LONGEST_KEPT else _read_word(raw) for raw in words]
+    if read:
+        section.first, section.first_classes = read[0][0], read[0][4]
+    counts["words"] += len(read)
+    for place, number, size, vowel_runs, _, counted in read:
+        in_mine, in_other = place in mine, place in other
+        section.met_in_mine += in_mine
+        section.met_in_other += in_other
+        counts["distinct"] += not in_mine and not in_other
         mine.add(place)
-        if value is not None:
-            counts["largest"] = max(counts["largest"], value)
-            section.number = value if section.number is None else section.number
-        for name, count in adds:
-            counts[name] += count
+        counts["term_bytes"] += size
+        counts["vowel_runs"] += vowel_runs
+        for name in counted:
+            counts[name] += 1
+        section.buckets.add(place >> 6)
+        if number is not None:
+            counts["largest"] = max(counts["largest"], number)
+            section.number = number if section.number is None else section.number
     return section
 
 
 def _share(part, whole):
     return part / max(1, whole)
-
-
-def _spread(squares, total, count):
-    """The standard deviation of whole numbers from their squares' sum and their own."""
-    mean = _share(total, count)
-    return math.sqrt(max(0.0, squares / max(1, count) - mean * mean))
 
 
 class Reading:
@@ -626,20 +612,20 @@ class Reading:
             lines = []
         self.options = [option for _, _, option in lines]
         self.stem_text = text[: lines[0][0]] if lines else text
-        counts, elsewhere, in_options, known = dict.fromkeys(COUNTERS, 0), set(), set(), {}
-        self.stem_section = _scan(self.stem_text, counts, elsewhere, in_options, known)
+        counts, elsewhere, in_options = dict.fromkeys(COUNTERS, 0), set(), set()
+        self.stem_section = _scan(self.stem_text, counts, elsewhere, in_options)
         self.stem, self.sections, self.held, at = dict(counts), [], [], len(self.stem_text)
         for start, end, option in lines:
-            _scan(text[at:start], counts, elsewhere, in_options, known)
+            _scan(text[at:start], counts, elsewhere, in_options)
             before = dict(counts)
-            self.sections.append(_scan(option, counts, in_options, elsewhere, known))
+            self.sections.append(_scan(option, counts, in_options, elsewhere))
             self.held.append({name: counts[name] - before[name] for name in COUNTERS})
             at = end
-        _scan(text[at:], counts, elsewhere, in_options, known)
+        _scan(text[at:], counts, elsewhere, in_options)
         self.counts = counts
-        # Each sentence of the stem that has a word, as the classes of its words.
-        pieces = (WORD.findall(piece) for piece in SENTENCE_END.split(self.stem_text))
-        self.sentences = [[known[raw][2] for raw in words] for words in pieces if words]
+        # The number of words of each sentence of the stem that has any.
+        pieces = (len(WORD.findall(piece)) for piece in SENTENCE_END.split(self.stem_text))
+        self.sentences = [words for words in pieces if words]
 
     def share_of(self, holds):
         """The share of the options for which this holds."""
@@ -707,22 +693,28 @@ def surface(reading):
     ]
 
 
+def _trigrams(option):
+    """The buckets, of 1,024, of each three bytes in a row, folded."""
+    text = option.lower()
+    return {((a * 37 + b) * 37 + c) % 1024 for a, b, c in zip(text, text[1:], text[2:])}
+
+
 def _likeness(reading):
-    """How alike the options are: word signatures of pairs, starts of neighbours, words of the stem."""
-    sections, options = reading.sections, reading.options
-    total, most, pairs = 0.0, 0.0, 0
-    for place, section in enumerate(sections):
-        for other in sections[:place]:
-            a, b = section.signature, other.signature
-            alike = _share(bin(a & b).count("1"), bin(a | b).count("1"))
-            total, most, pairs = total + alike, max(most, alike), pairs + 1
-    starts = 0.0
-    for a, b in zip(options, options[1:]):
-        a, b = a[:64], b[:64]
-        starts += _share(len(os.path.commonprefix([a, b])), min(len(a), len(b)))
-    in_stem = [_share(section.met_in_other, held["words"]) for section, held in zip(sections, reading.held)]
-    spans = max(in_stem) - min(in_stem) if in_stem else 0.0
-    return [total / max(1, pairs), most, starts / max(1, len(options) - 1), spans]
+    """How alike each two options are, what they share of what they have: by words (mean and most) and
+    by trigrams (most)."""
+
+    def alike(a, b):
+        return _share(len(a & b), len(a | b))
+
+    words = [section.buckets for section in reading.sections]
+    trigrams = [_trigrams(option) for option in reading.options]
+    pairs = [(i, j) for i in range(len(words)) for j in range(i)]
+    total, most, most_trigrams = 0.0, 0.0, 0.0
+    for i, j in pairs:
+        likeness = alike(words[i], words[j])
+        total, most = total + likeness, max(most, likeness)
+        most_trigrams = max(most_trigrams, alike(trigrams[i], trigrams[j]))
+    return [total / max(1, len(pairs)), most, most_trigrams]
 
 
 def _in_order(sections):
@@ -737,10 +729,10 @@ def _in_order(sections):
 def surface_2(reading):
     """The raw values of `SURFACE_2_NAMES`."""
     counts, stem, held, options = reading.counts, reading.stem, reading.held, reading.options
-    words, terms, sentences = counts["words"], counts["words"] - counts["numbers"], reading.sentences
-    lengths = [len(sentence) for sentence in sentences]
-    opening, last = reading.stem_section.first_classes, reading.ends_in()
-    log = math.log1p
+    words, sentences, log = counts["words"], reading.sentences, math.log1p
+    mean = _share(sum(sentences), len(sentences))
+    square = sum(count * count for count in sentences) / max(1, len(sentences))
+    opening = reading.stem_section.first_classes
 
     def share(name):
         return _share(counts[name], words)
@@ -748,74 +740,68 @@ def surface_2(reading):
     def has(name):
         return float(stem[name] > 0)
 
-    def starts(names):
-        return float(any(name in opening for name in names.split()))
-
-    option_terms = reading.sum("words") - reading.sum("numbers")
-    values = [
+    return surface(reading) + [
         log(max(map(len, options), default=0)),
         log(min(map(len, options), default=0)),
         log(reading.sum("words")),
         *_likeness(reading),
-        reading.share_of(h["digits"] > 0 and h["words"] - h["numbers"] == h["short_terms"] for h in held),
         float(_in_order(reading.sections)),
         reading.share_of(65 <= (option or b" ")[0] <= 90 for option in options),
         reading.share_of(option.endswith(b".") for option in options),
         reading.share_of(h["commas"] > 0 for h in held),
+        reading.share_of(h["brackets"] > 0 for h in held),
         reading.share_of(h["formulas"] > 0 for h in held),
         reading.share_of(h["verdict"] > 0 for h in held),
         reading.share_of(
             h["above"] > 0 or "total" in section.first_classes for h, section in zip(held, reading.sections)
         ),
-        _share(reading.sum("term_bytes"), option_terms),
+        reading.share_of(NUMBER_START.match(option) is not None for option in options),
+        _share(reading.sum("term_bytes"), reading.sum("words") - reading.sum("numbers")),
         _share(reading.sum("stop"), reading.sum("words")),
         # Shape.
-        _spread(counts["term_squares"], counts["term_bytes"], terms),
         share("short_terms"),
         share("polysyllables"),
         _share(stem["term_bytes"], stem["words"] - stem["numbers"]),
+        _share(stem["distinct"], stem["words"]),
         share("capitals"),
         share("acronyms"),
-        share("mixed_terms"),
-        share("hyphens"),
-        share("brackets"),
-        share("colons"),
         _share(counts["high_bytes"], len(reading.text)),
-        *map(share, "abstract learned doctrine adjective adverb ing".split()),
+        share("abstract"),
+        share("learned"),
+        share("ing"),
         # Length.
         log(words),
         log(counts["lines"]),
-        log(max(lengths, default=0)),
-        _spread(sum(n * n for n in lengths), sum(lengths), len(lengths)) / (_share(sum(lengths), len(lengths)) + 1.0),
-        log(lengths[-1] if lengths else 0),
+        log(max(sentences, default=0)),
+        math.sqrt(max(0.0, square - mean * mean)) / (mean + 1.0),
+        log(sentences[-1] if sentences else 0),
         # Form.
-        starts("what which how why who when"),
-        starts("order compute"),
+        float(any(name in opening for name in QUESTION_WORDS)),
         has("who"),
-        has("when"),
         has("following"),
-        log(counts["label"]),
-        float(last == b":"),
-        float(last == b"."),
-        float(WORD.match(last) is not None),
-        log(counts["questions"]),
-        float(any("negation" in classes for classes in sentences[-1]) if sentences else 0),
-        log(counts["shouted"]),
-        *map(share, "superlative suppose modal compare".split()),
         has("verdict"),
-        has("source"),
+        has("definition"),
+        float(WORD.match(reading.ends_in()) is not None),
+        log(counts["questions"]),
+        share("superlative"),
+        share("compare"),
         # Numbers and mathematics.
         log(stem["numbers"]),
         log(counts["largest"]),
-        *(log(counts[name]) for name in "decimals percents money fractions equals negatives calls".split()),
-        *map(share, "roman numeral unit quantity formal".split()),
+        log(counts["decimals"]),
+        log(counts["money"]),
+        log(counts["equals"]),
+        log(counts["negatives"]),
+        share("numbers"),
+        share("numeral"),
+        share("unit"),
         log(counts["years"]),
         # Discourse.
-        *map(share, "connective cause hedge".split()),
+        share("connective"),
         log(counts["quotes"]),
-        *map(share, "apostrophes me you people society idea".split()),
+        share("me"),
+        share("idea"),
     ]
-    return surface(reading) + values
 
 
 SURFACES = {"surface/1": (SURFACE_NAMES, surface), "surface/2": (SURFACE_2_NAMES, surface_2)}
@@ -831,26 +817,51 @@ def surface_entries(values, mean, scale, weight):
     ]
 
 
-def word_entries(words, bits, idf, weight):
+def _damped(count):
+    return count if -1 <= count <= 1 else math.copysign(1.0 + math.log(abs(count)), count)
+
+
+def weigh_words(words, bits, idf):
     """Signed counts of words and pairs by hashed column, damped, times idf, scaled to length 1."""
-    counts, previous = {}, None  # a dict keeps the order of first appearance
+    counts, previous, shift, mask = {}, None, 63 - bits, MASK  # a dict keeps the order of first appearance
     for word in words:
-        own = hash_bytes(word)
-        grams = [own] if previous is None else [own, hash_bytes(b" " + word, previous)]
-        for gram in grams:
-            place = bucket(gram, bits + 1)
-            counts[place >> 1] = counts.get(place >> 1, 0) + (1 if place & 1 else -1)
+        own = hash_word(word)
+        for gram in (own,) if previous is None else (own, hash_bytes(b" " + word, previous)):
+            # `bucket(gram, bits + 1)`: the column and below it the sign.
+            place = ((gram ^ (gram >> 32)) * 0x9E3779B97F4A7C15 & mask) >> shift
+            column = place >> 1
+            counts[column] = counts.get(column, 0) + (1 if place & 1 else -1)
         previous = own
-    entries = [
-        (column, math.copysign(1.0 if abs(count) == 1 else 1.0 + math.log(abs(count)), count) * idf[column])
-        for column, count in counts.items()
-        if count
-    ]
+    entries = [(column, _damped(count) * idf[column]) for column, count in counts.items() if count]
     squares = 0.0
     for _, value in entries:  # a plain loop: from 3.12 on, sum() of floats compensates
         squares += value * value
     norm = math.sqrt(squares)
-    return [(column, value / norm * weight if norm > 0.0 else 0.0) for column, value in entries]
+    return [(column, value / norm if norm > 0.0 else 0.0) for column, value in entries]
+
+
+def word_entries(words, bits, idf, weight):
+    """What the prompt's words weigh, times the step's weight."""
+    return [(column, value * weight) for column, value in weigh_words(words, bits, idf)]
+
+
+def word_score_entries(words, bits, idf, weight, scores):
+    """A column a model: clamp((bias + sum of weight * value - mean) * scale, -4, 4) * weight."""
+    hashed, entries = weigh_words(words, bits, idf), []
+    for place, (bias, mean, scale, weights) in enumerate(scores):
+        z = score(weights, bias, hashed)
+        entries.append((place, min(4.0, max(-4.0, (z - mean) * scale)) * weight))
+    return entries
+
+
+def embedding_entries(embedding, mean, scale, weight):
+    """value = clamp((raw - mean) * scale, -4, 4) * weight; nothing for one that does not fit."""
+    if embedding is None or len(embedding) != len(mean) or not all(map(math.isfinite, embedding)):
+        return []
+    return [
+        (i, min(4.0, max(-4.0, (raw - m) * s)) * weight)
+        for i, (raw, m, s) in enumerate(zip(embedding, mean, scale))
+    ]
 
 
 def tag_entries(task, values):
@@ -868,18 +879,172 @@ def score(weights, bias, entries):
     return bias
 
 
-def probability(weights, bias, platt, entries):
-    """logistic/1: 1 / (1 + exp(-(a z + b))), without an overflow on either side."""
-    x = platt[0] * score(weights, bias, entries) + platt[1]
+def sigmoid(x):
+    """1 / (1 + exp(-x)), without an overflow on either side."""
     if x >= 0.0:
         return 1.0 / (1.0 + math.exp(-x))
     e = math.exp(x)
     return e / (1.0 + e)
 
 
-def output_tokens(weights, bias, smearing, entries):
-    """log_linear/1: smearing * exp(min(z, 20))."""
-    return smearing * math.exp(min(score(weights, bias, entries), MAX_LOG_TOKENS))
+def _check_columns(weights, columns):
+    if len(weights) != columns:
+        raise RouterError(f"{len(weights)} values where the features have {columns} columns", "weights")
+
+
+class Logistic:
+    """logistic/1: sigmoid(a z + b), where z is the linear score of the entries."""
+
+    def __init__(self, fields):
+        self.bias, self.platt, self.weights = _coefficient(fields), _platt(fields), _weights_of(fields)
+
+    def check(self, columns):
+        _check_columns(self.weights, columns)
+
+    def probability(self, entries):
+        return sigmoid(self.platt[0] * score(self.weights, self.bias, entries) + self.platt[1])
+
+
+class Trees:
+    """trees/1: sigmoid(a z + b), where z is the bias and a leaf of each tree, added in order."""
+
+    def __init__(self, fields):
+        self.bias, self.platt = _coefficient(fields), _platt(fields)
+        sizes = fields.take("splits", _list(_whole), [])
+        lists = {
+            "column": fields.take("column", _list(_whole), []),
+            "at_most": fields.need("at_most", floats),
+            "low": fields.take("low", _list(_branch), []),
+            "high": fields.take("high", _list(_branch), []),
+        }
+        leaves = fields.need("leaves", floats)
+        for name, numbers, wanted in (
+            *((name, numbers, sum(sizes)) for name, numbers in lists.items()),
+            ("leaves", leaves, sum(sizes) + len(sizes)),
+        ):
+            if len(numbers) != wanted:
+                raise RouterError(f"{len(numbers)} values where the trees have {wanted}", name)
+        if len(sizes) > MAX_TREES:
+            raise RouterError(f"there may be at most {MAX_TREES} trees, not {len(sizes)}", "splits")
+        _all_bounded(leaves, -MAX_FACTOR, MAX_FACTOR, "leaves")
+        splits, leaves = zip(*lists.values()), iter(leaves)
+        self.trees = [
+            ([next(splits) for _ in range(size)], [next(leaves) for _ in range(size + 1)]) for size in sizes
+        ]
+
+    def check(self, columns):
+        for number, (splits, _) in enumerate(self.trees):
+            if len(splits) > MAX_SPLITS:
+                raise RouterError(f"{len(splits)} splits; there are at most {MAX_SPLITS}", f"tree[{number}]")
+            # Each split but the first and each leaf is led to once, so that every walk ends.
+            expected = {*range(1, len(splits)), *range(-1 - len(splits), 0)}
+            for place, (column, _, low, high) in enumerate(splits):
+                path = f"tree[{number}].split[{place}]"
+                if column >= columns:
+                    raise RouterError(f"column {column} where the features have {columns}", path)
+                for branch in (low, high):
+                    if branch not in expected or 0 <= branch <= place:
+                        raise RouterError(f"{branch} is neither a later split nor a leaf, of this branch alone", path)
+                    expected.remove(branch)
+
+    def probability(self, entries):
+        value, z = dict(entries).get, self.bias
+        for splits, leaves in self.trees:
+            at = 0 if splits else -1
+            while at >= 0:
+                column, at_most, low, high = splits[at]
+                at = low if value(column, 0.0) <= at_most else high
+            z += leaves[-1 - at]
+        return sigmoid(self.platt[0] * z + self.platt[1])
+
+
+class Mean:
+    """mean/1: the mean q of the heads' probabilities; calibrated: sigmoid(a ln(q / (1 - q)) + b)."""
+
+    def __init__(self, fields):
+        self.platt, self.of = _platt(fields), fields.take("of", _list(self._member), [])
+        if not 1 <= len(self.of) <= MAX_MEAN_OF:
+            raise RouterError(f"a mean is taken of 1 to {MAX_MEAN_OF} heads, not {len(self.of)}", "of")
+
+    @staticmethod
+    def _member(item):
+        fields = Fields(item)
+        kind = fields.need("kind", _text)
+        if kind == "mean/1":
+            raise RouterError("a mean of means; name the heads themselves", "kind")
+        head = _success(kind, fields)
+        fields.finish()
+        return head
+
+    def check(self, columns):
+        for place, head in enumerate(self.of):
+            try:
+                head.check(columns)
+            except RouterError as error:
+                raise error.within(f"of[{place}]") from None
+
+    def probability(self, entries):
+        total = 0.0
+        for head in self.of:
+            total += head.probability(entries)
+        q = total / len(self.of)
+        if self.platt == [1.0, 0.0]:
+            return q
+        q = min(1.0 - MEAN_EDGE, max(MEAN_EDGE, q))
+        return sigmoid(self.platt[0] * math.log(q / (1.0 - q)) + self.platt[1])
+
+
+SUCCESS = {"logistic/1": Logistic, "trees/1": Trees, "mean/1": Mean}
+
+
+def _success(kind, fields):
+    if kind not in SUCCESS:
+        raise _newer(kind).within("kind")
+    return SUCCESS[kind](fields)
+
+
+class LogLinear:
+    """log_linear/1: smearing * exp(min(z, 20)) output tokens."""
+
+    def __init__(self, fields):
+        self.bias, self.smearing = _coefficient(fields), fields.need("smearing", _number)
+        if self.smearing <= 0.0:
+            raise RouterError(f"{self.smearing!r} is not above 0", "smearing")
+        _bounded(self.smearing, 0.0, MAX_FACTOR, "smearing")
+        self.weights = _weights_of(fields)
+
+    def check(self, columns):
+        _check_columns(self.weights, columns)
+
+    def tokens(self, entries):
+        return self.smearing * math.exp(min(score(self.weights, self.bias, entries), MAX_LOG_TOKENS))
+
+
+def _coefficient(fields):
+    bias = fields.need("bias", _number)
+    _bounded(bias, -MAX_FACTOR, MAX_FACTOR, "bias")
+    return bias
+
+
+def _platt(fields):
+    platt = fields.need("platt", _list(_number))
+    if len(platt) != 2:
+        raise RouterError(f"must be 2 numbers, not {len(platt)}", "platt")
+    _all_bounded(platt, -MAX_FACTOR, MAX_FACTOR, "platt")
+    return platt
+
+
+def _weights_of(fields):
+    weights = fields.need("weights", floats)
+    _all_bounded(weights, -MAX_FACTOR, MAX_FACTOR, "weights")
+    return weights
+
+
+def _branch(value):
+    """A later split, or a leaf below 0."""
+    if isinstance(value, bool) or not isinstance(value, int) or not -(1 << 31) <= value < 1 << 31:
+        raise _expected("a whole number of 32 bits", value)
+    return value
 
 
 # --- conditions and choices ------------------------------------------------------------------------
@@ -1195,18 +1360,35 @@ def _step(value):
             return surface_entries(measure(request.reading()), mean, scale, weight)
 
     elif kind == "words/1":
-        if fields.need("ngrams", _list(_whole)) != [1, 2]:
-            raise RouterError("must be [1,2]", "ngrams")
-        bits, weight, idf = fields.need("bits", _whole), fields.need("weight", _single), fields.need("idf", floats)
-        _bounded(bits, 4, 18, "bits")
+        bits, idf, weight = _hashing(fields)
         columns = 1 << bits
-        if len(idf) != columns:
-            raise RouterError(f"{len(idf)} values where {bits} bits make {columns} columns", "idf")
-        _all_bounded(idf, 0.0, MAX_FACTOR, "idf")
-        _bounded(weight, 0.0, MAX_FACTOR, "weight")
 
         def entries(request):
             return word_entries(request.words(), bits, idf, weight)
+
+    elif kind == "word_score/1":
+        bits, idf, weight = _hashing(fields)
+        scores = _word_scores(fields, 1 << bits)
+        columns = len(scores)
+
+        def entries(request):
+            return word_score_entries(request.words(), bits, idf, weight, scores)
+
+    elif kind == "embedding/1":
+        weight, mean, scale = (
+            fields.need("weight", _single), fields.need("mean", floats), fields.need("scale", floats)
+        )
+        columns = len(mean)
+        if not 1 <= columns <= MAX_EMBEDDING:
+            raise RouterError(f"an embedding of {columns} numbers; 1 to {MAX_EMBEDDING} can be read", "mean")
+        if len(scale) != columns:
+            raise RouterError(f"{len(scale)} values where embedding/1 has {columns} columns", "scale")
+        _all_bounded(mean, -MAX_FACTOR, MAX_FACTOR, "mean")
+        _all_bounded(scale, 0.0, MAX_FACTOR, "scale")
+        _bounded(weight, 0.0, MAX_FACTOR, "weight")
+
+        def entries(request):
+            return embedding_entries(request.embedding, mean, scale, weight)
 
     elif kind == "tag/1":
         field = fields.need("field", _text)
@@ -1226,16 +1408,62 @@ def _step(value):
     return kind, columns, entries
 
 
+def _hashing(fields):
+    """What hashed words are weighed with: bits, idf, weight."""
+    if fields.need("ngrams", _list(_whole)) != [1, 2]:
+        raise RouterError("must be [1,2]", "ngrams")
+    bits, weight, idf = fields.need("bits", _whole), fields.need("weight", _single), fields.need("idf", floats)
+    _bounded(bits, 4, 18, "bits")
+    if len(idf) != 1 << bits:
+        raise RouterError(f"{len(idf)} values where {bits} bits make {1 << bits} columns", "idf")
+    _all_bounded(idf, 0.0, MAX_FACTOR, "idf")
+    _bounded(weight, 0.0, MAX_FACTOR, "weight")
+    return bits, idf, weight
+
+
+def _word_scores(fields, columns):
+    """A bias, mean, scale and a weight a hashed column for each model."""
+    models = set()
+
+    def one(item):
+        fields = Fields(item)
+        model, bias = fields.need("model", _text), fields.need("bias", _number)
+        mean, scale = (fields.need(name, _single) for name in ("mean", "scale"))
+        weights = fields.need("weights", floats)
+        fields.finish()
+        if model in models:
+            raise RouterError(f"`{model}` stands twice")
+        models.add(model)
+        if len(weights) != columns:
+            raise RouterError(f"{len(weights)} values where there are {columns} hashed columns", "weights")
+        for name, number, least in (("bias", bias, -MAX_FACTOR), ("mean", mean, -MAX_FACTOR), ("scale", scale, 0.0)):
+            _bounded(number, least, MAX_FACTOR, name)
+        _all_bounded(weights, -MAX_FACTOR, MAX_FACTOR, "weights")
+        return bias, mean, scale, weights
+
+    scores = fields.take("scores", _list(one), [])
+    if not 1 <= len(scores) <= MAX_SCORES:
+        raise RouterError(f"{len(scores)} scores; there are 1 to {MAX_SCORES}", "scores")
+    return scores
+
+
 class Heads:
     """The predictors of one model: of success and of output tokens."""
 
     def __init__(self, model):
         self.model = model
-        self.success = None  # weights, bias, platt
-        self.output_tokens = None  # weights, bias, smearing
+        self.success = None
+        self.output_tokens = None
 
     def predict(self, entries):
-        return probability(*self.success, entries), output_tokens(*self.output_tokens, entries)
+        return self.success.probability(entries), self.output_tokens.tokens(entries)
+
+    def check(self, columns):
+        for predicts in ("success", "output_tokens"):
+            try:
+                getattr(self, predicts).check(columns)
+            except RouterError as error:
+                raise error.within(predicts).within(self.model).within("heads") from None
 
 
 def _heads(value):
@@ -1247,27 +1475,17 @@ def _heads(value):
         model, predicts, kind = (fields.need(name, _text) for name in ("model", "predicts", "kind"))
         if predicts not in ("success", "output_tokens"):
             raise _newer(predicts).within("predicts")
-        if kind != {"success": "logistic/1", "output_tokens": "log_linear/1"}[predicts]:
-            raise _newer(kind).within("kind")
-        bias = fields.need("bias", _number)
         if predicts == "success":
-            last = fields.need("platt", _list(_number))
-            if len(last) != 2:
-                raise RouterError(f"must be 2 numbers, not {len(last)}", "platt")
-            _all_bounded(last, -MAX_FACTOR, MAX_FACTOR, "platt")
+            found = _success(kind, fields)
+        elif kind == "log_linear/1":
+            found = LogLinear(fields)
         else:
-            last = fields.need("smearing", _number)
-            if last <= 0.0:
-                raise RouterError(f"{last!r} is not above 0", "smearing")
-            _bounded(last, 0.0, MAX_FACTOR, "smearing")
-        weights = fields.need("weights", floats)
-        _bounded(bias, -MAX_FACTOR, MAX_FACTOR, "bias")
-        _all_bounded(weights, -MAX_FACTOR, MAX_FACTOR, "weights")
+            raise _newer(kind).within("kind")
         fields.finish()
         pair = pairs.setdefault(model, Heads(model))
         if getattr(pair, predicts) is not None:
             raise RouterError(f"`{model}` has a second head for `{predicts}`")
-        setattr(pair, predicts, (weights, bias, last))
+        setattr(pair, predicts, found)
 
     _list(head)(value)
     for pair in pairs.values():
@@ -1399,11 +1617,7 @@ class Router:
         for heads in self.heads:
             if heads.model not in models:
                 raise RouterError(f"there are heads for `{heads.model}`, but no endpoint of that model", "heads")
-            for weights, _, _ in (heads.success, heads.output_tokens):
-                if len(weights) != columns:
-                    raise RouterError(
-                        f"`{heads.model}` has {len(weights)} weights where the features have {columns} columns", "heads"
-                    )
+            heads.check(columns)
         known = [heads.model for heads in self.heads]
         self.head_of = [known.index(model) if model in known else None for model in models]
         self.candidates = [place for place, head in enumerate(self.head_of) if head is not None]

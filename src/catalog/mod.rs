@@ -1,7 +1,7 @@
 //! Models and their endpoints: what they cost when, what they can, and until when they live.
 //!
-//! Owns the catalog's TOML format, the catalog that ships with the tool, names and aliases, and
-//! the price of a usage at a time. Knows nothing of traces, outcomes or policies, and reads no
+//! Owns the catalog's TOML format, the catalog that ships with the tool, names and aliases, the
+//! price of a usage at a time, and how price sheets become catalog files. Knows nothing of traces, outcomes or policies, and reads no
 //! files: whoever has read one hands over its name and text. Start at [`Catalog`].
 
 mod builtin;
@@ -10,9 +10,11 @@ mod document;
 mod error;
 mod findings;
 mod lookup;
+mod sheet;
 mod wire;
 
 pub(crate) use document::{Document, Fields, Node, Place, nearest};
 pub use error::TomlError;
 pub use findings::{Finding, Severity, check};
 pub use lookup::{Card, Catalog, Model, PriceSource, Resolved, SourceFile};
+pub use sheet::{Pick, SHEET_FORMATS, SheetError, SheetFormat, SheetImport, import_sheet};

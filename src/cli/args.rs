@@ -6,6 +6,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use weighbridge_router::{Timestamp, Trade, Usd};
 
+use super::dial::DialArgs;
+use super::plan::PlanArgs;
+use crate::catalog::{SHEET_FORMATS, SheetFormat};
 use crate::learn::{FeatureGroups, HeadKind};
 use crate::replay::SegmentKey;
 use crate::trace_io::{IMPORT_FORMATS, ImportFormat};
@@ -61,18 +64,29 @@ pub(super) struct Common {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Turn another recorder's log into a trace
+    ///
+    /// `routellm`: RouteLLM's MMLU answers, a CSV a subject. `routerarena`: RouterArena's cached
+    /// results, JSON lines, a file a model; the files are joined, and scores outside [0, 1] are clamped
+    /// and counted. `csv`: tables, in one of two forms.
+    ///
+    /// A row an outcome: --map id=... --map model=... and what else the columns hold.
+    ///
+    /// A row a request: --score-columns A,B names the columns that hold each model's score from 0 to 1;
+    /// `id`, `prompt` (or `question`) and `task` are found by name, others by --map.
     Import(ImportArgs),
     /// Make a synthetic trace from a scenario
     Generate(GenerateArgs),
     /// Say what is in a trace, and what it can and cannot answer
     Inspect(InspectArgs),
-    /// Show or check the catalog of models, endpoints and prices
+    /// Show or check the catalog of models, endpoints and prices, or make one of a price sheet
     #[command(subcommand)]
     Catalog(CatalogCommand),
     /// Turn a policy that people write into a router file that machines load
     Compile(CompileArgs),
     /// Replay policies against recorded requests: cost, success, latency, net value
     Replay(ReplayArgs),
+    /// Find the policy to ship under a budget, a share, a success or a value
+    Plan(PlanArgs),
     /// Train a router that predicts each model's success and tokens
     Train(TrainArgs),
     /// Measure a trained router on requests that it never saw
@@ -177,10 +191,10 @@ pub(super) struct ShowArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct ImportArgs {
-    /// Files or folders of the recorder; `-` is standard input (csv)
+    /// Files or folders of the recorder; `-` is standard input (csv, routerarena)
     #[arg(required = true, value_name = "IN")]
     pub(super) inputs: Vec<PathBuf>,
-    /// The recorder's format: `routellm` (RouteLLM's MMLU answers, a CSV a subject) or `csv` (a row an outcome; say with --map what is where)
+    /// The recorder's format: `routellm`, `routerarena` or `csv`
     #[arg(long, value_name = "FORMAT", value_parser = import_format)]
     pub(super) from: ImportFormat,
     /// The trace to write (`.gz` compresses, `-` is standard output)
@@ -189,10 +203,13 @@ pub(super) struct ImportArgs {
     /// csv: which column holds a field, for example `--map score=resolved`; repeatable
     #[arg(long, value_name = "FIELD=COLUMN")]
     pub(super) map: Vec<String>,
+    /// csv with a row a request: the columns that hold a model's score each, named as the models are
+    #[arg(long, value_name = "A,B,...", value_delimiter = ',')]
+    pub(super) score_columns: Vec<String>,
     /// csv: what parts the cells [default: a comma, a tab for .tsv]
     #[arg(long, value_name = "CHARACTER")]
     pub(super) separator: Option<char>,
-    /// routellm: tokens that an answer is taken to have, since none were recorded
+    /// Tokens that an answer is taken to have where none were recorded; marked as assumed in all that follows
     #[arg(long, value_name = "N")]
     pub(super) assume_output_tokens: Option<u32>,
     #[command(flatten)]
@@ -251,6 +268,35 @@ pub(super) enum CatalogCommand {
         #[command(flatten)]
         show: ShowArgs,
     },
+    /// Turn a price sheet into a catalog file, for --catalog
+    ///
+    /// `csv`: a row a model with the columns `model`, `input_usd_per_mtok`, `output_usd_per_mtok`
+    /// (USD per million tokens), and where they are known `cached_usd_per_mtok` and `provider`.
+    /// `litellm`: LiteLLM's model_prices_and_context_window.json.
+    ///
+    /// Prices are taken digit by digit; one that is no whole number of picodollars a token is
+    /// rounded half-even and counted. Rows that are not priced by the token of text are left out and
+    /// counted by reason. Price rows are open: valid at any time.
+    Import(CatalogImportArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CatalogImportArgs {
+    /// The price sheet; `-` is standard input
+    #[arg(value_name = "SHEET")]
+    pub(super) sheet: PathBuf,
+    /// The sheet's format: `csv` or `litellm`
+    #[arg(long, value_name = "FORMAT", value_parser = sheet_format)]
+    pub(super) from: SheetFormat,
+    /// The catalog file to write (`-` is standard output)
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: PathBuf,
+    /// Take this model alone: the row of that name, else those that have it behind a route (`azure/`); `gpt-4o*` takes all that begin so; repeatable
+    #[arg(long = "model", value_name = "NAME")]
+    pub(super) models: Vec<String>,
+    /// Take the models of this provider alone, by the sheet's name; repeatable
+    #[arg(long = "provider", value_name = "NAME")]
+    pub(super) providers: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -261,10 +307,19 @@ pub(super) struct CompileArgs {
     /// The router file to write
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: PathBuf,
+    /// Requests a day, for a dial that is spending [default: what the trained router knows]
+    #[arg(long, value_name = "N", value_parser = above_zero)]
+    pub(super) requests_per_day: Option<f64>,
+    /// The date whose prices a dial is solved at [default: the newest price rows]
+    #[arg(long, value_name = "DATE", value_parser = time)]
+    pub(super) as_of: Option<Timestamp>,
     #[command(flatten)]
     pub(super) catalog: CatalogArgs,
     #[command(flatten)]
     pub(super) roles: RoleArgs,
+    /// How the promises of the dials are printed
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(super) format: Shown,
 }
 
 #[derive(Debug, Args)]
@@ -305,10 +360,10 @@ pub(super) struct TrainArgs {
     #[arg(required = true, value_name = "TRACE")]
     pub(super) traces: Vec<PathBuf>,
     /// The router file to write
-    #[arg(short, long, value_name = "FILE", required_unless_present = "split")]
+    #[arg(short, long, value_name = "FILE", required_unless_present_any = ["split", "to"])]
     pub(super) output: Option<PathBuf>,
     #[command(flatten)]
-    pub(super) trade: TradeArgs,
+    pub(super) dial: DialArgs,
     /// Share of prompt groups that are kept from training, to measure on
     #[arg(long, value_name = "SHARE", default_value_t = 0.4)]
     pub(super) holdout: f64,
@@ -332,6 +387,18 @@ pub(super) struct TrainArgs {
     /// The models to choose among, the driver first; else driver and specialist
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(super) models: Vec<String>,
+    /// Write the file though no gain over the best simple policy is shown on unseen rows
+    #[arg(long)]
+    pub(super) allow_no_gain: bool,
+    /// Let the router decide however few rows it learned from
+    #[arg(long)]
+    pub(super) no_guard: bool,
+    /// Train heads for this model alone, and add them to the router file of --to
+    #[arg(long, value_name = "MODEL", requires = "to", conflicts_with_all = ["models", "split"])]
+    pub(super) add: Option<String>,
+    /// The router file that --add adds to; written anew, or to -o
+    #[arg(long, value_name = "FILE", requires = "add")]
+    pub(super) to: Option<PathBuf>,
     /// Train on the splits of this file instead (protocol,seed,fold,id,part) and write predictions
     #[arg(
         long,
@@ -449,7 +516,7 @@ pub(super) struct ServeArgs {
     pub(super) roles: RoleArgs,
 }
 
-fn usd(text: &str) -> Result<Usd, String> {
+pub(super) fn usd(text: &str) -> Result<Usd, String> {
     match Usd::parse(text) {
         Ok(usd) if usd >= Usd::ZERO => Ok(usd),
         Ok(_) => Err("must not be negative".to_owned()),
@@ -457,13 +524,28 @@ fn usd(text: &str) -> Result<Usd, String> {
     }
 }
 
-fn time(text: &str) -> Result<Timestamp, String> {
+pub(super) fn above_zero(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok();
+    number
+        .filter(|x: &f64| x.is_finite() && *x > 0.0)
+        .ok_or_else(|| "must be a number above 0".to_owned())
+}
+
+pub(super) fn time(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse(text).map_err(|error| error.to_string())
 }
 
 fn import_format(text: &str) -> Result<ImportFormat, String> {
     ImportFormat::by_name(text).ok_or_else(|| {
         let names: Vec<&str> = IMPORT_FORMATS.iter().map(|(name, ..)| *name).collect();
+        format!("known formats: {}", names.join(", "))
+    })
+}
+
+fn sheet_format(text: &str) -> Result<SheetFormat, String> {
+    let known = SHEET_FORMATS.iter().find(|(name, _)| *name == text);
+    known.map(|&(_, format)| format).ok_or_else(|| {
+        let names: Vec<&str> = SHEET_FORMATS.iter().map(|(name, _)| *name).collect();
         format!("known formats: {}", names.join(", "))
     })
 }

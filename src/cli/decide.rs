@@ -10,15 +10,28 @@ use super::exit::{self, Failure, Outcome, says_no, wrong_call};
 use super::load;
 use super::output::{Console, now};
 use crate::export;
-use crate::report::{explanation_document, explanation_result, verification_document};
+use crate::policy::SolveOptions;
+use crate::report::{
+    CompileResult, compile_document, explanation_document, explanation_result,
+    verification_document,
+};
 use crate::trace_io::{RequestLines, write_file};
+use crate::whatif::PromiseFigures;
 
 pub(super) fn compile(args: &CompileArgs, console: &Console) -> Outcome {
     let catalog = load::catalog(&args.catalog)?;
     let roles = load::roles(&args.roles, None);
-    let candidate = load::candidate(&args.policy, &catalog, &roles, &[])?;
+    let options = SolveOptions {
+        requests_per_day: args.requests_per_day,
+        at: args.as_of,
+        seed: console.seed,
+        ..SolveOptions::default()
+    };
+    let candidate = load::candidate(&args.policy, &catalog, &roles, &[], &options)?;
     write_router(&candidate.router, &args.output, console)?;
-    Ok(ExitCode::from(exit::DONE))
+    let promises = candidate.promises.iter().map(PromiseFigures::from);
+    let result = CompileResult::new(&args.output.display().to_string(), promises.collect());
+    console.show(&result, &compile_document(&result), args.format)
 }
 
 /// Write a router file, whole or not at all.

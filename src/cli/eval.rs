@@ -15,7 +15,7 @@ use crate::catalog::Catalog;
 use crate::evaluate::{
     EvalOptions, RouterEvaluation, drop_training_rows, evaluate_file, evaluate_router,
 };
-use crate::policy::Roles;
+use crate::policy::{Roles, SolveOptions};
 use crate::replay::{Charged, Stage, run as run_all};
 use crate::report::evaluation_document;
 use crate::trace::Trace;
@@ -74,7 +74,13 @@ fn rules(
     roles: &Roles,
 ) -> Result<Vec<Candidate>, Failure> {
     let recorded_only = load::recorded_only(trace, catalog);
-    let candidates = load::candidates(paths, catalog, roles, &recorded_only)?;
+    let candidates = load::candidates(
+        paths,
+        catalog,
+        roles,
+        &recorded_only,
+        &SolveOptions::default(),
+    )?;
     let learned = |candidate: &&Candidate| {
         let choose = candidate.router.parts().choose.as_ref();
         choose.is_some_and(|choose| choose.is_learned())
@@ -86,25 +92,6 @@ fn rules(
         )));
     }
     Ok(candidates)
-}
-
-/// Evaluate a router for the bound roles on the rows that it never saw.
-pub(super) fn evaluate(
-    router: &Router,
-    trace: &Trace,
-    catalog: &Catalog,
-    bound: &BTreeMap<String, String>,
-    as_of: Option<Timestamp>,
-    options: &EvalOptions,
-) -> Result<RouterEvaluation, Failure> {
-    let stage = Stage::new(trace, catalog, slice::from_ref(router), as_of);
-    let charged = Charged::new(&stage, None, options.threads);
-    let pair = pair(&stage, catalog, bound)?;
-    let held_out = drop_training_rows(trace, &[router]);
-    if held_out.rows.is_empty() {
-        return Err(says_no(ALL_SEEN));
-    }
-    evaluate_router(&stage, &charged, router, pair, &held_out, options).map_err(wrong_call)
 }
 
 /// The places in the stage of driver and specialist, where both are bound.

@@ -6,9 +6,12 @@ use super::args::ImportArgs;
 use super::exit::{self, Failure, Outcome, says_no, wrong_call};
 use super::load;
 use super::output::Console;
-use crate::trace_io::{ImportOptions, import, write};
+use crate::trace_io::{ImportFormat, ImportOptions, import, write};
 
 pub(super) fn run(args: &ImportArgs, console: &Console) -> Outcome {
+    if args.from != ImportFormat::Csv {
+        only_for_csv(args)?;
+    }
     let options = ImportOptions {
         on_error: load::on_error(args.read.on_error),
         assume_output_tokens: args.assume_output_tokens,
@@ -18,6 +21,7 @@ pub(super) fn run(args: &ImportArgs, console: &Console) -> Outcome {
             .iter()
             .map(|pair| mapped(pair))
             .collect::<Result<_, _>>()?,
+        score_columns: args.score_columns.clone(),
         separator: args.separator.map(separator).transpose()?,
     };
     let (trace, report) = import(args.from, &args.inputs, &options).map_err(says_no)?;
@@ -30,6 +34,21 @@ pub(super) fn run(args: &ImportArgs, console: &Console) -> Outcome {
         trace.outcome_count()
     ));
     Ok(ExitCode::from(exit::DONE))
+}
+
+/// Refuse flags that say how a CSV is read: they would be passed over.
+fn only_for_csv(args: &ImportArgs) -> Result<(), Failure> {
+    let given = [
+        ("--map", !args.map.is_empty()),
+        ("--score-columns", !args.score_columns.is_empty()),
+        ("--separator", args.separator.is_some()),
+    ];
+    match given.iter().find(|(_, given)| *given) {
+        Some((flag, _)) => Err(wrong_call(format!(
+            "{flag} says how a CSV is read; give it with --from csv"
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// `FIELD=COLUMN`.

@@ -12,7 +12,7 @@ use super::args::{Bad, CatalogArgs, ReadArgs, RoleArgs};
 use super::exit::{Failure, says_no, wrong_call};
 use super::output::Console;
 use crate::catalog::{Catalog, SourceFile};
-use crate::policy::{Policy, Roles, compile};
+use crate::policy::{Policy, PolicyError, Promise, Roles, SolveOptions, compile_solved};
 use crate::trace::{Header, Trace};
 use crate::trace_io::{OnError, ReadOptions, ReadReport, read};
 
@@ -20,6 +20,8 @@ use crate::trace_io::{OnError, ReadOptions, ReadReport, read};
 pub(super) struct Candidate {
     pub(super) name: String,
     pub(super) router: Router,
+    /// What the dials of a policy promise.
+    pub(super) promises: Vec<Promise>,
 }
 
 /// The built-in catalog with the files of `--catalog` over it.
@@ -97,7 +99,7 @@ pub(super) fn on_error(bad: Bad) -> OnError {
     }
 }
 
-/// Say what was skipped or sorted.
+/// Say what was skipped, clamped or sorted.
 pub(super) fn say_report(report: &ReadReport, console: &Console) {
     if report.skipped > 0 {
         console.warn(&format!("{} lines were skipped:", report.skipped));
@@ -114,6 +116,12 @@ pub(super) fn say_report(report: &ReadReport, console: &Console) {
         if report.skipped > shown as u64 {
             console.say(&format!("  and {} more", report.skipped - shown as u64));
         }
+    }
+    if report.clamped > 0 {
+        console.warn(&format!(
+            "scores outside [0, 1] that were clamped to it: {}",
+            report.clamped
+        ));
     }
     if report.out_of_order > 0 {
         console.warn(&format!(
@@ -166,11 +174,12 @@ pub(super) fn candidates(
     catalog: &Catalog,
     roles: &Roles,
     recorded_only: &[String],
+    options: &SolveOptions,
 ) -> Result<Vec<Candidate>, Failure> {
     let mut candidates: Vec<Candidate> = Vec::new();
     for path in paths {
         for file in files_in(path, "toml")? {
-            let candidate = candidate(&file, catalog, roles, recorded_only)?;
+            let candidate = candidate(&file, catalog, roles, recorded_only, options)?;
             let twins = candidates
                 .iter()
                 .filter(|held| held.name == candidate.name)
@@ -192,6 +201,7 @@ pub(super) fn candidate(
     catalog: &Catalog,
     roles: &Roles,
     recorded_only: &[String],
+    options: &SolveOptions,
 ) -> Result<Candidate, Failure> {
     if path.extension() == Some(OsStr::new("json")) {
         let router = router(path)?;
@@ -203,16 +213,25 @@ pub(super) fn candidate(
             .trim_end_matches(".json")
             .trim_end_matches(".router")
             .to_owned();
-        return Ok(Candidate { name, router });
+        return Ok(Candidate {
+            name,
+            router,
+            promises: Vec::new(),
+        });
     }
     let name = path.display().to_string();
     let policy = Policy::parse(&name, &text(path)?).map_err(says_no)?;
     let trained = trained(path, &policy)?;
-    let router =
-        compile(&policy, catalog, roles, recorded_only, trained.as_ref()).map_err(wrong_call)?;
+    let trained = trained.as_ref();
+    let compiled = compile_solved(&policy, catalog, roles, recorded_only, trained, options)
+        .map_err(|error| match error {
+            PolicyError::Unattainable(_) => says_no(error),
+            _ => wrong_call(error),
+        })?;
     Ok(Candidate {
         name: policy.name,
-        router,
+        router: compiled.router,
+        promises: compiled.promises,
     })
 }
 

@@ -6,6 +6,7 @@
 mod args;
 mod catalog;
 mod decide;
+mod dial;
 mod eval;
 pub mod exit;
 mod generate;
@@ -13,9 +14,11 @@ mod import;
 mod inspect;
 mod load;
 mod output;
+mod plan;
 mod replay;
 mod serve;
 mod train;
+mod train_measure;
 
 use std::process::ExitCode;
 
@@ -48,6 +51,7 @@ pub fn main() -> ExitCode {
         Command::Catalog(command) => catalog::run(&command, &console),
         Command::Compile(args) => decide::compile(&args, &console),
         Command::Replay(args) => replay::run(&args, &console),
+        Command::Plan(args) => plan::run(&args, &console),
         Command::Eval(args) => eval::run(&args, &console),
         Command::Explain(args) => decide::explain(&args, &console),
         Command::Decide(args) => decide::decide(&args, &console),

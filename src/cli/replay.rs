@@ -7,6 +7,7 @@ use super::exit::{Failure, Outcome, says_no};
 use super::load::{self, Candidate};
 use super::output::Console;
 use crate::evaluate::{ReplayOptions, drop_training_rows, replay_report};
+use crate::policy::SolveOptions;
 use crate::replay::{Stage, run as run_all};
 use crate::report::replay_document;
 use crate::trace::Trace;
@@ -16,7 +17,13 @@ pub(super) fn run(args: &ReplayArgs, console: &Console) -> Outcome {
     let trace = load::traces(&args.traces, &args.read, console)?;
     let roles = load::roles(&args.roles, Some(trace.header()));
     let recorded_only = load::recorded_only(&trace, &catalog);
-    let mut candidates = load::candidates(&args.policies, &catalog, &roles, &recorded_only)?;
+    let options = SolveOptions {
+        at: args.as_of.or(trace.header().prices_at),
+        seed: console.seed,
+        ..SolveOptions::default()
+    };
+    let mut candidates =
+        load::candidates(&args.policies, &catalog, &roles, &recorded_only, &options)?;
     if let (true, Some(trade)) = (args.redecide, args.trade.trade()) {
         candidates = candidates
             .into_iter()
@@ -56,7 +63,7 @@ pub(super) fn run(args: &ReplayArgs, console: &Console) -> Outcome {
 
 /// The requests that no candidate can have learned from; for all candidates alike, so that they
 /// are compared on the same.
-fn unseen(trace: Trace, candidates: &[Candidate]) -> Result<(Trace, u64), Failure> {
+pub(super) fn unseen(trace: Trace, candidates: &[Candidate]) -> Result<(Trace, u64), Failure> {
     let routers: Vec<&Router> = candidates
         .iter()
         .map(|candidate| &candidate.router)

@@ -7,12 +7,19 @@ use super::args::ServeArgs;
 use super::exit::{self, Outcome, says_no};
 use super::load;
 use super::output::Console;
+use crate::policy::SolveOptions;
 use crate::serve::{DEFAULT_THREADS, ServeOptions, run as serve};
 
 pub(super) fn run(args: &ServeArgs, console: &Console) -> Outcome {
     let catalog = load::catalog(&args.catalog)?;
     let roles = load::roles(&args.roles, None);
-    let candidate = load::candidate(&args.router, &catalog, &roles, &[])?;
+    let candidate = load::candidate(
+        &args.router,
+        &catalog,
+        &roles,
+        &[],
+        &SolveOptions::default(),
+    )?;
     let options = ServeOptions {
         listen: args.listen,
         threads: NonZeroUsize::new(console.threads).unwrap_or(DEFAULT_THREADS),

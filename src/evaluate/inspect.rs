@@ -349,7 +349,7 @@ fn pairs(trace: &Trace, scores: &ModelScores) -> Vec<PairRates> {
     let role = |role: &str| {
         let bound = trace.header().roles.get(role)?;
         // A role may be bound to an endpoint, `model@provider`.
-        let model = bound.split('@').next();
+        let model = bound.rsplit_once('@').map(|(model, _)| model);
         (0..scores.models.len())
             .find(|&place| [Some(bound.as_str()), model].contains(&Some(text(place))))
     };

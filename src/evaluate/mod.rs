@@ -30,7 +30,7 @@ pub use inspect::{Coverage, Groups, Inspection, Logging, PairRates, inspect};
 pub use replay_report::{
     HINDSIGHT, ReplayOptions, ReplayReport, TraceSummary, TradeSummary, replay_report,
 };
-pub use resample::Bootstrap;
+pub use resample::{Bootstrap, with_interval};
 pub use router_eval::{
     Clustered, EvalError, EvalOptions, Fold, ModelCalibration, NetAtValue, NetVerdict, Pays,
     PolicyKind, PolicyNet, RankingFloors, RouterEvaluation, SegmentReturn, SegmentSummary, Split,

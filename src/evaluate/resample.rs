@@ -28,7 +28,8 @@ const ENOUGH: f64 = 0.95;
 
 impl Bootstrap<'_> {
     /// `measure` of the weights of all rows, for each replicate in order.
-    pub(super) fn replicates<T: Send>(&self, measure: impl Fn(&[u8]) -> T + Sync) -> Vec<T> {
+    #[must_use]
+    pub fn replicates<T: Send>(&self, measure: impl Fn(&[u8]) -> T + Sync) -> Vec<T> {
         let tiles = self.replicates.div_ceil(TILE);
         let threads = self.threads.clamp(1, tiles.max(1));
         let of = |part: usize| tiles * part / threads..tiles * (part + 1) / threads;
@@ -71,7 +72,8 @@ impl Bootstrap<'_> {
 /// The figure with the interval of its replicates. Those without a value (a resample without the
 /// gap that the figure divides by, say) are left out and counted in `why`; where they are more than
 /// one in twenty, there is no interval.
-pub(super) fn with_interval(figure: Figure, replicates: &[Option<f64>]) -> Figure {
+#[must_use]
+pub fn with_interval(figure: Figure, replicates: &[Option<f64>]) -> Figure {
     if figure.x.is_none() || replicates.is_empty() {
         return figure;
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use weighbridge_router::Choose;
 
+use super::dial::Dial;
 use super::error::PolicyError;
 use super::wire::{ChooseWire, Named, PolicyWire};
 use crate::catalog::{Place, TomlError};
@@ -23,6 +24,8 @@ pub struct Policy {
     pub roles: BTreeMap<String, String>,
     /// The trained router that its learned choices choose by.
     pub router_file: Option<RouterRef>,
+    /// The dial of each learned choice, in the order in which [`Choose::trades`] visits them.
+    pub(super) dials: Vec<(Dial, Place)>,
     /// The file that it was read from.
     pub(super) file: String,
     /// Where each target stands, in order of the file.
@@ -64,6 +67,7 @@ impl Policy {
             choose,
             roles,
             router_file: wire.choose.router,
+            dials: wire.choose.dials,
             file: file.to_owned(),
             targets,
             role_places,
@@ -118,7 +122,12 @@ fn stem(file: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::Goal;
     use weighbridge_router::{Trade, Usd};
+
+    fn usd(text: &str) -> Usd {
+        Usd::parse(text).unwrap()
+    }
 
     const HEAD: &str = "format = \"weighbridge.policy/1\"\n[choose]\n";
 
@@ -219,15 +228,19 @@ mod tests {
             ),
             (
                 "[choose.trade]\nmin_success = 0.9\nshare = 0.05\n",
-                "7: choose.trade.share: a trade has exactly one dial, and here are `min_success` and `share`; keep one",
+                "6: choose.trade.min_success: a trade has exactly one dial, and here are `share` and `min_success`; keep one",
             ),
             (
-                "[choose.trade]\nshare = 0.05\n",
-                "6: choose.trade.share: the dial `share` is reserved for a later version; use `value_usd`",
+                "[choose.trade]\nshare = 1.05\n",
+                "6: choose.trade.share: must be a share from 0 to 1, like 0.05",
             ),
             (
-                "[choose.trade]\nspend_usd_per_day = 5\n",
-                "6: choose.trade.spend_usd_per_day: the dial `spend_usd_per_day` is reserved for a later version; use `value_usd`",
+                "[choose.trade]\nmin_success = -0.5\n",
+                "6: choose.trade.min_success: must be a share from 0 to 1, like 0.05",
+            ),
+            (
+                "[choose.trade]\nspend_usd_per_day = -5\n",
+                "6: choose.trade.spend_usd_per_day: -5 USD must not be negative",
             ),
             (
                 "[choose.trade]\nvalue_usd = -2\n",
@@ -294,10 +307,12 @@ mod tests {
         };
         assert_eq!(
             refusal(&two("y.router.json")),
-            "policies/own.toml:8: choose.to.file: a policy can use one router file, and another stands above; name the same one"
+            "policies/own.toml:12: choose.else.file: a policy can use one router file, and another stands above; name the same one"
         );
         let policy = Policy::parse("own.toml", &two("x.router.json")).unwrap();
         assert_eq!(policy.router_file.unwrap().path, "x.router.json");
+        let goals: Vec<Goal> = policy.dials.iter().map(|(dial, _)| dial.goal).collect();
+        assert_eq!(goals, [Goal::Value(usd("1")), Goal::Value(usd("2"))]);
     }
 
     #[test]
@@ -322,6 +337,21 @@ mod tests {
             second: Usd::parse("0.0005").unwrap(),
         };
         assert_eq!(policy.choose, Choose::Router(trade));
+    }
+
+    #[test]
+    fn a_dial_that_is_solved_later_is_kept_with_its_modifiers() {
+        let text = format!(
+            "{HEAD}kind = \"router\"\nfile = \"x.router.json\"\ntrade = {{ share = 0.05, wrong_usd = 1 }}\n"
+        );
+        let policy = Policy::parse("own.toml", &text).unwrap();
+        let dial = Dial {
+            goal: Goal::Share(0.05),
+            wrong: usd("1"),
+            second: Usd::ZERO,
+        };
+        assert_eq!(policy.dials[0].0, dial);
+        assert_eq!(policy.dials[0].1.line, 5);
     }
 
     #[test]

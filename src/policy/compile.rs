@@ -3,14 +3,43 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
-use weighbridge_router::{Calibration, Choose, Endpoint, Heads, Parts, Ppm, Router};
+use weighbridge_router::{Calibration, Choose, Endpoint, Heads, Parts, Ppm, Router, Trade};
 
 use super::check::Policy;
+use super::dial::{DialError, Goal, Promise, SolveOptions};
 use super::error::PolicyError;
 use super::names::{Names, Roles};
+use super::solve::solve;
 use crate::catalog::Catalog;
 
-/// Put a policy together with the endpoints that it names.
+/// A policy compiled, and what its dials promise.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Compiled {
+    /// The router.
+    pub router: Router,
+    /// For each learned choice, in the order in which the policy's choice visits them, what is to
+    /// be expected of it; none where its dial is a value and the trained router has no calibration
+    /// sample.
+    pub promises: Vec<Promise>,
+}
+
+/// [`compile_solved`] under the default options, without the promises.
+///
+/// # Errors
+/// As [`compile_solved`].
+pub fn compile(
+    policy: &Policy,
+    catalog: &Catalog,
+    roles: &Roles,
+    recorded_only: &[String],
+    trained: Option<&Router>,
+) -> Result<Router, PolicyError> {
+    let options = SolveOptions::default();
+    compile_solved(policy, catalog, roles, recorded_only, trained, &options)
+        .map(|compiled| compiled.router)
+}
+
+/// Put a policy together with the endpoints that it names, and solve its dials.
 ///
 /// Every endpoint of a named model goes in, in the order of the catalog, and those of the
 /// trained router's models where a learned choice stands in the policy; then `recorded_only`,
@@ -19,8 +48,76 @@ use crate::catalog::Catalog;
 ///
 /// # Errors
 /// Where a name means nothing (all such names are listed), a role is not bound, the trained
-/// router is missing, or a learned choice would have to predict a cost without a price.
-pub fn compile(
+/// router is missing, a learned choice would have to predict a cost without a price, or a dial
+/// cannot be solved.
+pub fn compile_solved(
+    policy: &Policy,
+    catalog: &Catalog,
+    roles: &Roles,
+    recorded_only: &[String],
+    trained: Option<&Router>,
+    options: &SolveOptions,
+) -> Result<Compiled, PolicyError> {
+    let router = unsolved(policy, catalog, roles, recorded_only, trained)?;
+    let mut trades = Vec::new();
+    let mut promises = Vec::new();
+    for (dial, place) in &policy.dials {
+        let nested = !matches!(policy.choose, Choose::Router(_));
+        let solved = match dial.goal {
+            Goal::SpendPerDay(_) if nested => Err(DialError::NestedSpend),
+            _ => solve(&router, dial, options),
+        };
+        match (solved, dial.goal) {
+            (Ok((trade, promise)), _) => {
+                trades.push(trade);
+                promises.push(Promise { nested, ..promise });
+            }
+            // A value needs nothing to be solved on; there is but no promise.
+            (Err(_), Goal::Value(value)) => trades.push(Trade {
+                value,
+                wrong: dial.wrong,
+                second: dial.second,
+            }),
+            (Err(error), _) => {
+                let fault = place.fault(error.to_string());
+                return Err(match error {
+                    DialError::Unattainable { .. } => PolicyError::Unattainable(fault),
+                    _ => PolicyError::File(fault),
+                });
+            }
+        }
+    }
+    let router = if promises.is_empty() {
+        router
+    } else {
+        dialled(policy, &router, trades, &promises)?
+    };
+    Ok(Compiled { router, promises })
+}
+
+/// The router with the trades that its dials come to, and their promises in its provenance.
+fn dialled(
+    policy: &Policy,
+    router: &Router,
+    trades: Vec<Trade>,
+    promises: &[Promise],
+) -> Result<Router, PolicyError> {
+    let mut parts = router.parts().clone();
+    let mut trades = trades.into_iter();
+    if let Some(choose) = &mut parts.choose {
+        choose.trades(&mut |held| *held = trades.next().unwrap_or(*held));
+    }
+    let mut map: Map<String, Value> = serde_json::from_str(&parts.provenance).unwrap_or_default();
+    let promises = promises.iter().map(Promise::to_json).collect();
+    map.insert("dials".into(), Value::Array(promises));
+    parts.provenance = Value::Object(map).to_string();
+    Router::try_new(parts).map_err(|source| PolicyError::Router {
+        file: policy.file.clone(),
+        source,
+    })
+}
+
+fn unsolved(
     policy: &Policy,
     catalog: &Catalog,
     roles: &Roles,

@@ -42,6 +42,9 @@ pub enum PolicyError {
         /// The model.
         model: String,
     },
+    /// A dial that no value of a right answer attains, at its line and field.
+    #[error(transparent)]
+    Unattainable(TomlError),
     /// The parts do not make a router.
     #[error("{file}: {source}")]
     Router {

@@ -11,13 +11,14 @@ use toml::de::DeValue;
 use weighbridge_router::Usd;
 
 use super::check::RouterRef;
+use super::dial::{Dial, Goal};
 use crate::catalog::{Document, Fields, Node, Place, TomlError};
 
 /// The format that is read. Version 1: the first.
 const FORMAT: &str = "weighbridge.policy/1";
 
-/// The dials that a later version solves for a value.
-const RESERVED_DIALS: [&str; 3] = ["share", "spend_usd_per_day", "min_success"];
+/// The dials of a trade, of which it has one.
+const DIALS: [&str; 4] = ["value_usd", "share", "spend_usd_per_day", "min_success"];
 
 pub(super) struct PolicyWire {
     pub(super) name: Option<String>,
@@ -41,6 +42,9 @@ pub(super) struct ChooseWire {
     pub(super) places: BTreeMap<String, Place>,
     pub(super) targets: Vec<Named>,
     pub(super) router: Option<RouterRef>,
+    /// The dial of each learned choice, in the order in which `Choose::trades` visits them, and
+    /// where it stands.
+    pub(super) dials: Vec<(Dial, Place)>,
 }
 
 impl PolicyWire {
@@ -80,6 +84,7 @@ impl ChooseWire {
             places: BTreeMap::new(),
             targets: Vec::new(),
             router: None,
+            dials: Vec::new(),
         };
         node.table()?;
         wire.json = wire.choice(node, "")?;
@@ -102,7 +107,10 @@ impl ChooseWire {
             return self.learned(fields);
         }
         let mut map = Map::new();
-        for (name, node) in fields.all() {
+        let mut all = fields.all();
+        // Learned choices are met in the order in which the choice visits them.
+        all.sort_by_key(|(name, _)| *name == "else");
+        for (name, node) in all {
             let path = inner(path, name);
             let value = match name {
                 "to" | "else" => self.choice(&node, &path)?,
@@ -168,10 +176,16 @@ impl ChooseWire {
                 "a learned choice needs a dial; add [choose.trade] with `value_usd = ...`",
             ));
         };
-        let trade = TradeWire::read(&trade)?;
+        let (dial, place) = dial(&trade)?;
+        let value = match dial.goal {
+            Goal::Value(value) => value,
+            // Solved for a value when the policy is compiled.
+            _ => Usd::ZERO,
+        };
+        self.dials.push((dial, place));
         Ok(json!({
-            "kind": "router", "value_usd": trade.value.to_f64(),
-            "wrong_usd": trade.wrong.to_f64(), "second_usd": trade.second.to_f64(),
+            "kind": "router", "value_usd": value.to_f64(),
+            "wrong_usd": dial.wrong.to_f64(), "second_usd": dial.second.to_f64(),
         }))
     }
 
@@ -201,48 +215,52 @@ impl ChooseWire {
     }
 }
 
-struct TradeWire {
-    value: Usd,
-    wrong: Usd,
-    second: Usd,
-}
-
-impl TradeWire {
-    fn read(node: &Node<'_>) -> Result<Self, TomlError> {
-        let mut fields = node.table()?;
-        let value = fields.take("value_usd");
-        let reserved: Vec<_> = RESERVED_DIALS
-            .into_iter()
-            .filter_map(|dial| Some((dial, fields.take(dial)?)))
-            .collect();
-        let wrong = fields.optional("wrong_usd", Node::usd)?.unwrap_or_default();
-        let second = fields
-            .optional("second_usd", Node::usd)?
-            .unwrap_or_default();
-        fields.finish()?;
-        match (value, reserved.as_slice()) {
-            (Some(value), []) => Ok(Self {
-                value: value.usd()?,
-                wrong,
-                second,
-            }),
-            (None, [(dial, node)]) => Err(node.fault(format!(
-                "the dial `{dial}` is reserved for a later version; use `value_usd`"
-            ))),
-            (None, []) => Err(fields.fault(
+/// The one dial of a trade, with its modifiers.
+fn dial(node: &Node<'_>) -> Result<(Dial, Place), TomlError> {
+    let mut fields = node.table()?;
+    let dials: Vec<(&str, Node<'_>)> = DIALS
+        .into_iter()
+        .filter_map(|dial| Some((dial, fields.take(dial)?)))
+        .collect();
+    let wrong = fields.optional("wrong_usd", Node::usd)?.unwrap_or_default();
+    let second = fields
+        .optional("second_usd", Node::usd)?
+        .unwrap_or_default();
+    fields.finish()?;
+    let (name, node) = match dials.as_slice() {
+        [one] => one,
+        [] => {
+            return Err(fields.fault(
                 "value_usd",
                 "a trade needs exactly one dial; add `value_usd = ...`",
-            )),
-            (value, [(dial, node), more @ ..]) => {
-                let other = match (value, more) {
-                    (None, [(other, _), ..]) => other,
-                    _ => "value_usd",
-                };
-                Err(node.fault(format!(
-                    "a trade has exactly one dial, and here are `{other}` and `{dial}`; keep one"
-                )))
-            }
+            ));
         }
+        [(first, _), (second, node), ..] => {
+            return Err(node.fault(format!(
+                "a trade has exactly one dial, and here are `{first}` and `{second}`; keep one"
+            )));
+        }
+    };
+    let goal = match *name {
+        "value_usd" => Goal::Value(node.usd()?),
+        "share" => Goal::Share(share(node)?),
+        "spend_usd_per_day" => Goal::SpendPerDay(node.usd()?),
+        _ => Goal::MinSuccess(share(node)?),
+    };
+    let dial = Dial {
+        goal,
+        wrong,
+        second,
+    };
+    Ok((dial, node.place()))
+}
+
+fn share(node: &Node<'_>) -> Result<f64, TomlError> {
+    let share = node.number()?.as_f64().unwrap_or(f64::NAN);
+    if (0.0..=1.0).contains(&share) {
+        Ok(share)
+    } else {
+        Err(node.fault("must be a share from 0 to 1, like 0.05"))
     }
 }
 

@@ -20,6 +20,11 @@ pub(super) fn usd(figure: &Figure) -> String {
     with_interval(figure, money, "")
 }
 
+/// Seconds, of a figure in seconds, with its interval.
+pub(super) fn with_seconds(figure: &Figure) -> String {
+    with_interval(figure, |x| format!("{x:.1}"), " s")
+}
+
 /// Seconds, of a figure in ms.
 pub(super) fn seconds(figure: &Figure) -> String {
     figure

@@ -214,7 +214,7 @@ fn two_lines(text: String) -> String {
 
 /// An endpoint without the provider, where that is part of the id.
 fn short(id: &str) -> &str {
-    id.split('@').next().unwrap_or(id)
+    id.rsplit_once('@').map_or(id, |(model, _)| model)
 }
 
 /// What the figures rest on: one line where all policies agree, else one for each way.

@@ -5,6 +5,22 @@ use std::path::{Path, PathBuf};
 use super::error::{OnError, ReadReport, TraceError};
 use crate::trace::{RowFault, Trace, TraceBuilder};
 
+/// Where something stands among the files that are read together.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Position {
+    /// The number of the file.
+    pub(super) file: usize,
+    /// The line, from 1.
+    pub(super) line: u64,
+}
+
+impl Position {
+    /// `FILE:LINE`.
+    pub(super) fn shown(self, paths: &[PathBuf]) -> String {
+        format!("{}:{}", paths[self.file].display(), self.line)
+    }
+}
+
 /// Rows so far.
 pub(super) struct Reading<'a> {
     pub(super) paths: &'a [PathBuf],

@@ -1,34 +1,17 @@
 //! CSV in long form, one row an outcome: the user says which column holds which field.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use csv::StringRecord;
-use weighbridge_router::{Millis, Request, Timestamp, Tokens, Usd};
+use weighbridge_router::{Millis, Request, Tokens};
 
-use super::collect::Reading;
-use super::error::{ReadReport, TraceError};
-use super::import::{Assuming, ImportOptions, Table, csv_fault};
+use super::collect::{Position, Reading};
+use super::csv_cells::{REQUEST_FIELDS, field_of, map_fault, score, set_request, usd, whole};
+use super::error::{ReadReport, TraceError, short};
+use super::import::{Assuming, ImportOptions, csv_source};
+use super::table::Table;
 use crate::trace::{OutcomeRef, Row, RowFault, Trace};
-
-/// Fields that all rows of an id share.
-const REQUEST_FIELDS: &[&str] = &[
-    "at",
-    "prompt",
-    "task",
-    "tenant",
-    "session",
-    "turn",
-    "channel",
-    "region",
-    "needs",
-    "request_input_tokens",
-    "max_output_tokens",
-    "value_usd",
-    "wrong_usd",
-    "second_usd",
-    "deadline_ms",
-];
 
 /// Fields of one outcome.
 const OUTCOME_FIELDS: &[&str] = &[
@@ -60,10 +43,8 @@ pub(super) fn import(
     for pending in rows.pending {
         pending.push(&mut reading, &mut assuming)?;
     }
-    let names: Vec<_> = inputs.iter().filter_map(|path| path.file_name()).collect();
-    let names: Vec<_> = names.iter().map(|name| name.to_string_lossy()).collect();
     let header = reading.builder.header_mut();
-    header.source = Some(format!("imported from CSV: {}", names.join(", ")));
+    header.source = Some(csv_source(inputs));
     header.roles.clone_from(&options.roles);
     assuming.note(header);
     reading.finish()
@@ -71,36 +52,24 @@ pub(super) fn import(
 
 /// The map with its fields known, each once, `id` and `model` among them.
 fn check_map(map: &[(String, String)]) -> Result<Vec<(&'static str, &str)>, TraceError> {
-    let fault = |message: String| TraceError::of_file(Path::new("--map"), message);
-    let all = || {
-        std::iter::once(&"id")
-            .chain(REQUEST_FIELDS)
-            .chain(OUTCOME_FIELDS)
-    };
+    let known: Vec<&'static str> = std::iter::once(&"id")
+        .chain(REQUEST_FIELDS)
+        .chain(OUTCOME_FIELDS)
+        .copied()
+        .collect();
     let mut checked: Vec<(&'static str, &str)> = Vec::new();
     for (field, column) in map {
-        let Some(&field) = all().find(|known| *known == field) else {
-            let near = all()
-                .min_by_key(|known| strsim::levenshtein(field, known))
-                .filter(|known| strsim::levenshtein(field, known) <= 3);
-            let hint = match near {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!(
-                    "fields are: {}",
-                    all().copied().collect::<Vec<_>>().join(", ")
-                ),
-            };
-            return Err(fault(format!("`{field}` is no field of a trace; {hint}")));
-        };
+        let field = field_of(field, &known)?;
         if checked.iter().any(|(held, _)| *held == field) {
-            return Err(fault(format!("`{field}` is mapped twice; map it once")));
+            return Err(map_fault(format!("`{field}` is mapped twice; map it once")));
         }
         checked.push((field, column));
     }
     for needed in ["id", "model"] {
         if !checked.iter().any(|(held, _)| *held == needed) {
-            return Err(fault(format!(
-                "`{needed}` is not mapped; add --map {needed}=COLUMN"
+            return Err(map_fault(format!(
+                "`{needed}` is not mapped; add --map {needed}=COLUMN, or name the columns of a \
+                 file with a row a request by --score-columns"
             )));
         }
     }
@@ -112,13 +81,6 @@ fn check_map(map: &[(String, String)]) -> Result<Vec<(&'static str, &str)>, Trac
 struct Rows {
     pending: Vec<Pending>,
     by_id: BTreeMap<String, usize>,
-}
-
-/// File number and line.
-#[derive(Clone, Copy)]
-struct Position {
-    file: usize,
-    line: u64,
 }
 
 struct Pending {
@@ -191,39 +153,15 @@ fn import_file(
     rows: &mut Rows,
 ) -> Result<(), TraceError> {
     let path = &reading.paths[file];
-    let name = path.to_string_lossy();
-    let tabs = name.trim_end_matches(".gz").ends_with(".tsv");
-    let separator = separator.unwrap_or(if tabs { b'\t' } else { b',' });
-    let mut table = Table::open(path, separator)?;
+    let table = Table::open(path, separator)?;
     let mut places = Vec::with_capacity(map.len());
     for (field, column) in map {
-        let place = table.columns.iter().position(|name| name == column);
-        let place = place.ok_or_else(|| {
-            let columns = table.columns.join(", ");
-            let message = format!("has no column `{column}` for {field}; columns are: {columns}");
-            TraceError::of_file(path, message)
-        })?;
-        places.push((*field, *column, place));
+        places.push((*field, *column, table.needed(path, column, field)?));
     }
-    let mut record = StringRecord::new();
-    loop {
-        match table.reader.read_record(&mut record) {
-            Ok(false) => break,
-            Ok(true) => {
-                let line = record.position().map_or(0, csv::Position::line);
-                let at = Position { file, line };
-                if let Err(fault) = rows.take(&places, &record, at, reading.paths) {
-                    reading.refuse(file, line, fault)?;
-                }
-            }
-            Err(error) if error.is_io_error() => return Err(csv_fault(path, &error)),
-            Err(error) => reading
-                .report
-                .refuse(reading.on_error, csv_fault(path, &error))?,
-        }
-    }
-    reading.report.bytes += table.reader.get_ref().stored_bytes();
-    Ok(())
+    table.each(reading, file, |reading, record, place| {
+        let line = place.line;
+        rows.take(&places, record, Position { file, line }, reading.paths)
+    })
 }
 
 impl Rows {
@@ -302,7 +240,6 @@ impl Pending {
         outcome: &Outcome,
         paths: &[PathBuf],
     ) -> Result<(), RowFault> {
-        let place = |at: Position| format!("{}:{}", paths[at.file].display(), at.line);
         for (field, column, cell) in cells {
             let held = self.cells.iter().find(|(held, ..)| held == field);
             if let Some((_, held, at)) = held.filter(|(_, held, _)| held != cell) {
@@ -310,7 +247,7 @@ impl Pending {
                 let message = format!(
                     "`{cell}` here and `{held}` on {} for the same id `{}`; {field} belongs to \
                      the request and must agree",
-                    place(*at),
+                    at.shown(paths),
                     self.id
                 );
                 return Err(RowFault::new(*column, message));
@@ -330,54 +267,13 @@ impl Pending {
                     "`{}` has an outcome for `{}` on {} already; map `sample` to tell them apart",
                     outcome.model,
                     self.id,
-                    place(*at)
+                    at.shown(paths)
                 );
                 Err(RowFault::new("model", message))
             }
             _ => Ok(()),
         }
     }
-}
-
-/// The start of a cell, for a message of one line.
-fn short(cell: &str) -> String {
-    let line = cell.lines().next().unwrap_or_default();
-    match line.char_indices().nth(40) {
-        Some((cut, _)) => format!("{}...", &line[..cut]),
-        None => line.to_string(),
-    }
-}
-
-fn set_request(request: &mut Request, field: &str, cell: &str) -> Result<(), String> {
-    let text = Some(cell.to_string());
-    match field {
-        "at" => {
-            let at = Timestamp::parse(cell.trim()).map_err(|error| error.to_string())?;
-            request.at = Some(at);
-        }
-        "prompt" => request.prompt = text,
-        "task" => request.task = text,
-        "tenant" => request.tenant = text,
-        "session" => request.session = text,
-        "turn" => request.turn = Some(whole(cell)?),
-        "channel" => request.channel = text,
-        "region" => request.region = text,
-        "needs" => {
-            let needs = cell
-                .split(',')
-                .map(str::trim)
-                .filter(|need| !need.is_empty());
-            request.needs = needs.map(str::to_string).collect();
-        }
-        "request_input_tokens" => request.input_tokens = Some(Tokens(whole(cell)?)),
-        "max_output_tokens" => request.max_output_tokens = Some(Tokens(whole(cell)?)),
-        "value_usd" => request.value_usd = Some(usd(cell)?),
-        "wrong_usd" => request.wrong_usd = Some(usd(cell)?),
-        "second_usd" => request.second_usd = Some(usd(cell)?),
-        "deadline_ms" => request.deadline_ms = Some(Millis(whole(cell)?)),
-        _ => return Err(format!("{field} is no field of a request")),
-    }
-    Ok(())
 }
 
 fn set_outcome(outcome: &mut Outcome, field: &str, cell: &str) -> Result<(), String> {
@@ -398,41 +294,4 @@ fn set_outcome(outcome: &mut Outcome, field: &str, cell: &str) -> Result<(), Str
         _ => return Err(format!("{field} is no field of an outcome")),
     }
     Ok(())
-}
-
-/// A whole number; `812.0` is one too, since tables with gaps are often saved as decimals.
-fn whole(cell: &str) -> Result<u32, String> {
-    let text = cell.trim();
-    let digits = match text.split_once('.') {
-        Some((digits, zeros)) if zeros.bytes().all(|byte| byte == b'0') => digits,
-        _ => text,
-    };
-    let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
-    let number = digits.parse().ok().filter(|_| plain);
-    number.ok_or_else(|| {
-        format!(
-            "must be a whole number from 0 to 4294967294, not `{}`",
-            short(cell)
-        )
-    })
-}
-
-fn usd(cell: &str) -> Result<Usd, String> {
-    Usd::parse(cell.trim()).map_err(|error| error.to_string())
-}
-
-fn score(cell: &str) -> Result<f64, String> {
-    let text = cell.trim();
-    let number = match text {
-        _ if text.eq_ignore_ascii_case("true") => Some(1.0),
-        _ if text.eq_ignore_ascii_case("false") => Some(0.0),
-        _ => text
-            .parse::<f64>()
-            .ok()
-            .filter(|score| (0.0..=1.0).contains(score)),
-    };
-    number.ok_or_else(|| {
-        let cell = short(cell);
-        format!("must be true, false or a number in [0, 1], not `{cell}`; empty is unknown")
-    })
 }

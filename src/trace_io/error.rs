@@ -75,6 +75,15 @@ impl fmt::Display for TraceError {
 
 impl std::error::Error for TraceError {}
 
+/// The start of a value, for a message of one line.
+pub(super) fn short(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    match line.char_indices().nth(40) {
+        Some((cut, _)) => format!("{}...", &line[..cut]),
+        None => line.to_string(),
+    }
+}
+
 /// What to do with a line that cannot be taken.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum OnError {
@@ -96,6 +105,8 @@ pub struct ReadReport {
     pub issues: Vec<TraceError>,
     /// How many requests stood out of order of time; they were sorted.
     pub out_of_order: usize,
+    /// How many scores lay outside [0, 1] and were moved to the nearer end.
+    pub clamped: u64,
 }
 
 /// How many faults a [`ReadReport`] lists; all are counted.

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use weighbridge_router::Tokens;
 
 use super::error::{OnError, ReadReport, TraceError};
-use super::source::Source;
-use super::{csv_long, routellm};
+use super::{csv_long, csv_wide, routellm, routerarena};
 use crate::trace::{Assumption, Header, OutcomeRef, Trace};
 
 /// A format that can be imported.
@@ -15,7 +14,9 @@ use crate::trace::{Assumption, Header, OutcomeRef, Trace};
 pub enum ImportFormat {
     /// RouteLLM's MMLU responses, a CSV a subject.
     RouteLlm,
-    /// CSV in long form, one row an outcome.
+    /// RouterArena's cached results, JSON lines, a file a model.
+    RouterArena,
+    /// CSV, one row an outcome, or one row a request and a column of scores a model.
     Csv,
 }
 
@@ -27,9 +28,15 @@ pub const IMPORT_FORMATS: &[(&str, ImportFormat, &str)] = &[
         "RouteLLM's MMLU responses: mmlu_<subject>.csv, or folders of them",
     ),
     (
+        "routerarena",
+        ImportFormat::RouterArena,
+        "RouterArena's cached results: JSON lines, a file a model, or folders of them",
+    ),
+    (
         "csv",
         ImportFormat::Csv,
-        "CSV in long form, one row an outcome, its columns given by --map FIELD=COLUMN",
+        "CSV: a row an outcome, its columns given by --map FIELD=COLUMN; or a row a request, the \
+         scores of each model in one of --score-columns",
     ),
 ];
 
@@ -55,6 +62,9 @@ pub struct ImportOptions {
     pub roles: BTreeMap<String, String>,
     /// `csv` only: trace field and the column that holds it.
     pub map: Vec<(String, String)>,
+    /// `csv` only: the columns that hold a model's scores, where a row is a request; empty: a row is
+    /// an outcome.
+    pub score_columns: Vec<String>,
     /// `csv` only: the byte between cells; absent: tab for `.tsv`, else comma.
     pub separator: Option<u8>,
 }
@@ -71,7 +81,9 @@ pub fn import(
 ) -> Result<(Trace, ReadReport), TraceError> {
     match format {
         ImportFormat::RouteLlm => routellm::import(inputs, options),
-        ImportFormat::Csv => csv_long::import(inputs, options),
+        ImportFormat::RouterArena => routerarena::import(inputs, options),
+        ImportFormat::Csv if options.score_columns.is_empty() => csv_long::import(inputs, options),
+        ImportFormat::Csv => csv_wide::import(inputs, options),
     }
 }
 
@@ -107,45 +119,39 @@ impl Assuming {
     }
 }
 
-/// A CSV file, with its column names.
-pub(super) struct Table {
-    pub(super) reader: csv::Reader<Source>,
-    pub(super) columns: Vec<String>,
+/// Where a trace comes from that is made of CSV files.
+pub(super) fn csv_source(inputs: &[PathBuf]) -> String {
+    let names = inputs.iter().filter_map(|path| path.file_name());
+    let names: Vec<_> = names.map(|name| name.to_string_lossy()).collect();
+    format!("imported from CSV: {}", names.join(", "))
 }
 
-impl Table {
-    pub(super) fn open(path: &Path, separator: u8) -> Result<Self, TraceError> {
-        let mut reader = csv::ReaderBuilder::new()
-            .delimiter(separator)
-            .from_reader(Source::open(path)?);
-        let header = reader.headers().map_err(|error| csv_fault(path, &error))?;
-        let columns: Vec<String> = header
-            .iter()
-            .map(|name| name.trim_start_matches('\u{feff}').trim().to_string())
-            .collect();
-        if columns.is_empty() {
-            return Err(TraceError::of_file(
-                path,
-                "empty; the first row must name the columns",
-            ));
+/// The files of all inputs, those of a folder that are `wanted` by name; where a folder has none,
+/// the error says `otherwise`.
+pub(super) fn files_of(
+    inputs: &[PathBuf],
+    wanted: impl Fn(&Path) -> bool,
+    otherwise: &str,
+) -> Result<Vec<PathBuf>, TraceError> {
+    let mut files = Vec::new();
+    for input in inputs {
+        if !input.is_dir() {
+            files.push(input.clone());
+            continue;
         }
-        Ok(Self { reader, columns })
+        let failed = |error: std::io::Error| TraceError::of_reading(input, &error);
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(input).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            if wanted(&path) {
+                found.push(path);
+            }
+        }
+        if found.is_empty() {
+            return Err(TraceError::of_file(input, otherwise));
+        }
+        found.sort();
+        files.extend(found);
     }
-}
-
-/// What is wrong with a CSV file, and on which line.
-pub(super) fn csv_fault(path: &Path, error: &csv::Error) -> TraceError {
-    let line = error.position().map(csv::Position::line);
-    let message = match error.kind() {
-        csv::ErrorKind::Io(error) => return TraceError::of_reading(path, error),
-        csv::ErrorKind::Utf8 { .. } => "not UTF-8; save the file as UTF-8".to_string(),
-        csv::ErrorKind::UnequalLengths {
-            expected_len, len, ..
-        } => format!("{len} cells where the first row has {expected_len}; is a quote missing?"),
-        _ => error.to_string(),
-    };
-    TraceError {
-        line,
-        ..TraceError::of_file(path, message)
-    }
+    Ok(files)
 }

@@ -8,15 +8,20 @@
 mod atomic;
 mod blocks;
 mod collect;
+mod csv_cells;
 mod csv_long;
+mod csv_wide;
 mod error;
 mod header;
 mod import;
 mod jsonl;
 mod line;
+mod lines;
 mod request_lines;
 mod routellm;
+mod routerarena;
 mod source;
+mod table;
 #[cfg(test)]
 mod tests;
 mod wire;

@@ -1,16 +1,14 @@
 //! Requests one by one, in the order of the input: what is decided as it comes.
 
-use std::io::{BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::Value;
 use weighbridge_router::Request;
 
-use super::blocks::{LINE_LIMIT, is_blank};
 use super::error::TraceError;
 use super::header::known_format;
 use super::line::{not_json, request_of};
-use super::source::Source;
+use super::lines::Lines;
 use crate::trace::RowFault;
 
 /// The requests of a trace or of a list of bare requests, each with its id.
@@ -18,10 +16,7 @@ use crate::trace::RowFault;
 /// An object with a field `request` is a line of a trace; any other object is the request itself.
 /// Its field `id` names it, else the number of its line does. A header may come first.
 pub struct RequestLines {
-    path: PathBuf,
-    input: BufReader<Source>,
-    line: u64,
-    text: Vec<u8>,
+    lines: Lines,
     header_possible: bool,
 }
 
@@ -32,44 +27,15 @@ impl RequestLines {
     /// Where it cannot be opened.
     pub fn open(path: &Path) -> Result<Self, TraceError> {
         Ok(Self {
-            path: path.to_path_buf(),
-            input: BufReader::new(Source::open(path)?),
-            line: 0,
-            text: Vec::new(),
+            lines: Lines::open(path)?,
             header_possible: true,
         })
     }
 
-    /// The next line that is not blank into `text`; `false` at the end.
-    fn advance(&mut self) -> Result<bool, TraceError> {
-        loop {
-            self.text.clear();
-            self.line += 1;
-            let room = LINE_LIMIT as u64 + 1;
-            let read = (&mut self.input)
-                .take(room)
-                .read_until(b'\n', &mut self.text);
-            match read {
-                Err(error) => return Err(TraceError::of_reading(&self.path, &error)),
-                Ok(0) => return Ok(false),
-                Ok(n) if n as u64 == room => {
-                    let message = format!("the line is longer than {LINE_LIMIT} bytes");
-                    return Err(self.fault(RowFault::new("", message)));
-                }
-                Ok(_) if is_blank(&self.text) => {}
-                Ok(_) => return Ok(true),
-            }
-        }
-    }
-
-    fn fault(&self, fault: RowFault) -> TraceError {
-        TraceError::of_row(&self.path, self.line, fault)
-    }
-
-    /// The request of the line in `text`; `None` for the header.
+    /// The request of the line; `None` for the header.
     fn request(&mut self) -> Result<Option<(String, Request)>, RowFault> {
         let first = std::mem::take(&mut self.header_possible);
-        let value: Value = serde_json::from_slice(&self.text)
+        let value: Value = serde_json::from_slice(self.lines.text())
             .map_err(|error| RowFault::new("", not_json(&error)))?;
         let Value::Object(mut fields) = value else {
             return Err(RowFault::new(
@@ -82,7 +48,7 @@ impl RequestLines {
             return Ok(None);
         }
         let id = match fields.remove("id") {
-            None | Some(Value::Null) => self.line.to_string(),
+            None | Some(Value::Null) => self.lines.number().to_string(),
             Some(Value::String(id)) if !id.is_empty() => id,
             Some(_) => return Err(RowFault::new("id", "must be a text that is not empty")),
         };
@@ -101,7 +67,7 @@ impl Iterator for RequestLines {
     /// The next request; after a fault of a line the following lines can still be read.
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            match self.advance() {
+            match self.lines.advance() {
                 Ok(true) => {}
                 Ok(false) => return None,
                 Err(error) => return Some(Err(error)),
@@ -109,7 +75,7 @@ impl Iterator for RequestLines {
             match self.request() {
                 Ok(Some(request)) => return Some(Ok(request)),
                 Ok(None) => {}
-                Err(fault) => return Some(Err(self.fault(fault))),
+                Err(fault) => return Some(Err(self.lines.fault(fault))),
             }
         }
     }

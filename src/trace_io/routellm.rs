@@ -8,14 +8,19 @@ use weighbridge_router::RequestRef;
 
 use super::collect::Reading;
 use super::error::{ReadReport, TraceError};
-use super::import::{Assuming, ImportOptions, Table, csv_fault};
+use super::import::{Assuming, ImportOptions, files_of};
+use super::table::{RowPlace, Table};
 use crate::trace::{OutcomeRef, Row, RowFault, Trace};
 
 pub(super) fn import(
     inputs: &[PathBuf],
     options: &ImportOptions,
 ) -> Result<(Trace, ReadReport), TraceError> {
-    let paths = files(inputs)?;
+    let paths = files_of(
+        inputs,
+        |path| subject(path).is_some(),
+        "holds no mmlu_<subject>.csv; give RouteLLM's folder of responses",
+    )?;
     let mut reading = Reading::new(&paths, options.on_error);
     let mut assuming = Assuming::new(options);
     for file in 0..paths.len() {
@@ -31,32 +36,6 @@ pub(super) fn import(
     header.roles.clone_from(&options.roles);
     assuming.note(header);
     reading.finish()
-}
-
-/// The files of all inputs, those of a folder by name.
-fn files(inputs: &[PathBuf]) -> Result<Vec<PathBuf>, TraceError> {
-    let mut files = Vec::new();
-    for input in inputs {
-        if !input.is_dir() {
-            files.push(input.clone());
-            continue;
-        }
-        let failed = |error: std::io::Error| TraceError::of_reading(input, &error);
-        let mut found = Vec::new();
-        for entry in std::fs::read_dir(input).map_err(failed)? {
-            let path = entry.map_err(failed)?.path();
-            if subject(&path).is_some() {
-                found.push(path);
-            }
-        }
-        if found.is_empty() {
-            let message = "holds no mmlu_<subject>.csv; give RouteLLM's folder of responses";
-            return Err(TraceError::of_file(input, message));
-        }
-        found.sort();
-        files.extend(found);
-    }
-    Ok(files)
 }
 
 fn subject(path: &Path) -> Option<&str> {
@@ -78,51 +57,30 @@ fn import_file(
             "must be named mmlu_<subject>.csv; the subject becomes the task",
         )
     })?;
-    let mut table = Table::open(path, b',')?;
-    let prompt = table.columns.iter().position(|name| name == "prompt");
+    let table = Table::open(path, Some(b','))?;
+    let prompt = table.place("prompt");
     let (Some(prompt), true) = (prompt, table.columns.len() > 1) else {
         let message = "needs a column `prompt` and at least one column a model";
         return Err(TraceError::of_file(path, message));
     };
-    let mut record = StringRecord::new();
-    let mut number = 0;
-    loop {
-        match table.reader.read_record(&mut record) {
-            Ok(false) => break,
-            Ok(true) => {
-                let line = record.position().map_or(0, csv::Position::line);
-                let id = format!("{subject}/{number}");
-                match outcomes(&table.columns, prompt, &record, assuming) {
-                    Ok(outcomes) => {
-                        let request = RequestRef {
-                            prompt: record.get(prompt),
-                            task: Some(subject),
-                            ..RequestRef::default()
-                        };
-                        let pushed = reading.builder.push(&Row {
-                            id: &id,
-                            request,
-                            outcomes: &outcomes,
-                            logged: None,
-                            extra: None,
-                        });
-                        match pushed {
-                            Ok(()) => reading.stood_at(file, line),
-                            Err(fault) => reading.refuse(file, line, fault)?,
-                        }
-                    }
-                    Err(fault) => reading.refuse(file, line, fault)?,
-                }
-            }
-            Err(error) if error.is_io_error() => return Err(csv_fault(path, &error)),
-            Err(error) => reading
-                .report
-                .refuse(reading.on_error, csv_fault(path, &error))?,
-        }
-        number += 1;
-    }
-    reading.report.bytes += table.reader.get_ref().stored_bytes();
-    Ok(())
+    let columns = table.columns.clone();
+    table.each(reading, file, |reading, record, place| {
+        let RowPlace { line, number } = place;
+        let outcomes = outcomes(&columns, prompt, record, assuming)?;
+        reading.builder.push(&Row {
+            id: &format!("{subject}/{number}"),
+            request: RequestRef {
+                prompt: record.get(prompt),
+                task: Some(subject),
+                ..RequestRef::default()
+            },
+            outcomes: &outcomes,
+            logged: None,
+            extra: None,
+        })?;
+        reading.stood_at(file, line);
+        Ok(())
+    })
 }
 
 fn outcomes<'a>(

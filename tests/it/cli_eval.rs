@@ -113,8 +113,8 @@ fn the_answer_for_a_portfolio_manager_is_one_sentence_and_a_table() {
             .collect::<Vec<_>>()
     };
     for by in ["task", "tenant", "length"] {
-        let of_field = of(by).into_iter();
-        let requests = of_field.map(|held| held["requests"].as_u64().unwrap());
+        let segments = of(by);
+        let requests = (segments.iter()).map(|held| held["requests"].as_u64().unwrap());
         assert_eq!(
             Some(requests.sum::<u64>()),
             found["requests"].as_u64(),

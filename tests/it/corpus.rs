@@ -17,8 +17,8 @@ fn router_files_of_every_version_still_load() {
         }
     }
     assert!(
-        loaded >= 2,
-        "the corpus holds a file with rules and one with heads"
+        loaded >= 3,
+        "the corpus holds a file with rules, one with heads and one with every kind of them"
     );
 }
 

@@ -2,8 +2,11 @@
 
 use std::fs::{self, File};
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use weighbridge_router::Router;
 
+use super::sample::{LEARNED, MIXED, every_kind};
 use super::support::{Folder, python, root, run, shared, trained};
 
 /// Both decide the trace: the same choices, predictions to 1e-9.
@@ -90,6 +93,158 @@ fn rust_and_python_decide_a_generated_trace_alike() {
     .done();
     for router in routers(&folder) {
         agree(&router, &router, &trace);
+    }
+}
+
+/// The generated trace with tasks, embeddings and gaps that the sample routers turn on.
+fn varied(folder: &Folder) -> String {
+    let trace = folder.at("plain.jsonl");
+    run(&["generate", "-o", &trace, "--requests", "250", "--seed", "5"]).done();
+    let text = folder.read("plain.jsonl");
+    let lines = text.lines().enumerate().skip(1).map(|(i, line)| {
+        let mut line: Value = serde_json::from_str(line).unwrap();
+        let request = &mut line["request"];
+        let tasks = [
+            json!("math"),
+            json!("code"),
+            json!("Übersetzung \"de\""),
+            json!("law"),
+            Value::Null,
+        ];
+        request["task"] = tasks[i % tasks.len()].clone();
+        let numbers = (0..[0, 3, 3, 3, 4][i / 5 % 5]).map(|k| ((i * 7 + k * 3) % 41) as f64 / 8.0);
+        request["embedding"] = numbers.map(|x| json!(x - 2.5)).collect();
+        let prompts = [
+            json!("Докажи, что сумма чётна: 天空是蓝色的?"),
+            json!(""),
+            Value::Null,
+        ];
+        if let Some(prompt) = prompts.get(i % 20) {
+            request["prompt"] = prompt.clone();
+        }
+        line.to_string()
+    });
+    folder.file("varied.jsonl", lines.collect::<Vec<_>>().join("\n"))
+}
+
+#[test]
+fn rust_and_python_decide_alike_by_every_kind_of_step_and_head() {
+    let folder = Folder::new();
+    let trace = varied(&folder);
+    for (seed, choose, bits) in [(2, LEARNED, 4), (3, MIXED, 6), (4, LEARNED, 12)] {
+        let router = Router::try_new(every_kind(choose, bits, seed)).unwrap();
+        let name = format!("{seed}.router.json");
+        let file = folder.file(&name, router.to_bytes().unwrap());
+        agree(&name, &file, &trace);
+    }
+}
+
+/// The file is refused by both, and at the same place.
+fn refuse(folder: &Folder, body: &Value, place: &str) {
+    let Some(mut python) = python() else { return };
+    let body = format!("{body}\n");
+    let hash = Sha256::digest(body.as_bytes());
+    let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let bytes = body.len();
+    let file = format!(
+        "{{\"format\":\"weighbridge.router/1\",\"bytes\":{bytes},\"sha256\":\"{hash}\",\"body\":\n{body}}}\n"
+    );
+    let error = Router::from_bytes(file.as_bytes()).unwrap_err();
+    assert!(error.path().starts_with(place), "{place}: {error}");
+    let path = folder.file("broken.router.json", file);
+    let output = python
+        .args(["gateways/python/weighbridge_router.py", &path])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{place}: {said}");
+    assert!(
+        said.contains(&format!(": {place}")) && said.lines().count() == 1,
+        "{place}: {said}"
+    );
+}
+
+#[test]
+fn rust_and_python_refuse_what_is_wrong_in_the_kinds_of_steps_and_heads() {
+    let folder = Folder::new();
+    let router = Router::try_new(every_kind(LEARNED, 4, 3)).unwrap();
+    let file: Value = serde_json::from_slice(&router.to_bytes().unwrap()).unwrap();
+    let sixteen = &file["body"]["features"][2]["idf"];
+    for (pointer, value, place) in [
+        ("/features/1/mean", sixteen.clone(), "features[1].scale"),
+        ("/features/1/scale", sixteen.clone(), "features[1].scale"),
+        ("/features/1/mean", json!(""), "features[1].mean"),
+        ("/features/2/bits", json!(19), "features[2].bits"),
+        ("/features/2/bits", json!(5), "features[2].idf"),
+        ("/features/2/scores", json!([]), "features[2].scores"),
+        (
+            "/features/2/scores/1/model",
+            json!("strong"),
+            "features[2].scores[1]",
+        ),
+        (
+            "/features/2/scores/1/bias",
+            json!(1e7),
+            "features[2].scores[1].bias",
+        ),
+        (
+            "/features/2/scores/1/scale",
+            json!(-1),
+            "features[2].scores[1].scale",
+        ),
+        (
+            "/features/2/scores/1/weights",
+            json!(""),
+            "features[2].scores[1].weights",
+        ),
+        (
+            "/features/2/scores/1/more",
+            json!(1),
+            "features[2].scores[1].more",
+        ),
+        ("/heads/2/splits/1", json!(7), "heads[2].column"),
+        ("/heads/2/splits", json!(vec![0; 1001]), "heads[2].column"),
+        (
+            "/heads/2/column/0",
+            json!(65),
+            "heads.strong.success.tree[1].split[0]",
+        ),
+        (
+            "/heads/2/low/0",
+            json!(0),
+            "heads.strong.success.tree[1].split[0]",
+        ),
+        (
+            "/heads/2/high/0",
+            json!(-3),
+            "heads.strong.success.tree[1].split[0]",
+        ),
+        ("/heads/2/high/0", json!(1.5), "heads[2].high[0]"),
+        ("/heads/2/leaves", json!("AAAA"), "heads[2].leaves"),
+        ("/heads/2/more", json!(1), "heads[2].more"),
+        ("/heads/2/kind", json!("trees/2"), "heads[2].kind"),
+        ("/heads/4/of/0/kind", json!("mean/1"), "heads[4].of[0].kind"),
+        (
+            "/heads/4/of/0/weights",
+            sixteen.clone(),
+            "heads.third.success.of[0].weights",
+        ),
+        (
+            "/heads/4/of/1/high/0",
+            json!(9),
+            "heads.third.success.of[1].tree[1].split[0]",
+        ),
+        ("/heads/4/of/1/more", json!(1), "heads[4].of[1].more"),
+        ("/heads/2/bias", json!(0.5), "golden[0]"),
+    ] {
+        let mut body = file["body"].clone();
+        let (parent, name) = pointer.rsplit_once('/').unwrap();
+        let parent = body.pointer_mut(parent).unwrap();
+        match parent.as_array_mut() {
+            Some(items) => items[name.parse::<usize>().unwrap()] = value,
+            None => parent[name] = value,
+        }
+        refuse(&folder, &body, place);
     }
 }
 

@@ -9,10 +9,11 @@ use weighbridge::catalog::Catalog;
 use weighbridge::policy::{Policy, Roles, compile};
 use weighbridge_router::{
     Calibration, CalibrationModel, Choose, Endpoint, GroupFilter, Heads, LogLinear, Logistic,
-    Millis, Parts, PriceRow, Rates, Router, Step, Surface, Surface2, Tag, Tier, Timestamp, Tokens,
-    Trade, Usd, Words, prompt_group, surface, surface2,
+    Millis, Parts, PriceRow, Rates, Router, Scaling, Step, Success, Surface, Surface2, Tag, Tier,
+    Timestamp, Tokens, Trade, Usd, Words, prompt_group, surface, surface2,
 };
 
+use crate::sample::{MIXED, every_kind};
 use crate::support::root;
 
 fn schema(name: &str) -> Value {
@@ -121,7 +122,10 @@ fn the_router_schema_names_the_fields_that_are_written() {
         met: BTreeSet::new(),
     };
     let mut files: Vec<Vec<u8>> = POLICIES.iter().map(|choose| compiled(choose)).collect();
-    files.push(learned().to_bytes().expect("the router can be written"));
+    let kinds = Router::try_new(every_kind(MIXED, 4, 3)).expect("the router is sound");
+    for router in [learned(), kinds] {
+        files.push(router.to_bytes().expect("the router can be written"));
+    }
     for file in files {
         let document: Value = serde_json::from_slice(&file).expect("a router file is JSON");
         walk.check("file", &[("file", &schema)], &document);
@@ -204,16 +208,16 @@ fn compiled(choose: &str) -> Vec<u8> {
 /// A router that has everything that a file can hold.
 fn learned() -> Router {
     let steps = vec![
-        Step::Surface(Surface {
+        Step::Surface(Surface(Scaling {
             mean: vec![1.0; surface::COUNT],
             scale: vec![0.5; surface::COUNT],
             weight: 0.1,
-        }),
-        Step::Surface2(Surface2 {
+        })),
+        Step::Surface2(Surface2(Scaling {
             mean: vec![1.0; surface2::COUNT],
             scale: vec![0.5; surface2::COUNT],
             weight: 0.1,
-        }),
+        })),
         Step::Words(Words {
             bits: 4,
             idf: vec![1.5; 16],
@@ -226,11 +230,11 @@ fn learned() -> Router {
     let weights = vec![0.125; surface::COUNT + surface2::COUNT + 16 + 1];
     let heads = Heads {
         model: "m".into(),
-        success: Logistic {
+        success: Success::Logistic(Logistic {
             bias: 0.5,
             weights: weights.clone(),
             platt: [1.0, 0.0],
-        },
+        }),
         output_tokens: LogLinear {
             bias: 5.0,
             weights,

@@ -132,6 +132,14 @@ pub struct Scratch {
 }
 
 impl Scratch {
+    /// Space that has the predictions of the next request already.
+    pub(crate) fn holding(predictions: &[Prediction]) -> Self {
+        Self {
+            predictions: predictions.to_vec(),
+            ..Self::default()
+        }
+    }
+
     fn begin(&mut self) {
         self.surface_known = false;
         self.predictions.clear();
@@ -210,12 +218,24 @@ impl Router {
                     self.send(target, request, *weight, scratch, decision);
                 }
             }
-            Choose::Router(trade) => match self.best(trade, request, scratch) {
-                Some(endpoint) => decision.add(endpoint, Ppm::ONE),
-                None => self.fall_back(request, Ppm::ONE, scratch, decision),
-            },
+            Choose::Router(trade) => self.learned(trade, request, scratch, decision),
             // `leaf` goes through these.
             Choose::Threshold(_) | Choose::Rules { .. } => {}
+        }
+    }
+
+    /// Send a request to the endpoint with the greatest predicted net value, else down the fallback
+    /// chain.
+    pub(crate) fn learned(
+        &self,
+        trade: &Trade,
+        request: &RequestRef<'_>,
+        scratch: &mut Scratch,
+        decision: &mut Decision,
+    ) {
+        match self.best(trade, request, scratch) {
+            Some(endpoint) => decision.add(endpoint, Ppm::ONE),
+            None => self.fall_back(request, Ppm::ONE, scratch, decision),
         }
     }
 

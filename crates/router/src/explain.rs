@@ -56,7 +56,8 @@ pub struct EndpointExplanation {
 #[derive(Debug, Clone, PartialEq)]
 pub struct FeatureExplanation {
     /// Its name, such as `len_words` or `task=math`; hashed words: the words of this prompt that
-    /// fell into the column.
+    /// fell into the column, as in `"prove"`; a word score: those that moved it most, as in
+    /// `words for MODEL: "prove", "such that"`.
     pub name: String,
     /// What it adds to the log-odds of success of each model, in the order of [`Router::heads`]:
     /// the log-odds less those with 0, a prompt of average looks, in its place.
@@ -225,12 +226,7 @@ impl Router {
         features.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
         features.truncate(Explanation::MAX_FEATURES);
         let named = features.into_iter().map(|(_, column, feature)| {
-            let words = self.recipe().words_of(prompt, column);
-            let name = if words.is_empty() {
-                self.recipe().column_name(column).unwrap_or_default()
-            } else {
-                format!("\"{}\"", words.join("\", \""))
-            };
+            let name = self.recipe().column_in_words(prompt, column);
             FeatureExplanation { name, ..feature }
         });
         named.collect()
@@ -239,6 +235,10 @@ impl Router {
 
 /// What one entry adds to the log-odds: how they differ from those with 0 in its place.
 fn logit(head: &Success, entries: &[(u32, f64)], at: usize) -> f64 {
+    if let Success::Logistic(head) = head {
+        let (column, value) = entries[at];
+        return head.platt[0] * f64::from(head.weights[column as usize]) * value;
+    }
     let mut without = entries.to_vec();
     without[at].1 = 0.0;
     head.log_odds(entries) - head.log_odds(&without)

@@ -49,6 +49,7 @@ mod error;
 mod explain;
 mod features;
 mod file;
+mod given;
 mod golden;
 mod heads;
 mod json;

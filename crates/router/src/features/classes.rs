@@ -22,33 +22,19 @@ pub(super) enum Class {
     Past,
     Who,
     When,
-    Order,
-    Suppose,
+    Definition,
     Superlative,
-    Modal,
-    You,
     Me,
     Compare,
     Verdict,
     Total,
     Above,
-    Roman,
-    Source,
     Numeral,
     Unit,
-    Quantity,
-    Formal,
     Connective,
-    Cause,
-    Hedge,
-    People,
-    Society,
     Idea,
     Abstract,
     Learned,
-    Doctrine,
-    Adjective,
-    Adverb,
     Ing,
 }
 
@@ -90,25 +76,14 @@ const WORDS: &[(Class, &str)] = &[
     (Class::Who, "who whom whose"),
     (Class::When, "when where"),
     (
-        Class::Order,
-        "explain describe identify choose select name list give write consider discuss compare \
-         define state show let suppose assume translate summarize draw complete classify arrange \
-         match fill pick design implement create",
-    ),
-    (
-        Class::Suppose,
-        "suppose assume if let given consider imagine assuming supposing",
+        Class::Definition,
+        "called known term refers mean means meaning define defined definition",
     ),
     (
         Class::Superlative,
         "best most least likely mostly primary primarily main mainly chief major greatest largest \
          highest lowest smallest fewest worst closest strongest",
     ),
-    (
-        Class::Modal,
-        "should would could might must may can cannot shall ought will",
-    ),
-    (Class::You, "you your yours yourself"),
     (Class::Me, "i we me my our us mine ours"),
     (
         Class::Compare,
@@ -121,11 +96,6 @@ const WORDS: &[(Class, &str)] = &[
     ),
     (Class::Total, "all none both neither"),
     (Class::Above, "above"),
-    (Class::Roman, "ii iii iv vi vii viii ix"),
-    (
-        Class::Source,
-        "according author passage text article paragraph",
-    ),
     (
         Class::Numeral,
         "one two three four five six seven eight nine ten eleven twelve twenty hundred thousand \
@@ -139,42 +109,9 @@ const WORDS: &[(Class, &str)] = &[
          degrees volt volts watt watts joule joules newton newtons dollar dollars cents percent",
     ),
     (
-        Class::Quantity,
-        "number rate ratio amount total average mean median probability area volume length width \
-         height weight mass speed velocity distance temperature pressure energy force price cost \
-         value sum product difference percentage frequency time size",
-    ),
-    (
-        Class::Formal,
-        "function functions set sets equation equations variable variables integer integers matrix \
-         vector graph triangle circle angle line polynomial theorem proof formula algorithm string \
-         array node",
-    ),
-    (
         Class::Connective,
         "because therefore however although though thus hence since while whereas moreover \
          furthermore nevertheless unless despite so yet otherwise instead consequently meanwhile",
-    ),
-    (
-        Class::Cause,
-        "cause causes caused effect effects result results resulting due lead leads leading produce \
-         produces affect affects reason",
-    ),
-    (
-        Class::Hedge,
-        "may might could possibly probably perhaps seems seem appears suggests suggest usually \
-         often generally sometimes typically tend tends roughly approximately about",
-    ),
-    (
-        Class::People,
-        "man woman men women boy girl child children people person someone mother father wife \
-         husband friend brother sister son daughter parents family student students teacher patient \
-         patients worker workers mr mrs dr",
-    ),
-    (
-        Class::Society,
-        "state states government court law laws company firm party country nation president king \
-         war act contract market tax policy public police city business rights",
     ),
     (
         Class::Idea,
@@ -185,22 +122,14 @@ const WORDS: &[(Class, &str)] = &[
 
 /// The endings with that last letter, the longer ones first.
 const fn endings(last: u8) -> &'static [(&'static [u8], Class)] {
-    use Class::{Abstract, Adjective, Adverb, Doctrine, Ing, Learned, Past};
+    use Class::{Abstract, Ing, Learned, Past};
     match last {
         b'a' => &[(b"algia", Learned), (b"emia", Learned), (b"uria", Learned)],
-        b'c' => &[(b"genic", Learned), (b"ic", Adjective)],
+        b'c' => &[(b"genic", Learned)],
         b'd' => &[(b"hood", Abstract), (b"oid", Learned), (b"ed", Past)],
-        b'e' => &[
-            (b"ance", Abstract),
-            (b"ence", Abstract),
-            (b"cyte", Learned),
-            (b"able", Adjective),
-            (b"ible", Adjective),
-            (b"ive", Adjective),
-        ],
+        b'e' => &[(b"ance", Abstract), (b"ence", Abstract), (b"cyte", Learned)],
         b'g' => &[(b"ing", Ing)],
-        b'l' => &[(b"al", Adjective)],
-        b'm' => &[(b"plasm", Learned), (b"ism", Doctrine)],
+        b'm' => &[(b"plasm", Learned)],
         b'n' => &[(b"tion", Abstract), (b"sion", Abstract)],
         b'p' => &[(b"ship", Abstract)],
         b's' => &[
@@ -208,11 +137,8 @@ const fn endings(last: u8) -> &'static [(&'static [u8], Class)] {
             (b"ness", Abstract),
             (b"itis", Learned),
             (b"osis", Learned),
-            (b"isms", Doctrine),
-            (b"ists", Doctrine),
-            (b"ous", Adjective),
         ],
-        b't' => &[(b"ment", Abstract), (b"ist", Doctrine)],
+        b't' => &[(b"ment", Abstract)],
         b'y' => &[
             (b"graphy", Learned),
             (b"scopy", Learned),
@@ -222,8 +148,6 @@ const fn endings(last: u8) -> &'static [(&'static [u8], Class)] {
             (b"ency", Abstract),
             (b"ancy", Abstract),
             (b"ity", Abstract),
-            (b"ary", Adjective),
-            (b"ly", Adverb),
         ],
         _ => &[],
     }
@@ -246,7 +170,7 @@ pub(super) fn class_of_ending(tail: &[u8; LONGEST_ENDING], bytes: usize) -> Opti
 pub(super) const TABLE_BITS: u8 = 12;
 const SLOTS: usize = 1 << TABLE_BITS;
 /// More than there are words with a class.
-const MOST_WORDS: usize = 640;
+const MOST_WORDS: usize = 384;
 
 /// Words with their classes, found by their buckets.
 struct Table {

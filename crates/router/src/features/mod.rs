@@ -1,9 +1,10 @@
 //! Features: a request's prompt and task as a sparse row of numbers.
 //!
 //! Owns the recipe, a list of steps that each fill a range of columns: [`surface`] (`surface/1`),
-//! [`surface2`] (`surface/2`), [`words`](Words) (`words/1`) and [`tag`](Tag) (`tag/1`), each frozen
-//! once released. It does not
-//! know what a head makes of the row, nor how means, scales and idf were fitted.
+//! [`surface2`] (`surface/2`), [`words`](Words) (`words/1`), [`word scores`](WordScores)
+//! (`word_score/1`), [`embedding`](Embedding) (`embedding/1`) and [`tag`](Tag) (`tag/1`), each frozen
+//! once released. It does not know what a head makes of the row, nor how means, scales and idf were
+//! fitted.
 
 mod classes;
 mod embedding;
@@ -15,6 +16,8 @@ pub mod surface2;
 mod tag;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests2;
 mod word_score;
 mod words;
 
@@ -117,8 +120,8 @@ pub struct FeatureScratch {
 
 impl FeatureScratch {
     /// The row that was computed last: column and value, each column at most once, in the recipe's
-    /// order. All surface features and word scores (zeros too), the columns of words with a count,
-    /// the task's column.
+    /// order. All surface features, word scores and numbers of an embedding (zeros too), the columns
+    /// of words with a count, the task's column.
     #[must_use]
     pub fn entries(&self) -> &[(u32, f64)] {
         &self.entries
@@ -185,8 +188,8 @@ impl Recipe {
         }
     }
 
-    /// What a column is, for people: `stem_words_log`, `word#123`, `task=math`; None beyond the
-    /// last.
+    /// What a column is, for people: `stem_words_log`, `word#123`, `words for MODEL`, `embedding[7]`,
+    /// `task=math`; None beyond the last.
     #[must_use]
     pub fn column_name(&self, column: u32) -> Option<String> {
         let (step, at) = self.find(column)?;
@@ -200,13 +203,31 @@ impl Recipe {
         })
     }
 
-    /// Which words and pairs of words of the prompt fell into a column of `words/1`: folded, each
-    /// once, in order of first appearance; none for another step's column.
+    /// Which words and pairs of words of the prompt a column's value comes from: folded, each once,
+    /// at most five. For `words/1` those that fell into the column, in order of first appearance;
+    /// for `word_score/1` those that moved the score most, the strongest first; none for another
+    /// step's column.
     #[must_use]
     pub fn words_of(&self, prompt: &str, column: u32) -> Vec<String> {
         match self.find(column) {
-            Some((Step::Words(words), at)) => words.grams_in(prompt, narrow(at)),
+            Some((Step::Words(words), at)) => words::grams_in(words.bits, prompt, narrow(at)),
+            Some((Step::WordScores(words), at)) => words.strongest(prompt, at),
             _ => Vec::new(),
+        }
+    }
+
+    /// A column's name with the words of this prompt that its value comes from.
+    pub(crate) fn column_in_words(&self, prompt: &str, column: u32) -> String {
+        let name = self.column_name(column).unwrap_or_default();
+        let words = self.words_of(prompt, column);
+        if words.is_empty() {
+            return name;
+        }
+        let quoted = format!("\"{}\"", words.join("\", \""));
+        match self.find(column) {
+            // The number of a hashed column tells nobody anything.
+            Some((Step::Words(_), _)) => quoted,
+            _ => format!("{name}: {quoted}"),
         }
     }
 

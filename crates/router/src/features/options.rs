@@ -69,6 +69,8 @@ pub(super) struct OptionLine {
     end: usize,
     pub(super) section: Section,
     pub(super) held: Held,
+    /// A bit for each three bytes in a row, folded: 1,024 buckets.
+    pub(super) trigrams: [u64; 16],
 }
 
 /// Counts of one option's text, or before it.
@@ -77,7 +79,6 @@ pub(super) struct Held {
     pub(super) words: usize,
     pub(super) terms: usize,
     pub(super) term_bytes: usize,
-    pub(super) short_terms: usize,
     pub(super) digits: usize,
     pub(super) negations: usize,
     pub(super) stop_words: usize,
@@ -85,7 +86,7 @@ pub(super) struct Held {
     pub(super) above: usize,
     pub(super) commas: usize,
     pub(super) formulas: usize,
-    pub(super) in_stem: usize,
+    pub(super) brackets: usize,
 }
 
 impl Held {
@@ -95,7 +96,6 @@ impl Held {
             words: counts.words,
             terms: counts.terms(),
             term_bytes: counts.term_bytes,
-            short_terms: counts.short_terms,
             digits: counts.digits,
             negations: counts.of(Class::Negation),
             stop_words: counts.of(Class::Stop),
@@ -103,7 +103,7 @@ impl Held {
             above: counts.of(Class::Above),
             commas: counts.bytes(b","),
             formulas: counts.bytes(b"=+*/^<>$\\"),
-            in_stem: scan.option_words_in_stem,
+            brackets: counts.bytes(b"(["),
         }
     }
 
@@ -112,7 +112,6 @@ impl Held {
             words: self.words - before.words,
             terms: self.terms - before.terms,
             term_bytes: self.term_bytes - before.term_bytes,
-            short_terms: self.short_terms - before.short_terms,
             digits: self.digits - before.digits,
             negations: self.negations - before.negations,
             stop_words: self.stop_words - before.stop_words,
@@ -120,7 +119,7 @@ impl Held {
             above: self.above - before.above,
             commas: self.commas - before.commas,
             formulas: self.formulas - before.formulas,
-            in_stem: self.in_stem - before.in_stem,
+            brackets: self.brackets - before.brackets,
         }
     }
 }
@@ -138,6 +137,13 @@ impl OptionLine {
         let before = Held::so_far(scan);
         self.section = scan.section(self.text(prompt), Part::Option);
         self.held = Held::so_far(scan).since(before);
+        for three in self.text(prompt).windows(3) {
+            let folded = three
+                .iter()
+                .map(|byte| usize::from(byte.to_ascii_lowercase()));
+            let bucket = folded.fold(0, |bucket, byte| bucket * 37 + byte) % 1024;
+            self.trigrams[bucket / 64] |= 1 << (bucket % 64);
+        }
     }
 }
 

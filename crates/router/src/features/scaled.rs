@@ -4,7 +4,7 @@ use super::{MAX_FACTOR, check_weight};
 use crate::error::Error;
 
 /// Scaled numbers are cut at this many scales on either side.
-pub(super) const CLIP: f64 = 4.0;
+const CLIP: f64 = 4.0;
 
 /// What a step does to its raw numbers: value = clamp((raw - mean) * scale, -4, 4) * weight.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -20,12 +20,6 @@ pub struct Scaling {
 }
 
 impl Scaling {
-    /// The value of a raw number in a column.
-    pub(super) fn value(&self, column: usize, raw: f64) -> f64 {
-        let scaled = (raw - f64::from(self.mean[column])) * f64::from(self.scale[column]);
-        scaled.clamp(-CLIP, CLIP) * f64::from(self.weight)
-    }
-
     /// # Errors
     /// Another number of means or scales than `columns`, or a value outside its limits.
     pub(super) fn check(&self, step: &str, columns: usize) -> Result<(), Error> {
@@ -53,6 +47,12 @@ impl Scaling {
     }
 }
 
+/// clamp((raw - mean) * scale, -4, 4) * weight
+pub(super) fn scaled(raw: f64, mean: f32, scale: f32, weight: f32) -> f64 {
+    let scaled = (raw - f64::from(mean)) * f64::from(scale);
+    scaled.clamp(-CLIP, CLIP) * f64::from(weight)
+}
+
 /// Adds an entry for every raw number, with columns from `first` on.
 pub(super) fn append(
     scaling: &Scaling,
@@ -60,7 +60,12 @@ pub(super) fn append(
     first: u32,
     entries: &mut Vec<(u32, f64)>,
 ) {
-    for ((column, at), raw) in (first..).zip(0..).zip(raw) {
-        entries.push((column, scaling.value(at, raw)));
-    }
+    let by_column = scaling.mean.iter().zip(&scaling.scale).zip(raw);
+    entries.extend(
+        (first..)
+            .zip(by_column)
+            .map(|(column, ((mean, scale), raw))| {
+                (column, scaled(raw, *mean, *scale, scaling.weight))
+            }),
+    );
 }

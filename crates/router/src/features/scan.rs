@@ -11,6 +11,36 @@ const LARGEST_NUMBER: u64 = 1_000_000_000_000_000;
 /// Only numbers of at most so many digits are read.
 const MOST_DIGITS: usize = 15;
 
+/// What a byte is, as bits.
+const DIGIT: u8 = 1;
+const VOWEL: u8 = 1 << 1;
+const WORD: u8 = 1 << 2;
+const UPPER: u8 = 1 << 5;
+static KINDS: [u8; 256] = {
+    let mut kinds = [0; 256];
+    let mut at = 0;
+    while at < kinds.len() {
+        let byte = at as u8;
+        if is_word_byte(byte) {
+            kinds[at] |= WORD;
+        }
+        if byte.is_ascii_digit() {
+            kinds[at] |= DIGIT;
+        }
+        if byte.is_ascii_uppercase() {
+            kinds[at] |= UPPER;
+        }
+        if matches!(
+            byte.to_ascii_lowercase(),
+            b'a' | b'e' | b'i' | b'o' | b'u' | b'y'
+        ) {
+            kinds[at] |= VOWEL;
+        }
+        at += 1;
+    }
+    kinds
+};
+
 /// Which set of words a section belongs to.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Part {
@@ -24,23 +54,17 @@ pub(super) struct Sentences {
     pub(super) count: usize,
     pub(super) squares: u64,
     pub(super) longest: usize,
-    pub(super) last: Sentence,
-}
-
-/// How many words a sentence has, and how many of them negate.
-#[derive(Default, Clone, Copy)]
-pub(super) struct Sentence {
-    pub(super) words: usize,
-    pub(super) negations: usize,
+    /// Words of the last one.
+    pub(super) last: usize,
 }
 
 impl Sentences {
-    fn add(&mut self, sentence: Sentence) {
-        if sentence.words > 0 {
+    fn add(&mut self, words: usize) {
+        if words > 0 {
             self.count += 1;
-            self.squares += (sentence.words as u64) * (sentence.words as u64);
-            self.longest = self.longest.max(sentence.words);
-            self.last = sentence;
+            self.squares += (words as u64) * (words as u64);
+            self.longest = self.longest.max(words);
+            self.last = words;
         }
     }
 }
@@ -52,17 +76,14 @@ pub(super) struct Counts {
     pub(super) numbers: usize,
     pub(super) distinct: usize,
     pub(super) term_bytes: usize,
-    pub(super) term_squares: u64,
     pub(super) vowel_runs: usize,
     pub(super) polysyllables: usize,
     pub(super) short_terms: usize,
     pub(super) long_terms: usize,
     pub(super) single_letters: usize,
-    pub(super) mixed_terms: usize,
     pub(super) acronyms: usize,
     pub(super) capitals: usize,
     pub(super) names: usize,
-    pub(super) shouted: usize,
     pub(super) uppercase: usize,
     pub(super) digits: usize,
     pub(super) high_bytes: usize,
@@ -70,11 +91,7 @@ pub(super) struct Counts {
     pub(super) years: usize,
     pub(super) decimals: usize,
     pub(super) money: usize,
-    pub(super) fractions: usize,
     pub(super) negatives: usize,
-    pub(super) calls: usize,
-    pub(super) hyphens: usize,
-    pub(super) apostrophes: usize,
     pub(super) has_blank: bool,
     pub(super) sentence_ends: usize,
     pub(super) sentences: Sentences,
@@ -165,8 +182,8 @@ pub(super) struct Section {
     pub(super) first_number: Option<u64>,
     /// A bit for each word's bucket, 64 buckets.
     pub(super) signature: u64,
-    /// The sentence that has not ended.
-    sentence: Sentence,
+    /// Words of the sentence that has not ended.
+    sentence: usize,
 }
 
 /// A word as the scan met it.
@@ -194,7 +211,7 @@ impl Scan {
             } else {
                 if self.separator(text, at) {
                     self.counts.sentences.add(section.sentence);
-                    section.sentence = Sentence::default();
+                    section.sentence = 0;
                 }
                 at += 1;
             }
@@ -209,14 +226,12 @@ impl Scan {
         let counts = &mut self.counts;
         counts.separators.0[usize::from(byte & 127)] += 1;
         // Most separators are spaces.
-        if matches!(byte, b' ' | b',' | b'\n') {
+        if byte == b' ' {
             return false;
         }
         let next = text.get(at + 1).copied();
         let before = at.checked_sub(1).map(|before| text[before]);
         let digit = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_digit());
-        let word = |byte: Option<u8>| byte.is_some_and(is_word_byte);
-        let inside = word(before) && word(next);
         match byte {
             b'.' | b'!' | b'?' => {
                 counts.decimals += usize::from(byte == b'.' && digit(before) && digit(next));
@@ -224,11 +239,10 @@ impl Scan {
                 counts.sentence_ends += usize::from(ends);
                 return ends;
             }
-            b'-' if inside => counts.hyphens += 1,
-            b'-' => counts.negatives += usize::from(digit(next)),
-            b'\'' => counts.apostrophes += usize::from(inside),
-            b'/' => counts.fractions += usize::from(inside),
-            b'(' => counts.calls += usize::from(word(before)),
+            b'-' => {
+                let alone = !before.is_some_and(is_word_byte);
+                counts.negatives += usize::from(alone && digit(next));
+            }
             b'$' => counts.money += usize::from(digit(next)),
             b'_' => counts.has_blank |= next == Some(b'_'),
             _ => {}
@@ -240,19 +254,22 @@ impl Scan {
     fn read<'a>(&mut self, text: &'a [u8]) -> Word<'a> {
         let (mut hash, mut bytes, mut vowel_runs) = (HASH_START, 0, 0);
         let (mut digits, mut uppercase, mut high) = (0, 0, 0);
-        let mut tail = 0_u64;
-        let mut in_vowels = false;
-        for byte in text.iter().copied().take_while(|byte| is_word_byte(*byte)) {
-            let folded = byte.to_ascii_lowercase();
+        let (mut tail, mut before) = (0_u64, 0);
+        for byte in text {
+            let kinds = KINDS[usize::from(*byte)];
+            if kinds & WORD == 0 {
+                break;
+            }
+            // The bit of a capital letter is the one that folding sets.
+            let folded = byte | kinds & UPPER;
             hash = hash_byte(hash, folded);
-            bytes += 1;
-            digits += usize::from(byte.is_ascii_digit());
-            uppercase += usize::from(byte.is_ascii_uppercase());
-            high += usize::from(byte >= 0x80);
-            let vowel = matches!(folded, b'a' | b'e' | b'i' | b'o' | b'u' | b'y');
-            vowel_runs += usize::from(vowel && !in_vowels);
-            in_vowels = vowel;
             tail = tail << 8 | u64::from(folded);
+            bytes += 1;
+            digits += usize::from(kinds & DIGIT);
+            uppercase += usize::from(kinds & UPPER) / usize::from(UPPER);
+            high += usize::from(byte >> 7);
+            vowel_runs += usize::from(kinds & !before & VOWEL) / usize::from(VOWEL);
+            before = kinds;
         }
         self.counts.digits += digits;
         self.counts.uppercase += uppercase;
@@ -284,7 +301,7 @@ impl Scan {
             Part::Other => self.elsewhere.insert(bucket),
         }
         section.signature |= 1 << (bucket >> (TABLE_BITS - 6));
-        section.sentence.words += 1;
+        section.sentence += 1;
         let is_first = section.first_word.is_none();
         section.first_word.get_or_insert(bucket);
         if word.digits == word.raw.len() {
@@ -296,7 +313,6 @@ impl Scan {
         if is_first {
             section.first_classes = classes;
         }
-        section.sentence.negations += usize::from(classes & Class::Negation.bit() != 0);
         counts.term(word, classes);
     }
 }
@@ -317,18 +333,13 @@ impl Counts {
     fn term(&mut self, word: &Word<'_>, classes: u64) {
         let bytes = word.raw.len();
         self.term_bytes += bytes;
-        self.term_squares += (bytes as u64) * (bytes as u64);
         self.vowel_runs += word.vowel_runs;
         self.polysyllables += usize::from(word.vowel_runs >= 4);
         self.short_terms += usize::from(bytes <= 3);
         self.long_terms += usize::from(bytes >= 10);
         self.single_letters += usize::from(bytes == 1 && !matches!(word.tail[5], b'a' | b'i'));
-        self.mixed_terms += usize::from(word.digits > 0);
         self.capitals += usize::from(word.raw[0].is_ascii_uppercase());
-        if bytes >= 2 && word.uppercase == bytes {
-            self.acronyms += 1;
-            self.shouted += usize::from(classes & SHOUTABLE != 0);
-        }
+        self.acronyms += usize::from(bytes >= 2 && word.uppercase == bytes);
         let ending = class_of_ending(&word.tail, bytes).map_or(0, Class::bit);
         let mut classes = classes | ending;
         while classes != 0 {
@@ -337,9 +348,6 @@ impl Counts {
         }
     }
 }
-
-/// Words that are written in capitals for emphasis, not as an abbreviation.
-const SHOUTABLE: u64 = Class::Stop.bit() | Class::Negation.bit() | Class::Superlative.bit();
 
 /// Whether the word that starts here looks like a proper name inside a sentence.
 fn is_name(text: &[u8], at: usize) -> bool {

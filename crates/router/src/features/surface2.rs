@@ -6,7 +6,6 @@
 
 use crate::features::classes::Class;
 use crate::features::options::{OptionLine, Reading};
-use crate::features::scan::Counts;
 use crate::features::surface::{self, flag, has, last_byte, log, share, share_of};
 use crate::text::is_word_byte;
 
@@ -20,40 +19,33 @@ pub const NAMES: [&str; COUNT] = names();
 pub const GROUPS: [&str; COUNT] = groups();
 
 /// What `surface/1` does not have.
-const OWN: [&str; 82] = [
+const OWN: [&str; 55] = [
     "option_bytes_max_log",
     "option_bytes_min_log",
     "option_words_log",
     "option_likeness",
     "option_likeness_max",
-    "option_shared_start_share",
-    "option_stem_word_range",
-    "option_numeric_share",
+    "option_trigram_likeness_max",
     "option_numbers_ordered",
     "option_capital_share",
     "option_full_stop_share",
     "option_comma_share",
+    "option_bracket_share",
     "option_formula_share",
     "option_verdict_share",
     "option_summary_share",
+    "option_number_start_share",
     "option_term_bytes_mean",
     "option_stop_word_share",
-    "term_bytes_spread",
     "short_term_share",
     "polysyllable_share",
     "stem_term_bytes_mean",
+    "stem_distinct_word_share",
     "capital_share",
     "acronym_share",
-    "mixed_term_share",
-    "hyphen_share",
-    "bracket_share",
-    "colon_share",
     "non_ascii_share",
     "abstract_share",
     "learned_share",
-    "doctrine_share",
-    "adjective_share",
-    "adverb_share",
     "ing_share",
     "words_log",
     "lines_log",
@@ -61,47 +53,27 @@ const OWN: [&str; 82] = [
     "sentence_words_spread",
     "last_sentence_words_log",
     "stem_starts_with_question_word",
-    "stem_starts_with_order",
     "stem_has_who",
-    "stem_has_when_or_where",
     "stem_has_following",
-    "labels_log",
-    "stem_ends_in_colon",
-    "stem_ends_in_full_stop",
+    "stem_has_verdict",
+    "asks_for_definition",
     "stem_ends_open",
     "question_marks_log",
-    "question_negated",
-    "shouted_log",
     "superlative_share",
-    "supposition_share",
-    "modal_share",
     "comparison_share",
-    "stem_has_verdict",
-    "stem_refers_to_text",
     "stem_numbers_log",
     "largest_number_log",
     "decimals_log",
-    "percents_log",
     "money_log",
-    "fractions_log",
     "equals_log",
     "negatives_log",
-    "calls_log",
-    "roman_share",
+    "number_share",
     "numeral_share",
     "unit_share",
-    "quantity_share",
-    "formal_share",
     "years_log",
     "connective_share",
-    "cause_share",
-    "hedge_share",
     "quotes_log",
-    "apostrophe_share",
     "first_person_share",
-    "second_person_share",
-    "people_share",
-    "society_share",
     "idea_share",
 ];
 
@@ -120,11 +92,11 @@ const RUNS: [(usize, &str); 16] = [
     (3, "discourse"),
     // The others.
     (17, "options"),
-    (17, "shape"),
+    (10, "shape"),
     (5, "length"),
-    (18, "form"),
-    (15, "numbers"),
-    (10, "discourse"),
+    (9, "form"),
+    (10, "numbers"),
+    (4, "discourse"),
 ];
 
 const fn names() -> [&'static str; COUNT] {
@@ -186,62 +158,50 @@ fn option_lengths(reading: &Reading<'_>) -> [f64; 3] {
     ]
 }
 
-/// From `option_likeness` to `option_stem_word_range`.
-fn likeness(reading: &Reading<'_>) -> [f64; 4] {
+/// From `option_likeness` to `option_trigram_likeness_max`: of each two options, what they share of
+/// what they have.
+fn likeness(reading: &Reading<'_>) -> [f64; 3] {
     let options = reading.options();
-    let (mut sum, mut most, mut pairs) = (0.0, 0.0_f64, 0_usize);
+    let (mut sum, mut most, mut most_trigrams, mut pairs) = (0.0, 0.0_f64, 0.0_f64, 0_usize);
     for (i, option) in options.iter().enumerate() {
         for other in &options[..i] {
-            let (a, b) = (option.section.signature, other.section.signature);
-            let alike = share((a & b).count_ones() as usize, (a | b).count_ones() as usize);
-            sum += alike;
-            most = most.max(alike);
+            let words = alike(&[option.section.signature], &[other.section.signature]);
+            sum += words;
+            most = most.max(words);
+            most_trigrams = most_trigrams.max(alike(&option.trigrams, &other.trigrams));
             pairs += 1;
         }
     }
-    let mut starts = 0.0;
-    for pair in options.windows(2) {
-        let [a, b] = [&pair[0], &pair[1]].map(|option| {
-            let text = option.text(reading.text);
-            &text[..text.len().min(MOST_COMPARED)]
-        });
-        let same = a.iter().zip(b).take_while(|(a, b)| a == b).count();
-        starts += share(same, a.len().min(b.len()));
-    }
-    let in_stem = options
-        .iter()
-        .map(|option| share(option.held.in_stem, option.held.words));
-    let highest = in_stem.clone().fold(0.0, f64::max);
-    let lowest = in_stem.fold(1.0, f64::min);
-    [
-        sum / pairs.max(1) as f64,
-        most,
-        starts / options.len().saturating_sub(1).max(1) as f64,
-        (highest - lowest).max(0.0),
-    ]
+    [sum / pairs.max(1) as f64, most, most_trigrams]
 }
 
-/// No more bytes of two neighbouring options are compared.
-const MOST_COMPARED: usize = 64;
+/// Bits that both have / bits that one has.
+fn alike(a: &[u64], b: &[u64]) -> f64 {
+    let (mut both, mut either) = (0_usize, 0_usize);
+    for (a, b) in a.iter().zip(b) {
+        both += (a & b).count_ones() as usize;
+        either += (a | b).count_ones() as usize;
+    }
+    share(both, either)
+}
 
-/// From `option_numeric_share` to `option_stop_word_share`.
-fn option_kinds(reading: &Reading<'_>) -> [f64; 10] {
+/// From `option_numbers_ordered` to `option_stop_word_share`.
+fn option_kinds(reading: &Reading<'_>) -> [f64; 11] {
     let options = reading.options();
     let of_options = |what: &dyn Fn(&OptionLine) -> bool| share_of(options, what);
     let sum = |what: &dyn Fn(&OptionLine) -> usize| options.iter().map(what).sum::<usize>();
     let text = |option: &OptionLine| option.text(reading.text);
     let sums_up = Class::Total.bit();
     [
-        of_options(&|option| {
-            option.held.digits > 0 && option.held.terms == option.held.short_terms
-        }),
         flag(in_order(options)),
         of_options(&|option| text(option).first().is_some_and(u8::is_ascii_uppercase)),
         of_options(&|option| text(option).last() == Some(&b'.')),
         of_options(&|option| option.held.commas > 0),
+        of_options(&|option| option.held.brackets > 0),
         of_options(&|option| option.held.formulas > 0),
         of_options(&|option| option.held.verdicts > 0),
         of_options(&|option| option.held.above > 0 || option.section.first_classes & sums_up != 0),
+        of_options(&|option| starts_as_number(text(option))),
         share(
             sum(&|option| option.held.term_bytes),
             sum(&|option| option.held.terms),
@@ -262,37 +222,31 @@ fn in_order(options: &[OptionLine]) -> bool {
     numbers().count() >= 3 && rises != falls
 }
 
-/// From `term_bytes_spread` to `ing_share`.
-fn shape(reading: &Reading<'_>) -> [f64; 17] {
+/// Whether it starts with a digit or a point, after one of `- + $ (` or not.
+fn starts_as_number(text: &[u8]) -> bool {
+    let text = match text {
+        [b'-' | b'+' | b'$' | b'(', rest @ ..] => rest,
+        _ => text,
+    };
+    matches!(text, [b'0'..=b'9' | b'.', ..])
+}
+
+/// From `short_term_share` to `ing_share`.
+fn shape(reading: &Reading<'_>) -> [f64; 10] {
     let (all, stem) = (&reading.scan.counts, &reading.stem);
     let of = |class| share(all.of(class), all.words);
     [
-        spread(all.term_squares, all.term_bytes, all.terms()),
         share(all.short_terms, all.words),
         share(all.polysyllables, all.words),
         share(stem.term_bytes, stem.terms()),
+        share(stem.distinct, stem.words),
         share(all.capitals, all.words),
         share(all.acronyms, all.words),
-        share(all.mixed_terms, all.words),
-        share(all.hyphens, all.words),
-        share(all.bytes(b"()[]"), all.words),
-        share(all.bytes(b":;"), all.words),
         share(all.high_bytes, reading.text.len()),
         of(Class::Abstract),
         of(Class::Learned),
-        of(Class::Doctrine),
-        of(Class::Adjective),
-        of(Class::Adverb),
         of(Class::Ing),
     ]
-}
-
-/// The population standard deviation of `count` whole numbers, from their squares' sum and their
-/// own; 0 for none.
-fn spread(squares: u64, sum: usize, count: usize) -> f64 {
-    let mean = share(sum, count);
-    let square = squares as f64 / count.max(1) as f64;
-    libm::sqrt((square - mean * mean).max(0.0))
 }
 
 /// From `words_log` to `last_sentence_words_log`.
@@ -300,90 +254,64 @@ fn length(reading: &Reading<'_>) -> [f64; 5] {
     let (all, stem) = (&reading.scan.counts, &reading.stem);
     let sentences = &stem.sentences;
     let mean = share(stem.words, sentences.count);
+    let square = sentences.squares as f64 / sentences.count.max(1) as f64;
     [
         log(all.words),
         log(all.bytes(b"\n")),
         log(sentences.longest),
-        spread(sentences.squares, stem.words, sentences.count) / (mean + 1.0),
-        log(sentences.last.words),
+        libm::sqrt((square - mean * mean).max(0.0)) / (mean + 1.0),
+        log(sentences.last),
     ]
 }
 
-/// From `stem_starts_with_question_word` to `stem_refers_to_text`.
-fn form(reading: &Reading<'_>) -> [f64; 18] {
+/// From `stem_starts_with_question_word` to `comparison_share`.
+fn form(reading: &Reading<'_>) -> [f64; 9] {
     let (all, stem) = (&reading.scan.counts, &reading.stem);
-    let of = |class| share(all.of(class), all.words);
-    let starts = |classes: &[Class]| {
-        let bits = classes.iter().fold(0, |bits, class| bits | class.bit());
-        flag(reading.stem_section.first_classes & bits != 0)
-    };
     let last = last_byte(reading.stem_text);
     [
-        starts(&[
-            Class::What,
-            Class::Which,
-            Class::How,
-            Class::Why,
-            Class::Who,
-            Class::When,
-        ]),
-        starts(&[Class::Order, Class::Compute]),
+        flag(reading.stem_section.first_classes & QUESTION_WORDS != 0),
         has(stem, Class::Who),
-        has(stem, Class::When),
         has(stem, Class::Following),
-        log(all.of(Class::Label)),
-        flag(last == Some(b':')),
-        flag(last == Some(b'.')),
+        has(stem, Class::Verdict),
+        has(stem, Class::Definition),
         flag(last.is_some_and(is_word_byte)),
         log(all.bytes(b"?")),
-        flag(stem.sentences.last.negations > 0),
-        log(all.shouted),
-        of(Class::Superlative),
-        of(Class::Suppose),
-        of(Class::Modal),
-        of(Class::Compare),
-        has(stem, Class::Verdict),
-        has(stem, Class::Source),
+        share(all.of(Class::Superlative), all.words),
+        share(all.of(Class::Compare), all.words),
     ]
 }
 
+const QUESTION_WORDS: u64 = Class::What.bit()
+    | Class::Which.bit()
+    | Class::How.bit()
+    | Class::Why.bit()
+    | Class::Who.bit()
+    | Class::When.bit();
+
 /// From `stem_numbers_log` to `years_log`.
-fn numbers(reading: &Reading<'_>) -> [f64; 15] {
+fn numbers(reading: &Reading<'_>) -> [f64; 10] {
     let (all, stem) = (&reading.scan.counts, &reading.stem);
-    let of = |class| share(all.of(class), all.words);
     [
         log(stem.numbers),
         libm::log1p(all.largest as f64),
         log(all.decimals),
-        log(all.bytes(b"%")),
         log(all.money),
-        log(all.fractions),
         log(all.bytes(b"=")),
         log(all.negatives),
-        log(all.calls),
-        of(Class::Roman),
-        of(Class::Numeral),
-        of(Class::Unit),
-        of(Class::Quantity),
-        of(Class::Formal),
+        share(all.numbers, all.words),
+        share(all.of(Class::Numeral), all.words),
+        share(all.of(Class::Unit), all.words),
         log(all.years),
     ]
 }
 
 /// From `connective_share` to the last.
-fn discourse(reading: &Reading<'_>) -> [f64; 10] {
-    let all: &Counts = &reading.scan.counts;
-    let of = |class| share(all.of(class), all.words);
+fn discourse(reading: &Reading<'_>) -> [f64; 4] {
+    let all = &reading.scan.counts;
     [
-        of(Class::Connective),
-        of(Class::Cause),
-        of(Class::Hedge),
+        share(all.of(Class::Connective), all.words),
         log(all.bytes(b"\"")),
-        share(all.apostrophes, all.words),
-        of(Class::Me),
-        of(Class::You),
-        of(Class::People),
-        of(Class::Society),
-        of(Class::Idea),
+        share(all.of(Class::Me), all.words),
+        share(all.of(Class::Idea), all.words),
     ]
 }

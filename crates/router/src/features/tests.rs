@@ -29,11 +29,11 @@ fn words(bits: u8) -> Words {
 }
 
 fn surface_step() -> Surface {
-    Surface {
+    Surface(Scaling {
         mean: vec![1.0; surface::COUNT],
         scale: vec![2.0; surface::COUNT],
         weight: 0.5,
-    }
+    })
 }
 
 fn recipe() -> Recipe {
@@ -48,9 +48,17 @@ fn recipe() -> Recipe {
     .unwrap()
 }
 
+fn request<'a>(prompt: &'a str, task: Option<&'a str>) -> RequestRef<'a> {
+    RequestRef {
+        prompt: Some(prompt),
+        task,
+        ..RequestRef::default()
+    }
+}
+
 fn row(recipe: &Recipe, prompt: &str, task: Option<&str>) -> Vec<(u32, f64)> {
     let mut scratch = FeatureScratch::default();
-    recipe.compute(prompt, task, &mut scratch);
+    recipe.compute(&request(prompt, task), &mut scratch);
     scratch.entries().to_vec()
 }
 
@@ -155,7 +163,7 @@ fn surface_values_are_centred_scaled_cut_and_weighted() {
 fn words_and_pairs_stand_in_order_of_appearance() {
     let step = words(18);
     let mut scratch = FeatureScratch::default();
-    let counts = step.counts("Red, red FOX", &mut scratch).to_vec();
+    let counts = word_counts(18, "Red, red FOX", &mut scratch).to_vec();
     let place = |gram: &[u8]| {
         let hash = gram.iter().fold(crate::text::HASH_START, |h, b| {
             crate::text::hash_byte(h, *b)
@@ -227,10 +235,10 @@ fn broken_steps_are_refused_by_place() {
         })
     };
     let cases = [
-        (vec![surface(|s| s.mean.truncate(3))], "[0].mean"),
-        (vec![surface(|s| s.mean[2] = f32::NAN)], "[0].mean"),
-        (vec![surface(|s| s.scale[2] = -1.0)], "[0].scale"),
-        (vec![surface(|s| s.weight = f32::INFINITY)], "[0].weight"),
+        (vec![surface(|s| s.0.mean.truncate(3))], "[0].mean"),
+        (vec![surface(|s| s.0.mean[2] = f32::NAN)], "[0].mean"),
+        (vec![surface(|s| s.0.scale[2] = -1.0)], "[0].scale"),
+        (vec![surface(|s| s.0.weight = f32::INFINITY)], "[0].weight"),
         (vec![words_step(|w| w.bits = 3)], "[0].bits"),
         (vec![words_step(|w| w.bits = 200)], "[0].bits"),
         (vec![words_step(|w| w.idf.truncate(9))], "[0].idf"),
@@ -286,8 +294,8 @@ proptest! {
     fn a_used_scratch_gives_the_same_row_as_a_new_one(first in ".{0,60}", second in ".{0,60}") {
         let recipe = recipe();
         let mut scratch = FeatureScratch::default();
-        recipe.compute(&first, Some("math"), &mut scratch);
-        recipe.compute(&second, None, &mut scratch);
+        recipe.compute(&request(&first, Some("math")), &mut scratch);
+        recipe.compute(&request(&second, None), &mut scratch);
         prop_assert_eq!(scratch.entries(), &row(&recipe, &second, None)[..]);
     }
 }
@@ -297,7 +305,7 @@ fn a_column_whose_grams_cancel_is_left_out() {
     // With 16 columns some word has the opposite sign in the same column.
     let step = words(4);
     let mut scratch = FeatureScratch::default();
-    let mut single = |word: &str| step.counts(word, &mut scratch)[0];
+    let mut single = |word: &str| word_counts(4, word, &mut scratch)[0];
     let (column, sign) = single("w0");
     let other = (1..500)
         .map(|i| format!("w{i}"))
@@ -306,10 +314,11 @@ fn a_column_whose_grams_cancel_is_left_out() {
     let idf = vec![1.0; 16];
     let step = Words { idf, ..step };
     let prompt = format!("w0 {other}");
-    let pair = step.counts("w0", &mut scratch).len() + step.counts(&other, &mut scratch).len();
+    let pair =
+        word_counts(4, "w0", &mut scratch).len() + word_counts(4, &other, &mut scratch).len();
     assert_eq!(pair, 2);
     // Only the pair itself is left, wherever it falls.
-    assert_eq!(step.counts(&prompt, &mut scratch).len(), 1);
+    assert_eq!(word_counts(4, &prompt, &mut scratch).len(), 1);
     let recipe = Recipe::try_new(vec![Step::Words(step)]).unwrap();
     assert_eq!(row(&recipe, &prompt, None).len(), 1);
     assert!(recipe.words_of(&prompt, column).contains(&other));

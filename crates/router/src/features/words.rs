@@ -21,6 +21,8 @@ use crate::text::{HASH_START, bucket, hash_byte, words};
 const BITS: std::ops::RangeInclusive<u8> = 4..=18;
 /// The largest idf; a fitted one is `ln((1 + n) / (1 + df)) + 1`, below 50.
 const MAX_IDF: f32 = 1e6;
+/// How many grams of a column are told to people: few share one but in prompts of megabytes.
+pub(super) const MAX_SHOWN: usize = 5;
 
 /// The step `words/1`.
 #[derive(Debug, Clone, PartialEq)]
@@ -87,25 +89,6 @@ impl Words {
         });
     }
 
-    /// The grams of the prompt in a column, numbered from 0: folded, a pair with one space, each
-    /// once, in order of first appearance.
-    pub(super) fn grams_in(&self, prompt: &str, column: u32) -> Vec<String> {
-        let mut found: Vec<String> = Vec::new();
-        each_gram(prompt, |hash, gram| {
-            if place(self.bits, hash).0 == column {
-                let text = gram
-                    .iter()
-                    .map(|word| String::from_utf8_lossy(word).to_ascii_lowercase())
-                    .collect::<Vec<_>>()
-                    .join(" ");
-                if !found.contains(&text) {
-                    found.push(text);
-                }
-            }
-        });
-        found
-    }
-
     pub(super) fn check(&self) -> Result<(), Error> {
         check_hashing(self.bits, &self.idf, self.weight)
     }
@@ -153,6 +136,25 @@ fn count<'s>(bits: u8, prompt: &str, counts: &'s mut Counts) -> &'s [(u32, i32)]
     counts.start(1 << bits);
     each_gram(prompt, |hash, _| counts.add(place(bits, hash)));
     counts.finish()
+}
+
+/// The first grams of the prompt in a column among `2^bits`, at most [`MAX_SHOWN`]: folded, a pair
+/// with one space, each once, in order of first appearance.
+pub(super) fn grams_in(bits: u8, prompt: &str, column: u32) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    each_gram(prompt, |hash, gram| {
+        if found.len() < MAX_SHOWN && place(bits, hash).0 == column {
+            let text = gram
+                .iter()
+                .map(|word| String::from_utf8_lossy(word).to_ascii_lowercase())
+                .collect::<Vec<_>>()
+                .join(" ");
+            if !found.contains(&text) {
+                found.push(text);
+            }
+        }
+    });
+    found
 }
 
 /// The column and the sign of a gram.

@@ -4,7 +4,7 @@
 use crate::choose::Choose;
 use crate::condition::{Condition, Field, Quantity};
 use crate::endpoint::Endpoint;
-use crate::features::Step;
+use crate::features::{Embedding, Scaling, Step};
 use crate::request::Request;
 use crate::router::Router;
 use crate::time::Timestamp;
@@ -32,6 +32,7 @@ pub(super) struct Inventor {
     deadlines: Pool<u32>,
     times: Pool<Timestamp>,
     values: Pool<Usd>,
+    embeddings: Pool<Vec<f32>>,
 }
 
 impl<T: Clone + PartialEq> Pool<T> {
@@ -82,6 +83,7 @@ impl Inventor {
             deadlines: Pool::of([]),
             times: Pool::of([]),
             values: Pool::of([0, 10_000_000_000, 1_000_000_000_000].map(Usd::from_picos)),
+            embeddings: Pool::of([]),
         };
         router
             .endpoints()
@@ -91,10 +93,14 @@ impl Inventor {
             inventor.learn_choice(choose);
         }
         for step in &router.parts().steps {
-            if let Step::Tag(tag) = step {
-                tag.values
-                    .iter()
-                    .for_each(|value| inventor.tasks.add(value.clone()));
+            match step {
+                Step::Tag(tag) => {
+                    let values = tag.values.iter();
+                    values.for_each(|value| inventor.tasks.add(value.clone()));
+                }
+                Step::Embedding(Embedding(scaling)) => inventor.learn_embedding(scaling),
+                // All others read the prompt alone.
+                _ => {}
             }
         }
         inventor.tasks.add(text("a task that nobody knows"));
@@ -132,6 +138,8 @@ impl Inventor {
             wrong_usd: every(8, 3).then_some(Usd::from_picos(250_000_000_000)),
             second_usd: every(12, 7).then_some(Usd::from_picos(100_000_000)),
             deadline_ms: self.deadlines.give(every(7, 5)).map(Millis),
+            // An embedding may be long, so few have one.
+            embedding: self.embeddings.give(number % 8 == 5),
             ..Request::default()
         }
     }
@@ -167,6 +175,20 @@ impl Inventor {
             }
             self.deadlines.add(600_000);
         }
+    }
+
+    /// Two embeddings that the head can tell apart, and one of a length that it does not know.
+    fn learn_embedding(&mut self, scaling: &Scaling) {
+        for step in [5, 7] {
+            let number = |(i, (mean, scale)): (usize, (&f32, &f32))| {
+                // From -1.5 to 1.5 standard deviations around the mean, in another order each.
+                let deviations = (i * step % 13) as f32 / 4.0 - 1.5;
+                mean + deviations / scale.max(1e-3)
+            };
+            let numbers = scaling.mean.iter().zip(&scaling.scale).enumerate();
+            self.embeddings.add(numbers.map(number).collect());
+        }
+        self.embeddings.add(vec![0.5; scaling.mean.len() + 1]);
     }
 
     fn learn_choice(&mut self, choose: &Choose<String>) {

@@ -70,7 +70,13 @@ impl LogLinear {
     /// Where an entry's column is beyond the weights.
     #[must_use]
     pub fn tokens(&self, entries: &[(u32, f64)]) -> f64 {
-        self.smearing * libm::exp(self.score(entries).min(MAX_LOG_TOKENS))
+        self.smeared(self.score(entries))
+    }
+
+    /// The tokens of a predicted logarithm.
+    #[must_use]
+    pub fn smeared(&self, log: f64) -> f64 {
+        self.smearing * libm::exp(log.min(MAX_LOG_TOKENS))
     }
 
     /// The logarithm of the tokens before smearing.

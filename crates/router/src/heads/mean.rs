@@ -69,3 +69,95 @@ impl Mean {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::heads::{Logistic, Tree, Trees};
+
+    /// Probability 1 / (1 + exp(-(3 x - 1))).
+    fn logistic() -> Success {
+        Success::Logistic(Logistic {
+            weights: vec![1.5],
+            bias: 0.0,
+            platt: [2.0, -1.0],
+        })
+    }
+
+    /// Probability 1 / (1 + exp(1)).
+    fn trees() -> Success {
+        Success::Trees(Trees {
+            bias: -3.0,
+            platt: [1.0, 0.0],
+            trees: vec![Tree {
+                splits: Vec::new(),
+                leaves: vec![2.0],
+            }],
+        })
+    }
+
+    fn mean(of: Vec<Success>, platt: [f64; 2]) -> Mean {
+        Mean { of, platt }
+    }
+
+    const ENTRIES: [(u32, f64); 1] = [(0, 1.0)];
+    /// The mean of 1 / (1 + exp(-2)) and 1 / (1 + exp(1)).
+    const Q: f64 = (0.880_797_077_977_882_3 + 0.268_941_421_369_995_1) / 2.0;
+
+    #[test]
+    fn a_mean_is_of_probabilities_each_calibrated_by_its_own() {
+        let plain = mean(vec![logistic(), trees()], [1.0, 0.0]);
+        assert!((plain.probability(&ENTRIES) - Q).abs() < 1e-15);
+        assert!(plain.check(1).is_ok());
+        let one = mean(vec![trees()], [1.0, 0.0]);
+        assert_eq!(one.probability(&ENTRIES), trees().probability(&ENTRIES));
+    }
+
+    #[test]
+    fn its_own_calibration_is_of_the_means_log_odds() {
+        let calibrated = mean(vec![logistic(), trees()], [2.0, -0.5]);
+        let odds = (Q / (1.0 - Q)).powi(2) * (-0.5_f64).exp();
+        let p = calibrated.probability(&ENTRIES);
+        assert!((p - odds / (1.0 + odds)).abs() < 1e-15, "{p}");
+        assert!((calibrated.mean(&ENTRIES) - Q).abs() < 1e-15);
+    }
+
+    #[test]
+    fn a_mean_of_certainties_stays_finite() {
+        let certain = |bias: f64| {
+            Success::Logistic(Logistic {
+                weights: vec![0.0],
+                bias,
+                platt: [1.0, 0.0],
+            })
+        };
+        for (bias, edge) in [(1e6, 1.0 - EDGE), (-1e6, EDGE)] {
+            let plain = mean(vec![certain(bias); 8], [1.0, 0.0]);
+            let p = plain.probability(&ENTRIES);
+            assert!(p == 0.0 || p == 1.0);
+            let calibrated = mean(vec![certain(bias); 8], [1.0, 1e-300]);
+            assert!((calibrated.probability(&ENTRIES) - edge).abs() < 1e-12);
+            let wild = mean(vec![certain(bias)], [1e6, -1e6]);
+            assert!((0.0..=1.0).contains(&wild.probability(&ENTRIES)));
+        }
+    }
+
+    #[test]
+    fn broken_means_are_refused_by_place() {
+        let mut narrow = logistic();
+        if let Success::Logistic(head) = &mut narrow {
+            head.weights.clear();
+        }
+        let nested = Success::Mean(mean(vec![logistic()], [1.0, 0.0]));
+        for (head, path) in [
+            (mean(Vec::new(), [1.0, 0.0]), "of"),
+            (mean(vec![trees(); 9], [1.0, 0.0]), "of"),
+            (mean(vec![trees(), nested], [1.0, 0.0]), "of[1]"),
+            (mean(vec![trees(), narrow], [1.0, 0.0]), "of[1].weights"),
+            (mean(vec![trees()], [f64::INFINITY, 0.0]), "platt"),
+        ] {
+            assert_eq!(head.check(1).unwrap_err().path(), path);
+        }
+        assert!(mean(vec![trees(); 8], [1.0, 0.0]).check(1).is_ok());
+    }
+}

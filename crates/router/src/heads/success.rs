@@ -88,3 +88,67 @@ impl Success {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::heads::{Split, Tree};
+    use proptest::prelude::*;
+
+    fn heads(weights: Vec<f32>, bias: f64, platt: [f64; 2]) -> [Success; 3] {
+        let tree = Tree {
+            splits: vec![Split {
+                column: 1,
+                at_most: weights[0],
+                low: -1,
+                high: -2,
+            }],
+            leaves: weights[1..].to_vec(),
+        };
+        let logistic = Success::Logistic(Logistic {
+            weights,
+            bias,
+            platt,
+        });
+        let trees = Success::Trees(Trees {
+            bias,
+            platt,
+            trees: vec![tree],
+        });
+        let of = vec![logistic.clone(), trees.clone()];
+        [logistic, trees, Success::Mean(Mean { of, platt })]
+    }
+
+    proptest! {
+        #[test]
+        fn every_kind_within_its_limits_gives_a_probability(
+            weights in prop::collection::vec(-1e6_f32..=1e6, 3),
+            values in prop::collection::vec(-4e6_f64..=4e6, 3),
+            bias in -1e6_f64..=1e6, slope in -1e6_f64..=1e6,
+        ) {
+            let entries: Vec<_> = (0..).zip(values).collect();
+            for head in heads(weights, bias, [slope, bias]) {
+                prop_assert!(head.check(3).is_ok());
+                prop_assert!((0.0..=1.0).contains(&head.probability(&entries)));
+                prop_assert!((0.0..=1.0).contains(&head.uncalibrated(&entries)));
+                prop_assert!(head.log_odds(&entries).is_finite());
+            }
+        }
+
+        #[test]
+        fn log_odds_and_calibration_make_the_probability(
+            weights in prop::collection::vec(-1_f32..=1.0, 3),
+            values in prop::collection::vec(-1_f64..=1.0, 3),
+            bias in -1_f64..=1.0, slope in 0.1_f64..=2.0,
+        ) {
+            let entries: Vec<_> = (0..).zip(values).collect();
+            for head in heads(weights, bias, [slope, bias]) {
+                let p = head.probability(&entries);
+                prop_assert!((p - super::super::sigmoid(head.log_odds(&entries))).abs() < 1e-12);
+                let plain = head.clone().with_platt([1.0, 0.0]);
+                prop_assert_eq!(plain.platt(), [1.0, 0.0]);
+                prop_assert!((plain.probability(&entries) - head.uncalibrated(&entries)).abs() < 1e-12);
+            }
+        }
+    }
+}

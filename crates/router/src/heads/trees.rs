@@ -55,9 +55,11 @@ impl Trees {
     /// The uncalibrated score.
     #[must_use]
     pub fn score(&self, entries: &[(u32, f64)]) -> f64 {
+        let mut sorted = Vec::new();
+        let row = Row::of(entries, &mut sorted);
         self.trees
             .iter()
-            .fold(self.bias, |sum, tree| sum + f64::from(tree.leaf(entries)))
+            .fold(self.bias, |sum, tree| sum + f64::from(tree.leaf(&row)))
     }
 
     /// # Errors
@@ -82,12 +84,12 @@ impl Trees {
 }
 
 impl Tree {
-    fn leaf(&self, entries: &[(u32, f64)]) -> f32 {
+    fn leaf(&self, row: &Row<'_>) -> f32 {
         let mut at = if self.splits.is_empty() { -1 } else { 0 };
         // Checked: a split leads to later ones, so this ends.
         while let Ok(place) = usize::try_from(at) {
-            let split = self.splits[place];
-            let low = value(entries, split.column) <= f64::from(split.at_most);
+            let split = &self.splits[place];
+            let low = row.value(split.column) <= f64::from(split.at_most);
             at = if low { split.low } else { split.high };
         }
         self.leaves[leaf_number(at)]
@@ -100,7 +102,8 @@ impl Tree {
                 "{splits} splits with {leaves} leaves; there are at most {MAX_SPLITS} splits and one leaf more"
             )));
         }
-        let mut reached = vec![false; leaves];
+        // Each split but the first and each leaf is led to once: what is checked is a tree.
+        let mut reached = vec![false; splits + leaves];
         for (i, split) in self.splits.iter().enumerate() {
             let fault =
                 |message: String| Err(Error::value(message).within(format_args!("split[{i}]")));
@@ -114,14 +117,15 @@ impl Tree {
                 return fault(format!("{} is not a finite number", split.at_most));
             }
             for branch in [split.low, split.high] {
-                let sound = match usize::try_from(branch) {
-                    Ok(place) => place > i && place < splits,
-                    Err(_) => (reached.get_mut(leaf_number(branch)))
-                        .is_some_and(|reached| !std::mem::replace(reached, true)),
+                let place = match usize::try_from(branch) {
+                    Ok(later) if later > i && later < splits => Some(later),
+                    Ok(_) => None,
+                    Err(_) => splits.checked_add(leaf_number(branch)),
                 };
-                if !sound {
+                let first = place.and_then(|place| reached.get_mut(place));
+                if first.is_none_or(|reached| std::mem::replace(reached, true)) {
                     return fault(format!(
-                        "{branch} is neither a later split nor a leaf of its own"
+                        "{branch} is neither a later split nor a leaf, of this branch alone"
                     ));
                 }
             }
@@ -135,20 +139,46 @@ fn leaf_number(branch: i32) -> usize {
     (!branch).unsigned_abs() as usize
 }
 
-/// The value of a column. The columns that come first have an entry each, so that the place of an
-/// entry is its column; what is sparse stands at the end.
-fn value(entries: &[(u32, f64)], column: u32) -> f64 {
-    match entries.get(column as usize) {
-        Some(&(found, value)) if found == column => value,
-        _ => (entries.iter().rev())
-            .find(|entry| entry.0 == column)
-            .map_or(0.0, |entry| entry.1),
+/// A row's entries, ready for many questions by column.
+struct Row<'a> {
+    /// Those whose place is their column, from the first on.
+    dense: &'a [(u32, f64)],
+    /// All others by column: the task's alone, but for recipes with `words/1`, whose columns stand
+    /// in no order and are put in one, so that no file makes a row slow to question.
+    sparse: &'a [(u32, f64)],
+}
+
+impl<'a> Row<'a> {
+    /// `sorted` is where entries are put in order, if they must be.
+    fn of(entries: &'a [(u32, f64)], sorted: &'a mut Vec<(u32, f64)>) -> Self {
+        let placed = entries.iter().zip(0..);
+        let dense = placed.take_while(|(entry, place)| entry.0 == *place);
+        let (dense, sparse) = entries.split_at(dense.count());
+        if sparse.is_sorted_by_key(|entry| entry.0) {
+            return Self { dense, sparse };
+        }
+        sorted.extend_from_slice(sparse);
+        sorted.sort_unstable_by_key(|entry| entry.0);
+        Self {
+            dense,
+            sparse: sorted,
+        }
+    }
+
+    /// The value of a column; 0 where it has no entry.
+    fn value(&self, column: u32) -> f64 {
+        if let Some(entry) = self.dense.get(column as usize) {
+            return entry.1;
+        }
+        let found = self.sparse.binary_search_by_key(&column, |entry| entry.0);
+        found.map_or(0.0, |at| self.sparse[at].1)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn split(column: u32, at_most: f32, low: i32, high: i32) -> Split {
         Split {
@@ -167,57 +197,232 @@ mod tests {
         }
     }
 
+    fn head(trees: Vec<Tree>) -> Trees {
+        Trees {
+            bias: 0.25,
+            platt: [2.0, -0.5],
+            trees,
+        }
+    }
+
+    fn leaf(value: f32) -> Tree {
+        Tree {
+            splits: Vec::new(),
+            leaves: vec![value],
+        }
+    }
+
     #[test]
     fn a_row_falls_to_its_leaf_and_a_column_without_entry_is_zero() {
         let tree = tree();
-        assert_eq!(tree.leaf(&[(0, 1.0)]), 0.5);
-        assert_eq!(tree.leaf(&[(0, 1.5)]), -1.0);
-        assert_eq!(tree.leaf(&[(0, 1.5), (3, 0.25)]), 2.0);
-        assert_eq!(tree.leaf(&[(3, 7.0)]), 0.5);
-        let head = Trees {
-            bias: 0.25,
-            platt: [2.0, -0.5],
-            trees: vec![
-                tree,
-                Tree {
-                    splits: Vec::new(),
-                    leaves: vec![-1.5],
-                },
-            ],
-        };
-        assert_eq!(head.score(&[(0, 1.5), (3, 0.25)]), 0.75);
-        let p = head.probability(&[(0, 1.5), (3, 0.25)]);
+        let leaf_of = |entries: &[(u32, f64)]| tree.leaf(&Row::of(entries, &mut Vec::new()));
+        assert_eq!(leaf_of(&[(0, 1.0)]), 0.5);
+        assert_eq!(leaf_of(&[(0, 1.5)]), -1.0);
+        assert_eq!(leaf_of(&[(0, 1.5), (3, 0.25)]), 2.0);
+        assert_eq!(leaf_of(&[(0, 1.5), (1, 9.0), (2, 9.0), (3, 0.25)]), 2.0);
+        // Words stand in the order of their appearance.
+        assert_eq!(leaf_of(&[(5, 1.0), (3, 0.25), (0, 1.5)]), 2.0);
+        assert_eq!(leaf_of(&[(3, 7.0)]), 0.5);
+        assert_eq!(leaf_of(&[]), 0.5);
+    }
+
+    #[test]
+    fn a_score_is_the_bias_and_a_leaf_of_each_tree() {
+        let head = head(vec![tree(), leaf(-1.5)]);
+        let entries = [(0, 1.5), (3, 0.25)];
+        assert_eq!(head.score(&entries), 0.75);
+        // 2 * 0.75 - 0.5 = 1.
+        let p = head.probability(&entries);
         assert!((p - 0.731_058_578_630_004_9).abs() < 1e-15);
         assert!(head.check(4).is_ok());
     }
 
     #[test]
-    fn trees_that_do_not_hang_together_are_refused() {
-        let with = |change: &dyn Fn(&mut Tree)| {
-            let mut tree = tree();
-            change(&mut tree);
-            let head = Trees {
-                bias: 0.0,
-                platt: [1.0, 0.0],
-                trees: vec![tree],
-            };
-            head.check(4).unwrap_err().to_string()
+    fn values_are_compared_in_double_precision() {
+        let at_most = 0.1_f32;
+        let one = Tree {
+            splits: vec![split(0, at_most, -1, -2)],
+            leaves: vec![1.0, 2.0],
         };
-        // A loop, a leaf that two branches share, a leaf too few, a column too many.
-        for (text, change) in [
-            (
-                "later split",
-                &(|tree: &mut Tree| tree.splits[1].low = 1) as &dyn Fn(&mut Tree),
-            ),
-            ("leaf of its own", &|tree| tree.splits[1].low = -1),
-            ("leaf of its own", &|tree| tree.splits[1].high = i32::MIN),
-            ("one leaf more", &|tree| tree.leaves.truncate(2)),
-            ("column 4", &|tree| tree.splits[0].column = 4),
-            ("finite", &|tree| tree.splits[0].at_most = f32::NAN),
-            ("leaves[1]", &|tree| tree.leaves[1] = f32::INFINITY),
-        ] {
-            let refused = with(change);
-            assert!(refused.contains(text), "{refused}");
+        let limit = f64::from(at_most);
+        assert_eq!(one.leaf(&Row::of(&[(0, limit)], &mut Vec::new())), 1.0);
+        assert_eq!(
+            one.leaf(&Row::of(&[(0, limit.next_up())], &mut Vec::new())),
+            2.0
+        );
+    }
+
+    #[test]
+    fn trees_that_do_not_hang_together_are_refused() {
+        type Change = fn(&mut Tree);
+        let cases: [(&str, &str, Change); 12] = [
+            ("tree[1].split[1]", "later split", |tree| {
+                tree.splits[1].low = 1
+            }),
+            ("tree[1].split[1]", "later split", |tree| {
+                tree.splits[1].low = 0
+            }),
+            ("tree[1].split[0]", "later split", |tree| {
+                tree.splits[0].low = 0
+            }),
+            ("tree[1].split[0]", "later split", |tree| {
+                tree.splits[0].high = i32::MAX
+            }),
+            ("tree[1].split[0]", "this branch alone", |tree| {
+                tree.splits[0].low = 1
+            }),
+            ("tree[1].split[1]", "this branch alone", |tree| {
+                tree.splits[1].low = -1
+            }),
+            ("tree[1].split[1]", "a leaf", |tree| {
+                tree.splits[1].high = -4
+            }),
+            ("tree[1].split[1]", "a leaf", |tree| {
+                tree.splits[1].high = i32::MIN
+            }),
+            ("tree[1]", "one leaf more", |tree| tree.leaves.truncate(2)),
+            ("tree[1].split[0]", "column 4", |tree| {
+                tree.splits[0].column = 4
+            }),
+            ("tree[1].split[0]", "finite", |tree| {
+                tree.splits[0].at_most = f32::NAN
+            }),
+            ("tree[1].leaves[1]", "inf", |tree| {
+                tree.leaves[1] = f32::INFINITY
+            }),
+        ];
+        for (path, text, change) in cases {
+            let mut broken = tree();
+            change(&mut broken);
+            let refused = head(vec![leaf(1.0), broken]).check(4).unwrap_err();
+            assert_eq!(refused.path(), path, "{refused}");
+            assert!(refused.to_string().contains(text), "{refused}");
+        }
+    }
+
+    #[test]
+    fn too_many_trees_or_splits_and_wild_coefficients_are_refused() {
+        let chain = |splits: i32| Tree {
+            splits: (0..splits)
+                .map(|i| {
+                    split(
+                        0,
+                        0.0,
+                        if i + 1 < splits { i + 1 } else { -1 - splits },
+                        -1 - i,
+                    )
+                })
+                .collect(),
+            leaves: vec![0.0; splits as usize + 1],
+        };
+        assert!(head(vec![chain(255)]).check(1).is_ok());
+        let path = |head: Trees| head.check(1).unwrap_err().path().to_owned();
+        assert_eq!(path(head(vec![chain(256)])), "tree[0]");
+        assert!(head(vec![leaf(1.0); 1000]).check(0).is_ok());
+        assert_eq!(path(head(vec![leaf(1.0); 1001])), "splits");
+        assert_eq!(path(head(vec![Tree::default()])), "tree[0]");
+        let wild = |change: fn(&mut Trees)| {
+            let mut head = head(Vec::new());
+            change(&mut head);
+            path(head)
+        };
+        assert_eq!(wild(|head| head.bias = 2e6), "bias");
+        assert_eq!(wild(|head| head.platt[1] = f64::NAN), "platt");
+    }
+
+    fn any_tree() -> impl Strategy<Value = Tree> {
+        let branch = || prop_oneof![-5_i32..5, any::<i32>()];
+        let split = (0_u32..6, -2_f32..2.0, branch(), branch());
+        (
+            prop::collection::vec(split, 0..5),
+            prop::collection::vec(-9_f32..9.0, 0..6),
+        )
+            .prop_map(|(splits, leaves)| Tree {
+                splits: (splits.into_iter())
+                    .map(|(column, at_most, low, high)| Split {
+                        column,
+                        at_most,
+                        low,
+                        high,
+                    })
+                    .collect(),
+                leaves,
+            })
+    }
+
+    /// A tree that holds together, by splitting leaves until there are as many as wanted.
+    fn sound_tree() -> impl Strategy<Value = Tree> {
+        let split = (any::<prop::sample::Index>(), 0_u32..6, -2_f32..2.0);
+        prop::collection::vec(split, 0..8).prop_map(|asked| {
+            let (mut splits, mut open) = (Vec::<Split>::new(), vec![(usize::MAX, false)]);
+            for (which, column, at_most) in asked {
+                let (parent, low) = open.swap_remove(which.index(open.len()));
+                let own = splits.len();
+                if let Some(parent) = splits.get_mut(parent) {
+                    *if low {
+                        &mut parent.low
+                    } else {
+                        &mut parent.high
+                    } = own as i32;
+                }
+                splits.push(Split {
+                    column,
+                    at_most,
+                    low: 0,
+                    high: 0,
+                });
+                open.extend([(own, true), (own, false)]);
+            }
+            let leaves = (0..open.len()).map(|i| i as f32 - 2.0).collect();
+            for (i, (parent, low)) in open.into_iter().enumerate() {
+                if let Some(parent) = splits.get_mut(parent) {
+                    *if low {
+                        &mut parent.low
+                    } else {
+                        &mut parent.high
+                    } = -1 - i as i32;
+                }
+            }
+            Tree { splits, leaves }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_passes_the_check_can_be_walked(
+            trees in prop::collection::vec(prop_oneof![any_tree(), sound_tree()], 0..4),
+            values in prop::collection::vec((0_u32..9, -3_f64..3.0), 0..9),
+        ) {
+            let head = head(trees);
+            if head.check(6).is_ok() {
+                prop_assert!((0.0..=1.0).contains(&head.probability(&values)));
+            }
+        }
+
+        #[test]
+        fn a_tree_that_holds_together_passes_and_is_walked_from_the_top(
+            tree in sound_tree(), values in prop::collection::vec(-3_f64..3.0, 6),
+        ) {
+            prop_assert!(head(vec![tree.clone()]).check(6).is_ok());
+            let entries: Vec<_> = (0..).zip(values).collect();
+            // The same walk without the row: column by column, from the top.
+            let mut at = if tree.splits.is_empty() { -1 } else { 0 };
+            while at >= 0 {
+                let split = tree.splits[at as usize];
+                let low = entries[split.column as usize].1 <= f64::from(split.at_most);
+                at = if low { split.low } else { split.high };
+            }
+            prop_assert_eq!(tree.leaf(&Row::of(&entries, &mut Vec::new())), tree.leaves[(-1 - at) as usize]);
+        }
+
+        #[test]
+        fn the_order_of_entries_does_not_matter(
+            tree in sound_tree(), values in prop::collection::vec(-3_f64..3.0, 6),
+            shuffled in Just((0_u32..6).collect::<Vec<_>>()).prop_shuffle(),
+        ) {
+            let entries: Vec<_> = (0..).zip(values.iter().copied()).collect();
+            let mixed: Vec<_> = shuffled.iter().map(|column| (*column, values[*column as usize])).collect();
+            prop_assert_eq!(tree.leaf(&Row::of(&entries, &mut Vec::new())), tree.leaf(&Row::of(&mixed, &mut Vec::new())));
         }
     }
 }

@@ -110,15 +110,16 @@ fn read_trees(fields: &mut Fields) -> Result<Vec<Tree>, Error> {
     let low = fields.list("low", read_branch)?;
     let high = fields.list("high", read_branch)?;
     let leaves = fields.required("leaves", floats::read)?;
-    let splits: usize = sizes.iter().map(|size| *size as usize).sum();
+    // 64 bits: a file may claim more splits than any machine holds.
+    let splits: u64 = sizes.iter().copied().map(u64::from).sum();
     for (name, found, wanted) in [
         ("column", columns.len(), splits),
         ("at_most", at_most.len(), splits),
         ("low", low.len(), splits),
         ("high", high.len(), splits),
-        ("leaves", leaves.len(), splits + sizes.len()),
+        ("leaves", leaves.len(), splits + sizes.len() as u64),
     ] {
-        if found != wanted {
+        if found as u64 != wanted {
             let message = format!("{found} values where the trees have {wanted}");
             return Err(Error::value(message).within(name));
         }

@@ -2,13 +2,19 @@
 
 use proptest::prelude::*;
 use weighbridge_router::{
-    Decision, Ineligible, Millis, Ppm, Request, RequestRef, Router, Scratch, Tokens, Usd,
-    decision_line,
+    Decision, Ineligible, Millis, Ppm, Request, RequestRef, Router, Scratch, Step, Success, Tokens,
+    Usd, decision_line,
 };
 
-use crate::sample::{LEARNED, MIXED, parts};
+use crate::sample::{LEARNED, MIXED, every_kind, parts};
 
+/// Every kind of step and head for odd seeds.
 fn router(choose: &str, seed: u64) -> Router {
+    let parts = if seed.is_multiple_of(2) {
+        parts
+    } else {
+        every_kind
+    };
     Router::try_new(parts(choose, 6, seed)).unwrap()
 }
 
@@ -40,19 +46,23 @@ fn request() -> impl Strategy<Value = Request> {
         prop::option::of(0i64..10_000_000),
         prop::option::of(0u32..100_000),
         prop::option::of(1_764_000_000_000i64..1_767_000_000_000),
+        prop::option::of(prop::collection::vec(-3_f32..3.0, 2..5)),
     )
         .prop_map(
-            |((prompt, task, channel, region), needs, tokens, value, deadline, at)| Request {
-                at: at.map(weighbridge_router::Timestamp::from_millis),
-                prompt,
-                task,
-                channel,
-                region,
-                needs,
-                input_tokens: tokens.map(Tokens),
-                value_usd: value.map(|micros| Usd::from_picos(micros * 1_000_000)),
-                deadline_ms: deadline.map(Millis),
-                ..Request::default()
+            |((prompt, task, channel, region), needs, tokens, value, deadline, at, embedding)| {
+                Request {
+                    at: at.map(weighbridge_router::Timestamp::from_millis),
+                    prompt,
+                    task,
+                    channel,
+                    region,
+                    needs,
+                    input_tokens: tokens.map(Tokens),
+                    value_usd: value.map(|micros| Usd::from_picos(micros * 1_000_000)),
+                    deadline_ms: deadline.map(Millis),
+                    embedding,
+                    ..Request::default()
+                }
             },
         )
 }
@@ -151,8 +161,11 @@ fn without_a_prompt_a_learned_choice_takes_the_fallback() {
 #[test]
 fn an_explanation_names_the_branch_and_the_strongest_features() {
     let mut parts = parts(MIXED, 6, 1);
-    let columns = parts.heads[0].success.weights.len();
-    parts.heads[0].success.weights[columns - 2] = 50.0;
+    let Success::Logistic(head) = &mut parts.heads[0].success else {
+        panic!("a linear head");
+    };
+    let columns = head.weights.len();
+    head.weights[columns - 2] = 50.0;
     let router = Router::try_new(parts).unwrap();
     let rule = Request {
         prompt: Some("Prove that it holds".into()),
@@ -189,6 +202,42 @@ fn an_explanation_names_the_branch_and_the_strongest_features() {
     for one in &explained.features {
         let (a, b) = explained.compared.unwrap();
         assert_eq!(one.difference, Some(one.logits[a] - one.logits[b]));
+    }
+}
+
+#[test]
+fn an_explanation_tells_which_words_moved_a_score() {
+    let mut parts = every_kind(LEARNED, 14, 2);
+    let Step::WordScores(scores) = &mut parts.steps[2] else {
+        panic!("word scores");
+    };
+    assert_eq!(scores.scores[1].model, "plain");
+    scores.scores[1].scale = 3.0;
+    let Success::Logistic(head) = &mut parts.heads[0].success else {
+        panic!("a linear head");
+    };
+    // Surface features and the embedding stand before it, and one score.
+    head.weights[40 + 3 + 1] = 90.0;
+    let router = Router::try_new(parts).unwrap();
+    let request = Request {
+        prompt: Some("a unicorn".into()),
+        needs: vec!["tools".into()],
+        ..Request::default()
+    };
+    let explained = router.explain(&request.as_ref());
+    let (best, _) = explained.compared.unwrap();
+    assert_eq!(router.heads()[best].model, "plain", "it alone has tools");
+    let name = &explained.features[0].name;
+    let words = name.strip_prefix("words for plain: ").unwrap();
+    let mut words: Vec<&str> = words.split(", ").collect();
+    words.sort_unstable();
+    assert_eq!(words, ["\"a unicorn\"", "\"a\"", "\"unicorn\""]);
+    assert_eq!(explained.features[0].logits.len(), 3);
+    for feature in &explained.features {
+        assert!(
+            feature.logits.iter().all(|logit| logit.is_finite()),
+            "{feature:?}"
+        );
     }
 }
 

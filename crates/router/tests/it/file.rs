@@ -4,11 +4,14 @@ use std::fmt::Write as _;
 
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
-use weighbridge_router::{Choose, EndpointExplanation, ErrorKind, Parts, Request, Router, Usd};
+use weighbridge_router::{
+    Choose, EndpointExplanation, ErrorKind, Parts, Request, Router, Scaling, Step, Success,
+    Surface2, Usd, surface2,
+};
 
 use crate::sample::{LEARNED, MIXED, parts};
 
-fn bytes_of(parts: Parts) -> Vec<u8> {
+pub(crate) fn bytes_of(parts: Parts) -> Vec<u8> {
     Router::try_new(parts).unwrap().to_bytes().unwrap()
 }
 
@@ -17,7 +20,7 @@ fn small() -> Vec<u8> {
 }
 
 /// The file with another body, its frame made to fit.
-fn framed(body: &str) -> Vec<u8> {
+pub(crate) fn framed(body: &str) -> Vec<u8> {
     let hash = Sha256::digest(body.as_bytes())
         .iter()
         .fold(String::new(), |mut text, byte| {
@@ -31,7 +34,7 @@ fn framed(body: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-fn body_of(file: &[u8]) -> String {
+pub(crate) fn body_of(file: &[u8]) -> String {
     let start = file.iter().position(|&byte| byte == b'\n').unwrap() + 1;
     String::from_utf8(file[start..file.len() - 2].to_vec()).unwrap()
 }
@@ -48,6 +51,31 @@ fn the_whole_file_is_json_and_its_first_line_is_as_specified() {
         2.400_001
     );
     assert_eq!(framed(&body_of(&file)), file);
+}
+
+#[test]
+fn both_versions_of_surface_features_survive_a_round_trip() {
+    let mut parts = parts(LEARNED, 4, 3);
+    parts.steps.push(Step::Surface2(Surface2(Scaling {
+        mean: vec![0.25; surface2::COUNT],
+        scale: vec![0.5; surface2::COUNT],
+        weight: 0.125,
+    })));
+    for heads in &mut parts.heads {
+        let Success::Logistic(success) = &mut heads.success else {
+            panic!("the sample has linear heads");
+        };
+        for weights in [&mut success.weights, &mut heads.output_tokens.weights] {
+            weights.extend((0..surface2::COUNT).map(|i| (i % 7) as f32 / 16.0 - 0.2));
+        }
+    }
+    let file = bytes_of(parts);
+    let router = Router::from_bytes(&file).unwrap();
+    assert_eq!(router.to_bytes().unwrap(), file);
+    assert!(body_of(&file).contains("\"step\":\"surface/2\""));
+    let last = router.recipe().columns() - 1;
+    let name = router.recipe().column_name(u32::try_from(last).unwrap());
+    assert_eq!(name.as_deref(), Some("idea_share"));
 }
 
 #[test]
@@ -107,7 +135,9 @@ proptest! {
         let mut parts = parts(if learned { LEARNED } else { MIXED }, bits, seed);
         parts.endpoints[0].tokens_per_second = speed;
         parts.endpoints[0].prices[0].rates.output = Usd::from_picos(rate);
-        parts.heads[0].success.bias = bias;
+        if let Success::Logistic(head) = &mut parts.heads[0].success {
+            head.bias = bias;
+        }
         if let Some(choose) = &mut parts.choose {
             choose.trades(&mut |trade| trade.value = Usd::from_picos(micros * 1_000_000));
         }
@@ -152,7 +182,7 @@ fn a_flipped_bit_anywhere_is_refused() {
 }
 
 /// The same body with one text replaced, the frame made to fit.
-fn changed(body: &str, from: &str, to: &str) -> Vec<u8> {
+pub(crate) fn changed(body: &str, from: &str, to: &str) -> Vec<u8> {
     assert!(body.contains(from), "{from} is not in the body");
     framed(&body.replacen(from, to, 1))
 }

@@ -4,4 +4,5 @@
 
 mod deciding;
 mod file;
+mod kinds;
 mod sample;

@@ -1,0 +1,118 @@
+//! The learned choice on predictions that are there already: what solves a dial on a calibration
+//! sample weighs and decides by the very code that will decide.
+
+use crate::choose::Trade;
+use crate::decide::{Decision, EndpointIndex, Prediction, Scratch, Terms};
+use crate::request::RequestRef;
+use crate::router::Router;
+
+impl Router {
+    /// Where a learned choice of this trade sends a request, fallback included; `predictions` are
+    /// in the order of [`Router::heads`], and nothing is predicted anew.
+    ///
+    /// A request that brings a prompt and gets no predictions is predicted all the same.
+    #[must_use]
+    pub fn decide_given(
+        &self,
+        trade: &Trade,
+        request: &RequestRef<'_>,
+        predictions: &[Prediction],
+    ) -> Decision {
+        let mut scratch = Scratch::holding(predictions);
+        let mut decision = Decision::default();
+        self.learned(trade, request, &mut scratch, &mut decision);
+        decision
+    }
+
+    /// Every endpoint that a learned choice of this trade may send the request to, the best first,
+    /// with its terms; `predictions` as in [`Self::decide_given`].
+    #[must_use]
+    pub fn weigh_given(
+        &self,
+        trade: &Trade,
+        request: &RequestRef<'_>,
+        predictions: &[Prediction],
+    ) -> Vec<(EndpointIndex, Terms)> {
+        self.ranked(trade, request, &mut Scratch::holding(predictions))
+    }
+
+    /// The place among [`Router::heads`] of those that predict an endpoint's model.
+    #[must_use]
+    pub fn heads_of(&self, endpoint: EndpointIndex) -> Option<usize> {
+        self.head_of(endpoint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::choose::Choose;
+    use crate::endpoint::{Endpoint, PriceRow, Rates};
+    use crate::heads::{LogLinear, Logistic, Success};
+    use crate::router::{Heads, Parts};
+    use crate::units::{Ppm, Usd};
+
+    #[test]
+    fn given_predictions_are_decided_as_predicted_ones() {
+        let endpoint = |model: &str, picos: i64| Endpoint {
+            prices: vec![PriceRow {
+                from: None,
+                until: None,
+                rates: Rates {
+                    input: Usd::from_picos(picos),
+                    cached: Usd::from_picos(picos),
+                    output: Usd::from_picos(picos),
+                },
+                tiers: Vec::new(),
+            }],
+            ..Endpoint::recorded_only(model)
+        };
+        let heads = |model: &str, bias: f64| Heads {
+            model: model.into(),
+            success: Success::Logistic(Logistic {
+                weights: Vec::new(),
+                bias,
+                platt: [1.0, 0.0],
+            }),
+            output_tokens: LogLinear {
+                weights: Vec::new(),
+                bias: 5.0,
+                smearing: 1.0,
+            },
+        };
+        let trade = Trade {
+            value: Usd::from_picos(1_000_000_000),
+            ..Trade::default()
+        };
+        let router = Router::try_new(Parts {
+            endpoints: vec![endpoint("a", 1_000), endpoint("b", 2_000)],
+            choose: Some(Choose::Router(trade)),
+            heads: vec![heads("a", 0.0), heads("b", 1.0)],
+            ..Parts::default()
+        })
+        .unwrap();
+        let request = RequestRef {
+            prompt: Some("hello"),
+            ..RequestRef::default()
+        };
+        let mut scratch = Scratch::default();
+        let predictions = router.predict(&request, &mut scratch).to_vec();
+        assert_eq!(
+            router.decide_given(&trade, &request, &predictions),
+            router.decide(&request)
+        );
+        let bare = RequestRef {
+            input_tokens: request.input_tokens_or_estimate(),
+            ..RequestRef::default()
+        };
+        let weighed = router.weigh_given(&trade, &bare, &predictions);
+        assert_eq!(weighed.len(), 2);
+        assert_eq!(
+            router.decide_given(&trade, &bare, &predictions).sole(),
+            Some(weighed[0].0)
+        );
+        assert_eq!(router.heads_of(weighed[0].0), Some(1));
+        let none = router.decide_given(&trade, &bare, &[]);
+        assert_eq!(none.unanswered(), Ppm::ONE);
+    }
+}

@@ -1,0 +1,214 @@
+//! Plans that pen and paper give: `a` costs a dollar and is right on plain questions, `b` costs
+//! three and is always right, and half of the questions are hard.
+
+use weighbridge_router::{Millis, RequestRef, Usd};
+
+use super::*;
+use crate::policy::{Policy, Roles, compile};
+use crate::replay::Assignment;
+use crate::trace::{Header, OutcomeRef, Row, TraceBuilder};
+
+fn usd(dollars: i64) -> Usd {
+    Usd::from_picos(dollars * 1_000_000_000_000)
+}
+
+fn trace() -> Trace {
+    let mut builder = TraceBuilder::new(Header::default());
+    for i in 0..400 {
+        let hard = i % 2 == 0;
+        let outcome = |model, right: bool, dollars, ms| OutcomeRef {
+            model,
+            score: Some(f64::from(u8::from(right))),
+            latency_ms: Some(Millis(ms)),
+            cost_usd: Some(usd(dollars)),
+            ..OutcomeRef::default()
+        };
+        let kind = if hard { "hard" } else { "plain" };
+        let row = Row {
+            id: &format!("r{i:03}"),
+            request: RequestRef {
+                prompt: Some(&format!("a {kind} question {i}")),
+                ..RequestRef::default()
+            },
+            outcomes: &[outcome("a", !hard, 1, 1_000), outcome("b", true, 3, 61_000)],
+            logged: None,
+            extra: None,
+        };
+        builder.push(&row).unwrap();
+    }
+    builder.finish().unwrap().0
+}
+
+fn rules(to: &str) -> (String, Router) {
+    let text = format!(
+        "format = \"weighbridge.policy/1\"\n[choose]\nkind = \"rules\"\nelse = \"a\"\n[[choose.rule]]\nwhen = {{ prompt_any = [\"hard\"] }}\nto = \"{to}\"\n"
+    );
+    let policy = Policy::parse("own.toml", &text).unwrap();
+    let recorded = ["a".to_owned(), "b".to_owned()];
+    let router = compile(
+        &policy,
+        &Catalog::default(),
+        &Roles::default(),
+        &recorded,
+        None,
+    );
+    ("own".to_owned(), router.unwrap())
+}
+
+fn options(goal: Goal) -> PlanOptions {
+    PlanOptions {
+        goal,
+        wrong: None,
+        second: None,
+        requests_per_day: Some(10.0),
+        roles: Roles {
+            flags: [("driver".to_owned(), "a".to_owned())].into(),
+            ..Roles::default()
+        },
+        as_of: None,
+        at: None,
+        seed: 3,
+        replicates: 200,
+        threads: 1,
+    }
+}
+
+fn planned(goal: Goal, policies: &[(String, Router)]) -> Planned {
+    plan(&trace(), 0, &Catalog::default(), policies, &options(goal)).unwrap()
+}
+
+#[test]
+fn a_rule_that_beats_both_models_is_shipped_whatever_is_asked() {
+    let own = rules("b");
+    for goal in [
+        Goal::Value(usd(10)),
+        Goal::MinSuccess(0.9),
+        Goal::SpendPerDay(usd(25)),
+        Goal::Share(0.7),
+    ] {
+        let Planned { plan, router } = planned(goal, std::slice::from_ref(&own));
+        assert_eq!(plan.verdict, PlanVerdict::Route, "{goal:?}");
+        assert_eq!(plan.recommended.name, "own");
+        assert_eq!(router.as_ref(), Some(&own.1));
+        assert_eq!(plan.recommended.success.x, Some(1.0));
+        let share = plan.recommended.share.x.unwrap();
+        assert!((share - 0.5).abs() < 0.06, "{share}");
+        let cost = plan.recommended.cost_usd_per_day.x.unwrap();
+        assert!((cost - 10.0 * (1.0 + 2.0 * share)).abs() < 1e-9);
+        let names: Vec<&str> = plan.front.iter().map(|it| it.name.as_str()).collect();
+        assert_eq!(names, ["always a", "own"], "`b` is dearer and no better");
+    }
+}
+
+#[test]
+fn the_best_fixed_choice_is_what_the_goal_says() {
+    let own = [rules("b")];
+    let fixed = |goal| planned(goal, &own).plan.fixed.map(|it| it.name);
+    assert_eq!(fixed(Goal::Value(usd(10))).unwrap(), "always b");
+    assert_eq!(fixed(Goal::Value(usd(3))).unwrap(), "always a");
+    assert_eq!(fixed(Goal::MinSuccess(0.9)).unwrap(), "always b");
+    assert_eq!(fixed(Goal::SpendPerDay(usd(25))).unwrap(), "always a");
+}
+
+#[test]
+fn where_only_fixed_choices_attain_the_goal_there_is_no_routing() {
+    // The rule costs about two dollars a request, `a` one.
+    let Planned { plan, .. } = planned(Goal::SpendPerDay(usd(12)), &[rules("b")]);
+    assert_eq!(plan.verdict, PlanVerdict::DoNotRoute);
+    assert_eq!(plan.recommended.name, "always a");
+    assert_eq!((plan.routing, plan.difference), (None, None));
+    // And a rule that sends everything to the same model is none at all.
+    let Planned { plan, .. } = planned(Goal::Value(usd(10)), &[rules("a")]);
+    assert_eq!(plan.verdict, PlanVerdict::DoNotRoute);
+    assert_eq!(plan.recommended.name, "always b");
+}
+
+#[test]
+fn a_goal_that_nothing_attains_names_the_nearest() {
+    let Planned { plan, router } = planned(Goal::SpendPerDay(usd(5)), &[rules("b")]);
+    assert_eq!(plan.verdict, PlanVerdict::Unattainable);
+    assert_eq!(plan.recommended.name, "always a");
+    assert_eq!(plan.goal.kept, Some(Kept::Missed));
+    assert_eq!(plan.goal.found.unwrap().x, Some(10.0));
+    assert!(router.is_none());
+}
+
+#[test]
+fn a_policy_whose_answers_the_trace_does_not_tell_is_left_out_aloud() {
+    let always = Policy::parse(
+        "c.toml",
+        "format = \"weighbridge.policy/1\"\n[choose]\nkind = \"always\"\nto = \"c\"\n",
+    );
+    let recorded = ["c".to_owned()];
+    let (catalog, roles) = (Catalog::default(), Roles::default());
+    let router = compile(&always.unwrap(), &catalog, &roles, &recorded, None).unwrap();
+    let Planned { plan, .. } = planned(Goal::Value(usd(10)), &[("c".to_owned(), router)]);
+    assert_eq!(plan.recommended.name, "always b");
+    assert!(
+        plan.warnings[0].starts_with("c: left out"),
+        "{:?}",
+        plan.warnings
+    );
+}
+
+#[test]
+fn no_plan_is_made_without_what_it_needs() {
+    let refused = |trace: &Trace, options: &PlanOptions| {
+        plan(trace, 0, &Catalog::default(), &[], options).unwrap_err()
+    };
+    let unknown = PlanOptions {
+        requests_per_day: None,
+        ..options(Goal::SpendPerDay(usd(9)))
+    };
+    assert_eq!(refused(&trace(), &unknown), PlanError::NoTraffic);
+    let nobody = PlanOptions {
+        roles: Roles::default(),
+        ..options(Goal::Share(0.1))
+    };
+    assert_eq!(refused(&trace(), &nobody), PlanError::NoDriver);
+    let one = trace().select(&[0]);
+    let value = options(Goal::Value(usd(1)));
+    assert_eq!(refused(&one, &value), PlanError::TooFew);
+}
+
+#[test]
+fn the_next_requests_cost_and_gain_what_they_differ_by() {
+    let trace = trace();
+    let stage = Stage::new(&trace, &Catalog::default(), &[], None);
+    let charged = Charged::new(&stage, None, 1);
+    let [a, b] = ["a", "b"].map(|id| stage.find(id).unwrap());
+    let [mut from, mut to] = ["from", "to"].map(Decisions::new);
+    for row in 0..trace.len() {
+        from.push(&Assignment::all_to(a));
+        // Eight requests of four hundred, half of them hard.
+        to.push(&Assignment::all_to(if row < 8 { b } else { a }));
+    }
+    let units = unit_keys(&trace, 1, 1);
+    let bootstrap = Bootstrap {
+        units: &units,
+        replicates: 100,
+        threads: 1,
+    };
+    let measured = |share| Measured {
+        contender: crate::whatif::search::Contender {
+            name: "it".to_owned(),
+            kind: Kind::Learned,
+            base: 0,
+            trade: None,
+        },
+        share,
+        success: 0.5,
+        cost: 1.0,
+        net: None,
+    };
+    let (before, after) = (measured(0.0), measured(0.02));
+    let found = margin([&before, &after], &charged, [&from, &to], bootstrap);
+    let near = |figure: &Figure, x: f64| (figure.x.unwrap() - x).abs() < 1e-9;
+    assert!(near(&found.gain, 10.0), "{:?}", found.gain);
+    assert!(near(&found.cost_usd, 40.0));
+    assert!(near(&found.minutes, 20.0));
+    assert!(near(&found.break_even_value_usd, 4.0));
+    assert!(found.gain.ci95.is_some());
+    let none = margin([&before, &after], &charged, [&from, &from], bootstrap);
+    assert!(near(&none.gain, 0.0) && none.break_even_value_usd.x.is_none());
+}
