@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::slice;
 
-use weighbridge_router::{Router, Timestamp};
+use weighbridge_router::Router;
 
 use super::args::EvalArgs;
 use super::exit::{Failure, Outcome, says_no, wrong_call};
@@ -12,11 +12,9 @@ use super::load::{self, Candidate};
 use super::output::Console;
 use super::replay::ALL_SEEN;
 use crate::catalog::Catalog;
-use crate::evaluate::{
-    EvalOptions, RouterEvaluation, drop_training_rows, evaluate_file, evaluate_router,
-};
+use crate::evaluate::{EvalOptions, drop_training_rows, evaluate_file};
 use crate::policy::{Roles, SolveOptions};
-use crate::replay::{Charged, Stage, run as run_all};
+use crate::replay::{Stage, run as run_all};
 use crate::report::evaluation_document;
 use crate::trace::Trace;
 
