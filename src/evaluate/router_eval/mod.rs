@@ -13,6 +13,7 @@ mod models;
 mod net;
 mod policies;
 mod ranking;
+mod segment_sums;
 mod segments;
 mod splits;
 #[cfg(test)]

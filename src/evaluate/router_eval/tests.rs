@@ -614,15 +614,15 @@ fn standard_errors_allow_for_requests_of_one_task() {
         rows,
     }];
     let found = folded(&trace, &folds, &options()).net.unwrap().over_fixed;
-    assert_eq!(found.against, "always large");
-    // The router takes the small model for two of three, saving three cents, at ten an answer.
+    assert_eq!(found.against, "always small");
+    // The router takes the large model for one of three, three cents more, at ten an answer.
     let score = |row: usize, model: usize| {
         let outcome = trace.outcomes(row).nth(model).unwrap();
         trace.outcome(outcome).score.unwrap()
     };
     let difference = |row: usize| match row % 3 {
-        0 => 0.0,
-        _ => 0.03 + 0.1 * (score(row, 0) - score(row, 1)),
+        0 => 0.1 * (score(row, 1) - score(row, 0)) - 0.03,
+        _ => 0.0,
     };
     let mean = (0..300).map(difference).sum::<f64>() / 300.0;
     assert!((found.mean - mean).abs() < 1e-12);
