@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 use weighbridge_router::{Parts, Router, Trade, Usd};
 
-use super::args::TrainArgs;
+use super::args_train::TrainArgs;
 use super::decide::write_router;
 use super::exit::{self, Failure, Outcome, says_no, wrong_call};
 use super::load;
@@ -24,6 +24,7 @@ use crate::policy::{Dial, Goal, Promise, Roles, SolveOptions, solve};
 use crate::report::{AddingResult, TrainingResult, adding_document, training_document};
 use crate::trace::Trace;
 use crate::trace_io::write_file;
+use crate::whatif::PromiseFigures;
 
 pub(super) fn run(args: &TrainArgs, console: &Console) -> Outcome {
     let catalog = load::catalog(&args.catalog)?;
@@ -59,7 +60,13 @@ pub(super) fn run(args: &TrainArgs, console: &Console) -> Outcome {
         write_router(&router, output, console)?;
     }
     let file = refusal.is_none().then(|| output.display().to_string());
-    let result = TrainingResult::new(file, &trained, &promise, guard, measured.into_parts());
+    let result = TrainingResult::new(
+        file,
+        &trained,
+        PromiseFigures::from(&promise),
+        guard,
+        measured.into_parts(),
+    );
     let code = console.show(&result, &training_document(&result), args.format)?;
     match refusal {
         None => Ok(code),

@@ -121,6 +121,14 @@ struct ModelRows {
     tokens: Vec<f64>,
 }
 
+/// What the first round fitted.
+struct OwnWords {
+    /// The step of the recipe.
+    step: WordScores,
+    /// Each model's column.
+    columns: Vec<Vec<f64>>,
+}
+
 /// What one job of the second round fitted.
 pub(super) struct HeadFit {
     pub(super) members: Result<Members, String>,
@@ -170,7 +178,7 @@ pub(super) fn fit(
     };
     let own = job.words(frozen)?;
     let columns: Vec<Option<&[f64]>> = match &own {
-        Some((_, columns)) => columns.iter().map(|column| Some(&column[..])).collect(),
+        Some(own) => own.columns.iter().map(|column| Some(&column[..])).collect(),
         None => vec![None; models.len()],
     };
     let fits = job.heads(&columns);
@@ -178,11 +186,11 @@ pub(super) fn fit(
     let layout = heads::Layout {
         shared: matrix.columns(),
         before: known.unwrap_or(0),
-        scores: own.as_ref().map_or(0, |(words, _)| words.scores.len()),
+        scores: own.as_ref().map_or(0, |own| own.step.scores.len()),
     };
     let fitted = job.assemble(fits, &columns, layout)?;
     let mut steps = shared;
-    steps.extend(own.map(|(words, _)| Step::WordScores(words)));
+    steps.extend(own.map(|own| Step::WordScores(own.step)));
     Ok(Fitted { steps, ..fitted })
 }
 
@@ -277,10 +285,7 @@ pub(super) struct Job<'a> {
 
 impl Job<'_> {
     /// The step of word scores, and each model's column; none where words are off.
-    fn words(
-        &self,
-        frozen: Option<&Frozen>,
-    ) -> Result<Option<(WordScores, Vec<Vec<f64>>)>, LearnError> {
+    fn words(&self, frozen: Option<&Frozen>) -> Result<Option<OwnWords>, LearnError> {
         let known = frozen.and_then(|frozen| frozen.words.clone());
         let on = match frozen {
             Some(_) => known.is_some(),
@@ -316,7 +321,7 @@ impl Job<'_> {
             step.scores.push(fitted.score);
             columns.push(fitted.column);
         }
-        Ok(Some((step, columns)))
+        Ok(Some(OwnWords { step, columns }))
     }
 
     /// The heads of each model: one fit a fold, where they are wanted, the last on all rows.

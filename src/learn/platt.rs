@@ -190,7 +190,7 @@ mod tests {
             vec![same(true), same(false)],
             vec![same(true); 9],
         ] {
-            let line = fit(&scores.iter().copied().collect::<Vec<_>>());
+            let line = fit(&scores);
             assert!(line.iter().all(|x| x.is_finite() && x.abs() < 1e6));
             let lines = gated(&scores, 5);
             assert!(lines.is_none_or(|lines| lines.whole.iter().all(|x| x.is_finite())));

@@ -9,7 +9,6 @@ use super::number::{count, share};
 use super::promise::promise_document;
 use crate::evaluate::{RouterEvaluation, Splits};
 use crate::learn::{Added, Guard, ModelRows, Trained};
-use crate::policy::Promise;
 use crate::whatif::PromiseFigures;
 
 /// What came of a training.
@@ -75,7 +74,7 @@ impl TrainingResult {
     pub fn new(
         router: Option<String>,
         trained: &Trained,
-        promise: &Promise,
+        promise: PromiseFigures,
         guard: Guard,
         parts: TrainingParts,
     ) -> Self {
@@ -89,7 +88,7 @@ impl TrainingResult {
             held_out_rows: trained.held_out.len(),
             without_prompt: trained.without_prompt,
             models: trained.models.iter().map(ModelResult::from).collect(),
-            promise: PromiseFigures::from(promise),
+            promise,
             guard,
             parts,
         }
