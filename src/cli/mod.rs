@@ -4,6 +4,7 @@
 //! and the terminal.
 
 mod args;
+mod args_data;
 mod catalog;
 mod decide;
 mod dial;

@@ -5,6 +5,7 @@
 //! out-of-fold predictions: the kind of head, its calibration, the smearing of tokens.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use weighbridge_router::{LogLinear, Recipe, Step, Success, WordScores};
@@ -14,14 +15,20 @@ use super::error::LearnError;
 use super::heads::{self, HeadKind, Members};
 use super::jobs::{self, Progress};
 use super::labels::Labels;
+use super::logistic::Copies;
 use super::matrix::{Dense, Matrix, Sparse, WordCounts};
 use super::recipe::{self, FeatureGroups, WEIGHT};
 use super::split::{self, Group};
 use super::{logistic, tokens, words};
+use crate::stats;
 use crate::trace::Trace;
 
 /// The L2 penalty of the linear head against a loss that is a sum over rows.
 const ALPHA: f64 = 10.0;
+/// The most often that a row may count.
+const MAX_TIMES: u32 = 8;
+/// Where grades multiply the rows, there are about so many of them.
+const MAX_COPIES: f64 = 200_000.0;
 /// What the dense matrices of fits that run at the same time may take together.
 const DENSE_BYTES: usize = 2 << 30;
 
@@ -100,10 +107,15 @@ pub(super) struct FittedModel {
 
 /// What one model is fitted on.
 struct ModelRows {
-    /// Places among the rows with a known score, the scores, and the rows' weights.
+    /// Places among the rows with a known score, the scores, and how often the rows count.
     scored: Vec<usize>,
     scores: Vec<f64>,
-    cases: Vec<f64>,
+    /// The scores as multiples of one over `grades`.
+    graded: Vec<f64>,
+    grades: u32,
+    times: Vec<u32>,
+    /// The mean of `times` over all rows of the set.
+    unit: f64,
     /// Places with known tokens, and the tokens.
     counted: Vec<usize>,
     tokens: Vec<f64>,
@@ -129,11 +141,16 @@ pub(super) fn fit(
         Some(frozen) => frozen.shared.clone(),
         None => recipe::fit(set.trace, &set.rows, options.groups)?,
     };
+    let tasks = match shared.last() {
+        Some(Step::Tag(tag)) => tag.values.len(),
+        _ => 0,
+    };
     let matrix = Matrix::compute(&Recipe::try_new(shared.clone())?, set.trace, &set.rows);
     let fold_of = |group| split::fold_of(options.seed, options.folds, group);
     let folds: Vec<usize> = set.groups.iter().map(fold_of).collect();
-    let cases = set.cases();
-    let models: Vec<ModelRows> = set.labels.iter().map(|l| set.rows_of(l, &cases)).collect();
+    let times = set.times();
+    let rows_of = |labels| set.rows_of(labels, &times, options.seed);
+    let models: Vec<ModelRows> = set.labels.iter().map(rows_of).collect();
     let done = AtomicUsize::new(0);
     let tick = || {
         let done = done.fetch_add(1, Ordering::Relaxed) + 1;
@@ -146,6 +163,7 @@ pub(super) fn fit(
         set,
         options,
         matrix: &matrix,
+        tasks: matrix.columns() - tasks..matrix.columns(),
         folds: &folds,
         models: &models,
         tick: &tick,
@@ -169,25 +187,38 @@ pub(super) fn fit(
 }
 
 impl TrainingSet<'_> {
-    /// The weight of each row, one over the root of the number of rows of its task, with a mean of
-    /// 1: a task of many rows counts for more than one of few, but not in proportion, since new
-    /// tasks are drawn from tasks and not from rows.
-    fn cases(&self) -> Vec<f64> {
+    /// How often each row counts: in proportion to one over the root of the number of rows of its
+    /// task, in whole numbers from 1 to 8. A task of many rows counts for more than one of few, but
+    /// not in proportion, since new tasks are drawn from tasks and not from rows.
+    fn times(&self) -> Vec<u32> {
         let mut counts = BTreeMap::new();
         for &row in &self.rows {
             *counts.entry(self.trace.task(row)).or_insert(0.0) += 1.0;
         }
-        let weight = |row: &usize| 1.0 / f64::sqrt(counts[&self.trace.task(*row)]);
-        let weights: Vec<f64> = self.rows.iter().map(weight).collect();
-        let mean = weights.iter().sum::<f64>() / weights.len().max(1) as f64;
-        weights.iter().map(|weight| weight / mean).collect()
+        let most = counts.values().copied().fold(1.0, f64::max);
+        let times = |row: &usize| (most / counts[&self.trace.task(*row)]).sqrt().round() as u32;
+        self.rows
+            .iter()
+            .map(|row| times(row).clamp(1, MAX_TIMES))
+            .collect()
     }
 
-    fn rows_of(&self, labels: &Labels, cases: &[f64]) -> ModelRows {
+    fn rows_of(&self, labels: &Labels, times: &[u32], seed: u64) -> ModelRows {
+        let total: f64 = times.iter().map(|times| f64::from(*times)).sum();
+        let known = self.rows.iter().filter_map(|&row| labels.score[row]);
+        let graded = known.clone().any(|score| score != 0.0 && score != 1.0);
+        let room = MAX_COPIES / (known.count().max(1) as f64);
         let mut found = ModelRows {
+            unit: total / times.len().max(1) as f64,
+            grades: if graded {
+                (room as u32).clamp(2, 10)
+            } else {
+                1
+            },
             scored: Vec::new(),
             scores: Vec::new(),
-            cases: Vec::new(),
+            graded: Vec::new(),
+            times: Vec::new(),
             counted: Vec::new(),
             tokens: Vec::new(),
         };
@@ -195,7 +226,11 @@ impl TrainingSet<'_> {
             if let Some(score) = labels.score[row] {
                 found.scored.push(place);
                 found.scores.push(score);
-                found.cases.push(cases[place]);
+                // Rounded up or down by a draw, so that grades are right on the mean.
+                let draw = stats::uniform(seed, "grade", &self.groups[place]);
+                let grades = f64::from(found.grades);
+                found.graded.push((score * grades + draw).floor() / grades);
+                found.times.push(times[place]);
             }
             if let Some(tokens) = labels.tokens[row] {
                 found.counted.push(place);
@@ -207,16 +242,19 @@ impl TrainingSet<'_> {
 }
 
 impl ModelRows {
-    /// Places, scores and weights of the scored rows outside a fold.
-    fn scored_without(&self, folds: &[usize], left_out: Option<usize>) -> [Vec<f64>; 2] {
-        let kept = |place: &usize| Some(folds[*place]) != left_out;
-        let pick = |values: &[f64]| -> Vec<f64> {
-            let rows = self.scored.iter().zip(values);
-            rows.filter(|(place, _)| kept(place))
-                .map(|(_, x)| *x)
-                .collect()
-        };
-        [pick(&self.scores), pick(&self.cases)]
+    /// Those of the values of the scored rows whose row is outside a fold.
+    fn without<T: Copy>(&self, values: &[T], folds: &[usize], left_out: Option<usize>) -> Vec<T> {
+        let rows = self.scored.iter().zip(values);
+        let kept = rows.filter(|(place, _)| Some(folds[**place]) != left_out);
+        kept.map(|(_, value)| *value).collect()
+    }
+
+    /// The weights of rows that count so often, with a mean of 1 over the whole set.
+    fn cases(&self, times: &[u32]) -> Vec<f64> {
+        times
+            .iter()
+            .map(|times| f64::from(*times) / self.unit)
+            .collect()
     }
 
     fn places_without(places: &[usize], folds: &[usize], left_out: Option<usize>) -> Vec<usize> {
@@ -230,6 +268,8 @@ pub(super) struct Job<'a> {
     set: &'a TrainingSet<'a>,
     pub(super) options: &'a FitOptions<'a>,
     pub(super) matrix: &'a Matrix,
+    /// The columns of the tasks, which are the last of the shared ones.
+    tasks: Range<usize>,
     pub(super) folds: &'a [usize],
     models: &'a [ModelRows],
     tick: &'a (dyn Fn() + Sync),
@@ -264,8 +304,9 @@ impl Job<'_> {
         let found = jobs::run(fits * self.models.len(), self.options.threads, |job| {
             let (model, left_out) = (&self.models[job / fits], self.left_out(job % fits));
             let places = ModelRows::places_without(&model.scored, self.folds, left_out);
-            let [scores, cases] = model.scored_without(self.folds, left_out);
-            let fit = words::fit(&sparse, &places, &scores, &cases);
+            let scores = model.without(&model.scores, self.folds, left_out);
+            let times = model.without(&model.times, self.folds, left_out);
+            let fit = words::fit(&sparse, &places, &scores, &model.cases(&times));
             (self.tick)();
             fit
         });
@@ -284,7 +325,8 @@ impl Job<'_> {
         let shared = self.matrix.columns();
         let value = |row: usize, column: usize| self.matrix.row(row)[column];
         let trees = self.options.kind != HeadKind::Logistic;
-        let binned = trees.then(|| Binned::new(self.set.rows.len(), shared, value));
+        let binned =
+            trees.then(|| Binned::new(self.set.rows.len(), shared, self.tasks.clone(), value));
         let dense = 3 * self.set.rows.len() * (shared + 1) * size_of::<f64>();
         let threads = self.options.threads.min(DENSE_BYTES / dense.max(1)).max(1);
         let found = jobs::run(fits * self.models.len(), threads, |job| {
@@ -318,16 +360,23 @@ impl Job<'_> {
         left_out: Option<usize>,
     ) -> HeadFit {
         let places = ModelRows::places_without(&model.scored, self.folds, left_out);
-        let [scores, cases] = model.scored_without(self.folds, left_out);
+        let scores = model.without(&model.scores, self.folds, left_out);
+        let graded = model.without(&model.graded, self.folds, left_out);
+        let times = model.without(&model.times, self.folds, left_out);
+        let copies = Copies {
+            times: &times,
+            grades: model.grades,
+            unit: model.unit,
+        };
         let dense = |places| Dense {
             matrix: self.matrix,
             own,
             places,
         };
         let linear = (self.options.kind != HeadKind::Trees)
-            .then(|| logistic::fit(&dense(&places), &scores, &cases, ALPHA))
+            .then(|| logistic::fit(&dense(&places), &graded, copies, ALPHA))
             .transpose();
-        let trees = binned.map(|binned| boost::fit(binned, &places, &scores, &cases));
+        let trees = binned.map(|binned| boost::fit(binned, &places, &scores, &model.cases(&times)));
         let tokens = self.options.tokens.then(|| {
             let places = ModelRows::places_without(&model.counted, self.folds, left_out);
             let rows = model.counted.iter().zip(&model.tokens);
