@@ -83,10 +83,18 @@ impl<'a> Ground<'a> {
         &self.frame.stage.endpoints()[usize::from(endpoint)].id
     }
 
-    /// Why there are no net values; `None` where there are some.
+    /// Whether no answer is worth anything: the file has no trade, and no request has its own value.
+    pub(super) fn worthless(&self) -> bool {
+        let stage = self.frame.stage;
+        let valued = |&row: &usize| stage.request(row).value_usd.is_some();
+        self.trade == Trade::default() && !self.rows.iter().any(valued)
+    }
+
+    /// Why there is no net value at the file's trade; `None` where there is one.
     pub(super) fn why_no_net(&self) -> Option<String> {
         if !self.endpoints.is_empty() {
-            return None;
+            let why = "the file does not say what an answer is worth, so there is no net value at its own trade";
+            return self.worthless().then(|| why.to_owned());
         }
         let lacks = |&(endpoint, missing): &(u16, usize)| {
             let name = self.name(endpoint);

@@ -134,6 +134,9 @@ fn a_router_that_knows_the_tasks_is_seen_to() {
     assert!(x(&found.calibration["small"].after.ece) < 0.05);
     assert!((x(&found.tokens["large"].ratio) - 0.5).abs() < 1e-9);
     assert_eq!(found, evaluated(&trace, &router, [0, 1], 1).unwrap());
+    assert!(found.net.is_none() && found.values.len() == 9);
+    let warning = &found.warnings[0];
+    assert!(warning.contains("what an answer is worth"), "{warning}");
     let json = serde_json::to_value(&found).unwrap();
     assert!(json["apgr"]["x"].is_f64() && json["floors"]["length"]["cpt50"].is_object());
 }
@@ -614,7 +617,7 @@ fn standard_errors_allow_for_requests_of_one_task() {
         rows,
     }];
     let found = folded(&trace, &folds, &options()).net.unwrap().over_fixed;
-    assert_eq!(found.against, "always small");
+    assert_eq!(found.against, "small");
     // The router takes the large model for one of three, three cents more, at ten an answer.
     let score = |row: usize, model: usize| {
         let outcome = trace.outcomes(row).nth(model).unwrap();
