@@ -25,8 +25,8 @@ use crate::trace::Trace;
 
 /// The L2 penalty of the linear head against a loss that is a sum over rows.
 const ALPHA: f64 = 10.0;
-/// The most often that a row may count.
-const MAX_TIMES: u32 = 8;
+/// The most that a row may weigh against one of the largest task.
+const MAX_TIMES: f64 = 8.0;
 /// Where grades multiply the rows, there are about so many of them.
 const MAX_COPIES: f64 = 200_000.0;
 /// What the dense matrices of fits that run at the same time may take together.
@@ -107,14 +107,14 @@ pub(super) struct FittedModel {
 
 /// What one model is fitted on.
 struct ModelRows {
-    /// Places among the rows with a known score, the scores, and how often the rows count.
+    /// Places among the rows with a known score, the scores, and the rows' weights.
     scored: Vec<usize>,
     scores: Vec<f64>,
     /// The scores as multiples of one over `grades`.
     graded: Vec<f64>,
     grades: u32,
-    times: Vec<u32>,
-    /// The mean of `times` over all rows of the set.
+    cases: Vec<f64>,
+    /// The mean weight of all rows of the set.
     unit: f64,
     /// Places with known tokens, and the tokens.
     counted: Vec<usize>,
@@ -156,8 +156,8 @@ pub(super) fn fit(
     let matrix = Matrix::compute(&Recipe::try_new(shared.clone())?, set.trace, &set.rows);
     let fold_of = |group| split::fold_of(options.seed, options.folds, group);
     let folds: Vec<usize> = set.groups.iter().map(fold_of).collect();
-    let times = set.times();
-    let rows_of = |labels| set.rows_of(labels, &times, options.seed);
+    let cases = set.cases();
+    let rows_of = |labels| set.rows_of(labels, &cases, options.seed);
     let models: Vec<ModelRows> = set.labels.iter().map(rows_of).collect();
     let done = AtomicUsize::new(0);
     let tick = || {
@@ -195,29 +195,29 @@ pub(super) fn fit(
 }
 
 impl TrainingSet<'_> {
-    /// How often each row counts: in proportion to one over the root of the number of rows of its
-    /// task, in whole numbers from 1 to 8. A task of many rows counts for more than one of few, but
-    /// not in proportion, since new tasks are drawn from tasks and not from rows.
-    fn times(&self) -> Vec<u32> {
+    /// The weight of each row: one over the root of the number of rows of its task, at least 1. A
+    /// task of many rows counts for more than one of few, but not in proportion, since new tasks
+    /// are drawn from tasks and not from rows.
+    fn cases(&self) -> Vec<f64> {
         let mut counts = BTreeMap::new();
         for &row in &self.rows {
             *counts.entry(self.trace.task(row)).or_insert(0.0) += 1.0;
         }
         let most = counts.values().copied().fold(1.0, f64::max);
-        let times = |row: &usize| (most / counts[&self.trace.task(*row)]).sqrt().round() as u32;
+        let case = |row: &usize| (most / counts[&self.trace.task(*row)]).sqrt();
         self.rows
             .iter()
-            .map(|row| times(row).clamp(1, MAX_TIMES))
+            .map(|row| case(row).min(MAX_TIMES))
             .collect()
     }
 
-    fn rows_of(&self, labels: &Labels, times: &[u32], seed: u64) -> ModelRows {
-        let total: f64 = times.iter().map(|times| f64::from(*times)).sum();
+    fn rows_of(&self, labels: &Labels, cases: &[f64], seed: u64) -> ModelRows {
+        let total: f64 = cases.iter().sum();
         let known = self.rows.iter().filter_map(|&row| labels.score[row]);
         let graded = known.clone().any(|score| score != 0.0 && score != 1.0);
         let room = MAX_COPIES / (known.count().max(1) as f64);
         let mut found = ModelRows {
-            unit: total / times.len().max(1) as f64,
+            unit: total / cases.len().max(1) as f64,
             grades: if graded {
                 (room as u32).clamp(2, 10)
             } else {
@@ -226,7 +226,7 @@ impl TrainingSet<'_> {
             scored: Vec::new(),
             scores: Vec::new(),
             graded: Vec::new(),
-            times: Vec::new(),
+            cases: Vec::new(),
             counted: Vec::new(),
             tokens: Vec::new(),
         };
@@ -238,7 +238,7 @@ impl TrainingSet<'_> {
                 let draw = stats::uniform(seed, "grade", &self.groups[place]);
                 let grades = f64::from(found.grades);
                 found.graded.push((score * grades + draw).floor() / grades);
-                found.times.push(times[place]);
+                found.cases.push(cases[place]);
             }
             if let Some(tokens) = labels.tokens[row] {
                 found.counted.push(place);
@@ -257,12 +257,9 @@ impl ModelRows {
         kept.map(|(_, value)| *value).collect()
     }
 
-    /// The weights of rows that count so often, with a mean of 1 over the whole set.
-    fn cases(&self, times: &[u32]) -> Vec<f64> {
-        times
-            .iter()
-            .map(|times| f64::from(*times) / self.unit)
-            .collect()
+    /// Those weights with a mean of 1 over the whole set.
+    fn scaled(&self, cases: &[f64]) -> Vec<f64> {
+        cases.iter().map(|case| case / self.unit).collect()
     }
 
     fn places_without(places: &[usize], folds: &[usize], left_out: Option<usize>) -> Vec<usize> {
@@ -310,8 +307,8 @@ impl Job<'_> {
             let (model, left_out) = (&self.models[job / fits], self.left_out(job % fits));
             let places = ModelRows::places_without(&model.scored, self.folds, left_out);
             let scores = model.without(&model.scores, self.folds, left_out);
-            let times = model.without(&model.times, self.folds, left_out);
-            let fit = words::fit(&sparse, &places, &scores, &model.cases(&times));
+            let cases = model.without(&model.cases, self.folds, left_out);
+            let fit = words::fit(&sparse, &places, &scores, &model.scaled(&cases));
             (self.tick)();
             fit
         });
@@ -367,9 +364,9 @@ impl Job<'_> {
         let places = ModelRows::places_without(&model.scored, self.folds, left_out);
         let scores = model.without(&model.scores, self.folds, left_out);
         let graded = model.without(&model.graded, self.folds, left_out);
-        let times = model.without(&model.times, self.folds, left_out);
+        let cases = model.without(&model.cases, self.folds, left_out);
         let copies = Copies {
-            times: &times,
+            cases: &cases,
             grades: model.grades,
             unit: model.unit,
         };
@@ -381,7 +378,8 @@ impl Job<'_> {
         let linear = (self.options.kind != HeadKind::Trees)
             .then(|| logistic::fit(&dense(&places), &graded, copies, ALPHA))
             .transpose();
-        let trees = binned.map(|binned| boost::fit(binned, &places, &scores, &model.cases(&times)));
+        let trees =
+            binned.map(|binned| boost::fit(binned, &places, &scores, &model.scaled(&cases)));
         let tokens = self.options.tokens.then(|| {
             let places = ModelRows::places_without(&model.counted, self.folds, left_out);
             let rows = model.counted.iter().zip(&model.tokens);

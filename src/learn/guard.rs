@@ -127,8 +127,7 @@ fn gate(rows: &str, gain: &Clustered) -> (Option<String>, String) {
             format!("{rows}, from {GATE} to {RAW}: {said}, so the router decides."),
         ),
         _ => (
-            // A fixed choice is called `always` and its endpoint.
-            Some(gain.against.trim_start_matches("always ").to_owned()),
+            Some(gain.against.clone()),
             format!(
                 "{rows}, from {GATE} to {RAW}: {said}, so {} takes everything.",
                 gain.against
@@ -143,7 +142,7 @@ mod tests {
 
     fn gain(mean: f64, se_by_task: Option<f64>) -> Clustered {
         Clustered {
-            against: "always cheap@p".into(),
+            against: "cheap@p".into(),
             mean,
             se_by_unit: Some(0.01),
             se_by_task,

@@ -5,7 +5,7 @@
 //! less the more rows there are, as a prior does.
 //!
 //! linfa-logistic knows neither case weights nor soft labels, so rows are repeated: as often as
-//! their whole weight says, and where labels are graded once for each grade, right and wrong in
+//! their weight says, in halves, and where labels are graded once for each grade, right and wrong in
 //! proportion. Two traps of linfa-logistic 0.8.1: its "positive" class is the class of the
 //! majority, whatever its name, so that the signs are taken from the labels that the fit reports;
 //! and it refuses labels of one class.
@@ -22,15 +22,18 @@ use super::newton::Design;
 /// After so many steps of L-BFGS the fit is taken as it stands.
 const MAX_ITERATIONS: u64 = 100;
 /// A fit is done where the gradient of the mean loss is this small.
-const TOLERANCE_PER_ROW: f64 = 1e-5;
+const TOLERANCE_PER_ROW: f64 = 3e-6;
+/// Steps of weight between 1 and 2 that copies tell apart.
+const HALVES: f64 = 2.0;
+
 /// How often rows stand among the copies that are fitted.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Copies<'a> {
-    /// For each row how often.
-    pub(super) times: &'a [u32],
-    /// Copies for each of those times: labels are multiples of one over this.
+    /// The weight of each row, rounded to halves.
+    pub(super) cases: &'a [f64],
+    /// Copies for each half: labels are multiples of one over this.
     pub(super) grades: u32,
-    /// The times of a row of weight 1.
+    /// The mean weight, against which the penalty is measured.
     pub(super) unit: f64,
 }
 
@@ -68,7 +71,7 @@ pub(super) fn fit(
     }
     let labels: Array1<bool> = copies.iter().map(|(_, right)| *right).collect();
     let fitted = LogisticRegression::default()
-        .alpha(alpha * weights.unit * f64::from(weights.grades))
+        .alpha(alpha * weights.unit * weights.of_one())
         .max_iterations(MAX_ITERATIONS)
         .gradient_tolerance(TOLERANCE_PER_ROW * copies.len() as f64)
         .fit(&Dataset::new(array, labels))
@@ -84,13 +87,21 @@ pub(super) fn fit(
 }
 
 impl Copies<'_> {
+    /// Copies of a row of weight 1: one where all rows weigh that.
+    fn of_one(&self) -> f64 {
+        let plain = self.cases.iter().all(|case| *case == 1.0);
+        f64::from(self.grades) * if plain { 1.0 } else { HALVES }
+    }
+
     /// The rows to fit on, by their place among the labels, right or wrong.
     fn of(&self, labels: &[f64]) -> Vec<(usize, bool)> {
         let mut copies = Vec::new();
-        for (at, (label, times)) in labels.iter().zip(self.times).enumerate() {
+        let steps = self.of_one() / f64::from(self.grades);
+        for (at, (label, case)) in labels.iter().zip(self.cases).enumerate() {
+            let times = (case * steps).round() as u32;
             let right = (label * f64::from(self.grades)).round() as u32;
             for grade in 0..self.grades {
-                copies.extend((0..*times).map(|_| (at, grade < right)));
+                copies.extend((0..times).map(|_| (at, grade < right)));
             }
         }
         copies
@@ -124,7 +135,7 @@ mod tests {
         (0..n).map(|i| f64::from(u8::from(right(i)))).collect()
     }
 
-    fn fitted(n: usize, labels: &[f64], times: &[u32], grades: u32, alpha: f64) -> Logistic {
+    fn fitted(n: usize, labels: &[f64], cases: &[f64], grades: u32, alpha: f64) -> Logistic {
         let (matrix, places) = (matrix(n), (0..n).collect::<Vec<_>>());
         let dense = Dense {
             matrix: &matrix,
@@ -136,7 +147,7 @@ mod tests {
             &dense,
             labels,
             Copies {
-                times,
+                cases,
                 grades,
                 unit,
             },
@@ -146,14 +157,14 @@ mod tests {
     }
 
     /// The gradient of the penalised loss at a head.
-    fn gradient(head: &Logistic, n: usize, labels: &[f64], times: &[u32], alpha: f64) -> Vec<f64> {
+    fn gradient(head: &Logistic, n: usize, labels: &[f64], cases: &[f64], alpha: f64) -> Vec<f64> {
         let matrix = matrix(n);
         let mut gradient: Vec<f64> = head.weights.iter().map(|w| alpha * f64::from(*w)).collect();
         for i in 0..n {
             let row = matrix.row(i);
             let p = head.probability(&[(0, row[0]), (1, row[1])]);
             for (gradient, x) in gradient.iter_mut().zip(row) {
-                *gradient += f64::from(times[i]) * (p - labels[i]) * x;
+                *gradient += cases[i] * (p - labels[i]) * x;
             }
         }
         gradient
@@ -168,7 +179,7 @@ mod tests {
         for right in [mostly_right, mostly_wrong] {
             let rate = right.iter().sum::<f64>() / 200.0;
             assert!((rate - 0.5).abs() > 0.05);
-            let head = fitted(200, &right, &[1; 200], 1, 1.0);
+            let head = fitted(200, &right, &[1.0; 200], 1, 1.0);
             let p = |x: f64| head.probability(&[(0, x), (1, 0.4)]);
             assert!(p(1.0) > rate + 0.05 && p(0.0) < rate - 0.05, "{head:?}");
         }
@@ -177,9 +188,9 @@ mod tests {
     #[test]
     fn the_loss_is_a_sum_so_twice_the_weight_is_alpha_halved() {
         let right = labels(100, |_| false);
-        let a = fitted(100, &right, &[1; 100], 1, 2.0);
-        let b = fitted(100, &right, &[2; 100], 1, 4.0);
-        let other = fitted(100, &right, &[2; 100], 1, 2.0);
+        let a = fitted(100, &right, &[1.0; 100], 1, 2.0);
+        let b = fitted(100, &right, &[2.0; 100], 1, 4.0);
+        let other = fitted(100, &right, &[2.0; 100], 1, 2.0);
         assert!((a.weights[0] - b.weights[0]).abs() < 1e-3, "{a:?} {b:?}");
         assert!(other.weights[0] > a.weights[0] + 0.05);
     }
@@ -187,8 +198,8 @@ mod tests {
     #[test]
     fn the_fit_is_where_the_gradient_vanishes() {
         let right = labels(100, |i| i % 10 == 2);
-        let head = fitted(100, &right, &[1; 100], 1, 3.0);
-        let gradient = gradient(&head, 100, &right, &[1; 100], 3.0);
+        let head = fitted(100, &right, &[1.0; 100], 1, 3.0);
+        let gradient = gradient(&head, 100, &right, &[1.0; 100], 3.0);
         assert!(gradient.iter().all(|g| g.abs() < 1e-2), "{gradient:?}");
     }
 
@@ -197,15 +208,17 @@ mod tests {
         let graded: Vec<f64> = (labels(1000, |_| false).iter())
             .map(|y| 0.25 + 0.5 * y)
             .collect();
-        let times: Vec<u32> = (0..1000).map(|i| if i % 20 < 10 { 1 } else { 3 }).collect();
-        let head = fitted(1000, &graded, &times, 4, 3.0);
-        let gradient = gradient(&head, 1000, &graded, &times, 3.0);
+        let cases: Vec<f64> = (0..1000)
+            .map(|i| if i % 20 < 10 { 1.0 } else { 2.5 })
+            .collect();
+        let head = fitted(1000, &graded, &cases, 4, 3.0);
+        let gradient = gradient(&head, 1000, &graded, &cases, 3.0);
         assert!(gradient.iter().all(|g| g.abs() < 0.1), "{gradient:?}");
     }
 
     #[test]
     fn one_class_gives_a_constant_and_no_panic() {
-        let head = fitted(10, &[1.0; 10], &[1; 10], 1, 1.0);
+        let head = fitted(10, &[1.0; 10], &[1.0; 10], 1, 1.0);
         assert!((head.probability(&[(0, 0.3), (1, 0.0)]) - 11.0 / 12.0).abs() < 1e-12);
         assert_eq!(fitted(0, &[], &[], 1, 1.0).bias, 0.0);
     }
