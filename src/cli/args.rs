@@ -6,12 +6,11 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use weighbridge_router::{Timestamp, Trade, Usd};
 
+use super::args_data::{CatalogCommand, ImportArgs};
+use super::args_train::TrainArgs;
 use super::inspect::InspectArgs;
 use super::plan::PlanArgs;
-use crate::catalog::{SHEET_FORMATS, SheetFormat};
-use crate::learn::{FeatureGroups, HeadKind};
 use crate::replay::SegmentKey;
-use crate::trace_io::{IMPORT_FORMATS, ImportFormat};
 
 /// Which requests deserve the expensive model, and what would that cost and gain?
 ///
@@ -193,35 +192,6 @@ pub(super) struct ShowArgs {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct ImportArgs {
-    /// Files or folders of the recorder; `-` is standard input (csv, routerarena)
-    #[arg(required = true, value_name = "IN")]
-    pub(super) inputs: Vec<PathBuf>,
-    /// The recorder's format: `routellm`, `routerarena` or `csv`
-    #[arg(long, value_name = "FORMAT", value_parser = import_format)]
-    pub(super) from: ImportFormat,
-    /// The trace to write (`.gz` compresses, `-` is standard output)
-    #[arg(short, long, value_name = "FILE")]
-    pub(super) output: PathBuf,
-    /// csv: which column holds a field, for example `--map score=resolved`; repeatable
-    #[arg(long, value_name = "FIELD=COLUMN")]
-    pub(super) map: Vec<String>,
-    /// csv with a row a request: the columns that hold a model's score each, named as the models are
-    #[arg(long, value_name = "A,B,...", value_delimiter = ',')]
-    pub(super) score_columns: Vec<String>,
-    /// csv: what parts the cells [default: a comma, a tab for .tsv]
-    #[arg(long, value_name = "CHARACTER")]
-    pub(super) separator: Option<char>,
-    /// Tokens that an answer is taken to have where none were recorded; marked as assumed in all that follows
-    #[arg(long, value_name = "N")]
-    pub(super) assume_output_tokens: Option<u32>,
-    #[command(flatten)]
-    pub(super) roles: RoleArgs,
-    #[command(flatten)]
-    pub(super) read: ReadArgs,
-}
-
-#[derive(Debug, Args)]
 pub(super) struct GenerateArgs {
     /// The trace to write (`.gz` compresses, `-` is standard output)
     #[arg(short, long, value_name = "FILE")]
@@ -232,59 +202,6 @@ pub(super) struct GenerateArgs {
     /// How many requests
     #[arg(long, value_name = "N", default_value_t = 3000, value_parser = clap::value_parser!(u32).range(1..=50_000_000))]
     pub(super) requests: u32,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum CatalogCommand {
-    /// Print endpoints, prices and where they come from
-    Show {
-        /// Models or endpoints; all where none is named
-        #[arg(value_name = "NAME")]
-        names: Vec<String>,
-        #[command(flatten)]
-        catalog: CatalogArgs,
-        #[command(flatten)]
-        show: ShowArgs,
-    },
-    /// Find gaps between price rows, endpoints without prices, and what has expired; exit 1 on an error
-    Check {
-        #[command(flatten)]
-        catalog: CatalogArgs,
-        /// The day to check for [default: today]
-        #[arg(long, value_name = "DATE", value_parser = time)]
-        as_of: Option<Timestamp>,
-        #[command(flatten)]
-        show: ShowArgs,
-    },
-    /// Turn a price sheet into a catalog file, for --catalog
-    ///
-    /// `csv`: a row a model with the columns `model`, `input_usd_per_mtok`, `output_usd_per_mtok`
-    /// (USD per million tokens), and where they are known `cached_usd_per_mtok` and `provider`.
-    /// `litellm`: LiteLLM's model_prices_and_context_window.json.
-    ///
-    /// Prices are taken digit by digit; one that is no whole number of picodollars a token is
-    /// rounded half-even and counted. Rows that are not priced by the token of text are left out and
-    /// counted by reason. Price rows are open: valid at any time.
-    Import(CatalogImportArgs),
-}
-
-#[derive(Debug, Args)]
-pub(super) struct CatalogImportArgs {
-    /// The price sheet; `-` is standard input
-    #[arg(value_name = "SHEET")]
-    pub(super) sheet: PathBuf,
-    /// The sheet's format: `csv` or `litellm`
-    #[arg(long, value_name = "FORMAT", value_parser = sheet_format)]
-    pub(super) from: SheetFormat,
-    /// The catalog file to write (`-` is standard output)
-    #[arg(short, long, value_name = "FILE")]
-    pub(super) output: PathBuf,
-    /// Take this model alone: the row of that name, else those that have it behind a route (`azure/`); `gpt-4o*` takes all that begin so; repeatable
-    #[arg(long = "model", value_name = "NAME")]
-    pub(super) models: Vec<String>,
-    /// Take the models of this provider alone, by the sheet's name; repeatable
-    #[arg(long = "provider", value_name = "NAME")]
-    pub(super) providers: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -340,64 +257,6 @@ pub(super) struct ReplayArgs {
     pub(super) read: ReadArgs,
     #[command(flatten)]
     pub(super) show: ShowArgs,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct TrainArgs {
-    /// Traces, read as one
-    #[arg(required = true, value_name = "TRACE")]
-    pub(super) traces: Vec<PathBuf>,
-    /// The router file to write
-    #[arg(short, long, value_name = "FILE", required_unless_present = "split")]
-    pub(super) output: Option<PathBuf>,
-    #[command(flatten)]
-    pub(super) trade: TradeArgs,
-    /// Share of prompt groups that are kept from training, to measure on
-    #[arg(long, value_name = "SHARE", default_value_t = 0.4)]
-    pub(super) holdout: f64,
-    /// What the split into training and held-out groups is keyed by
-    #[arg(long, value_name = "TEXT", default_value = "weighbridge")]
-    pub(super) salt: String,
-    /// From which graded score an answer counts as right
-    #[arg(long, value_name = "SCORE")]
-    pub(super) pass_at: Option<f64>,
-    /// Feature groups that the heads see: names alone, or `-name` to leave one out of all
-    #[arg(
-        long,
-        value_name = "GROUPS",
-        default_value = "all",
-        allow_hyphen_values = true
-    )]
-    pub(super) features: FeatureGroups,
-    /// What predicts success: auto, logistic, mean (of logistic and trees) or trees
-    #[arg(long, value_name = "KIND", default_value = "auto")]
-    pub(super) model: HeadKind,
-    /// The models to choose among, the driver first; else driver and specialist
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
-    pub(super) models: Vec<String>,
-    /// Train on shares of the rows as well, and say whether more rows are worth recording
-    #[arg(long, conflicts_with = "split")]
-    pub(super) learning_curve: bool,
-    /// Train on the splits of this file instead (protocol,seed,fold,id,part) and write predictions
-    #[arg(
-        long,
-        value_name = "FILE",
-        requires = "predictions",
-        conflicts_with = "output"
-    )]
-    pub(super) split: Option<PathBuf>,
-    /// Where the predictions on the splits go (protocol,seed,fold,id,p_strong,p_weak)
-    #[arg(long, value_name = "FILE", requires = "split")]
-    pub(super) predictions: Option<PathBuf>,
-    #[command(flatten)]
-    pub(super) catalog: CatalogArgs,
-    #[command(flatten)]
-    pub(super) roles: RoleArgs,
-    #[command(flatten)]
-    pub(super) read: ReadArgs,
-    /// How the result is printed
-    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
-    pub(super) format: Shown,
 }
 
 #[derive(Debug, Args)]
@@ -512,21 +371,6 @@ pub(super) fn above_zero(text: &str) -> Result<f64, String> {
 
 pub(super) fn time(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse(text).map_err(|error| error.to_string())
-}
-
-fn import_format(text: &str) -> Result<ImportFormat, String> {
-    ImportFormat::by_name(text).ok_or_else(|| {
-        let names: Vec<&str> = IMPORT_FORMATS.iter().map(|(name, ..)| *name).collect();
-        format!("known formats: {}", names.join(", "))
-    })
-}
-
-fn sheet_format(text: &str) -> Result<SheetFormat, String> {
-    let known = SHEET_FORMATS.iter().find(|(name, _)| *name == text);
-    known.map(|&(_, format)| format).ok_or_else(|| {
-        let names: Vec<&str> = SHEET_FORMATS.iter().map(|(name, _)| *name).collect();
-        format!("known formats: {}", names.join(", "))
-    })
 }
 
 fn segment_key(text: &str) -> Result<SegmentKey, String> {

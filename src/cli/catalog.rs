@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use weighbridge_router::Timestamp;
 
-use super::args::{CatalogCommand, CatalogImportArgs};
+use super::args_data::{CatalogCommand, CatalogImportArgs};
 use super::exit::{self, Failure, Outcome, says_no, wrong_call};
 use super::load;
 use super::output::{Console, now};

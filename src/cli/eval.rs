@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::slice;
 
-use weighbridge_router::{Router, Timestamp};
+use weighbridge_router::Router;
 
 use super::args::EvalArgs;
 use super::exit::{Failure, Outcome, says_no, wrong_call};
@@ -12,11 +12,9 @@ use super::load::{self, Candidate};
 use super::output::Console;
 use super::replay::ALL_SEEN;
 use crate::catalog::Catalog;
-use crate::evaluate::{
-    EvalOptions, RouterEvaluation, drop_training_rows, evaluate_file, evaluate_router,
-};
+use crate::evaluate::{EvalOptions, drop_training_rows, evaluate_file};
 use crate::policy::{Roles, SolveOptions};
-use crate::replay::{Charged, Stage, run as run_all};
+use crate::replay::{Stage, run as run_all};
 use crate::report::evaluation_document;
 use crate::trace::Trace;
 
@@ -92,25 +90,6 @@ fn rules(
         )));
     }
     Ok(candidates)
-}
-
-/// Evaluate a router for the bound roles on the rows that it never saw.
-pub(super) fn evaluate(
-    router: &Router,
-    trace: &Trace,
-    catalog: &Catalog,
-    bound: &BTreeMap<String, String>,
-    as_of: Option<Timestamp>,
-    options: &EvalOptions,
-) -> Result<RouterEvaluation, Failure> {
-    let stage = Stage::new(trace, catalog, slice::from_ref(router), as_of);
-    let charged = Charged::new(&stage, None, options.threads);
-    let pair = pair(&stage, catalog, bound)?;
-    let held_out = drop_training_rows(trace, &[router]);
-    if held_out.rows.is_empty() {
-        return Err(says_no(ALL_SEEN));
-    }
-    evaluate_router(&stage, &charged, router, pair, &held_out, options).map_err(wrong_call)
 }
 
 /// The places in the stage of driver and specialist, where both are bound.

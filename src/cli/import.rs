@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::args::ImportArgs;
+use super::args_data::ImportArgs;
 use super::exit::{self, Failure, Outcome, says_no, wrong_call};
 use super::load;
 use super::output::Console;

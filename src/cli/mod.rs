@@ -4,6 +4,8 @@
 //! and the terminal.
 
 mod args;
+mod args_data;
+mod args_train;
 mod catalog;
 mod decide;
 mod dial;
@@ -19,6 +21,7 @@ mod plan;
 mod replay;
 mod serve;
 mod train;
+mod train_measure;
 
 use std::process::ExitCode;
 

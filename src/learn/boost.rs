@@ -5,6 +5,8 @@
 //! "LightGBM"). Case weights and soft labels are taken as they are. Ties go to the earlier column
 //! and the lower cut, so that the same rows give the same trees.
 
+use std::ops::Range;
+
 use weighbridge_router::{Split, Tree, Trees};
 
 /// Each tree is small and says little, so that none learns rows by heart; measured in
@@ -21,6 +23,19 @@ const BINS: usize = 63;
 /// not look at labels.
 pub(super) struct Binned {
     columns: Vec<Column>,
+    /// The columns of which at most one is not 0 in any row: they stand last among the columns.
+    exclusive: Exclusive,
+}
+
+/// Columns of which at most one is not 0 in any row, such as those of the task: one pass adds up
+/// all of them ("exclusive feature bundling" in Ke et al. 2017).
+#[derive(Default)]
+struct Exclusive {
+    /// The place of the first among the binned columns, and how many there are.
+    first: usize,
+    count: usize,
+    /// For each row the one that is not 0, counted from the first; else `count`.
+    which: Vec<u16>,
 }
 
 struct Column {
@@ -33,11 +48,17 @@ struct Column {
 }
 
 impl Binned {
-    /// Cuts `columns` columns of `rows` rows at quantiles; `value` gives a row's value in one.
-    /// A column that is constant is left out.
-    pub(super) fn new(rows: usize, columns: usize, value: impl Fn(usize, usize) -> f64) -> Self {
+    /// Cuts `columns` columns of `rows` rows at quantiles; `value` gives a row's value in one. A
+    /// column that is constant is left out. Those of `exclusive`, which are the last, are not 0 but
+    /// in one column a row.
+    pub(super) fn new(
+        rows: usize,
+        columns: usize,
+        exclusive: Range<usize>,
+        value: impl Fn(usize, usize) -> f64,
+    ) -> Self {
         let mut sorted = Vec::with_capacity(rows);
-        let cut = |number: usize| {
+        let mut cut = |number: usize| {
             sorted.clear();
             sorted.extend((0..rows).map(|row| value(row, number)));
             sorted.sort_unstable_by(f64::total_cmp);
@@ -50,8 +71,27 @@ impl Binned {
                 bins,
             })
         };
+        let mut found: Vec<Column> = (0..exclusive.start.min(columns))
+            .filter_map(&mut cut)
+            .collect();
+        let first = found.len();
+        found.extend(exclusive.filter_map(&mut cut));
+        let count = found.len() - first;
+        let mut which = vec![count as u16; rows];
+        for (place, column) in found[first..].iter().enumerate() {
+            for (which, bin) in which.iter_mut().zip(&column.bins) {
+                if *bin > 0 {
+                    *which = place as u16;
+                }
+            }
+        }
         Self {
-            columns: (0..columns).filter_map(cut).collect(),
+            columns: found,
+            exclusive: Exclusive {
+                first,
+                count,
+                which,
+            },
         }
     }
 }
@@ -275,10 +315,23 @@ impl<'a> Grower<'a> {
             .iter()
             .map(|&i| (self.rows[i as usize] as u32, self.slopes[i as usize]))
             .collect();
-        for (column, sums) in self.binned.columns.iter().zip(histogram.chunks_mut(BINS)) {
+        let exclusive = &self.binned.exclusive;
+        let columns = &self.binned.columns[..exclusive.first];
+        for (column, sums) in columns.iter().zip(histogram.chunks_mut(BINS)) {
             for &(row, slope) in &rows {
                 sums[usize::from(column.bins[row as usize])].add(slope);
             }
+        }
+        let (mut all, mut one) = (Sum::default(), vec![Sum::default(); exclusive.count + 1]);
+        if exclusive.count > 0 {
+            for &(row, slope) in &rows {
+                one[usize::from(exclusive.which[row as usize])].add(slope);
+                all.add(slope);
+            }
+        }
+        let sums = histogram.chunks_mut(BINS).skip(exclusive.first);
+        for (sums, one) in sums.zip(one) {
+            (sums[0], sums[1]) = (all.less(one), one);
         }
         histogram
     }
@@ -362,7 +415,7 @@ mod tests {
     #[test]
     fn an_interaction_is_found_and_the_router_scores_rows_as_the_fit_did() {
         let (data, labels) = rows(1500);
-        let binned = Binned::new(data.len(), 3, |row, column| data[row][column]);
+        let binned = Binned::new(data.len(), 3, 3..3, |row, column| data[row][column]);
         let all: Vec<usize> = (0..data.len()).collect();
         let cases = vec![1.0; data.len()];
         let head = fit(&binned, &all, &labels, &cases);
@@ -383,9 +436,36 @@ mod tests {
     }
 
     #[test]
+    fn columns_that_exclude_each_other_are_added_up_in_one_pass() {
+        let tasks = 5;
+        let data: Vec<Vec<f64>> = (0..900)
+            .map(|i| {
+                let own = (draw("task", i) * 6.0) as usize;
+                let one = |task: usize| f64::from(u8::from(task == own));
+                std::iter::once(draw("a", i))
+                    .chain((0..tasks).map(one))
+                    .collect()
+            })
+            .collect();
+        let label =
+            |(i, row): (usize, &Vec<f64>)| f64::from(u8::from(draw("y", i) < 0.2 + 0.6 * row[3]));
+        let labels: Vec<f64> = data.iter().enumerate().map(label).collect();
+        let value = |row: usize, column: usize| data[row][column];
+        let all: Vec<usize> = (0..900).collect();
+        let apart = Binned::new(900, 6, 6..6, value);
+        let bundled = Binned::new(900, 6, 1..6, value);
+        let [a, b] = [&apart, &bundled].map(|binned| fit(binned, &all, &labels, &[1.0; 900]));
+        assert_eq!(a.trees[0].splits[0].column, 3);
+        for row in &data {
+            let entries: Vec<(u32, f64)> = (0..).zip(row.iter().copied()).collect();
+            assert!((a.score(&entries) - b.score(&entries)).abs() < 1e-5);
+        }
+    }
+
+    #[test]
     fn a_case_weight_of_two_is_the_row_twice_but_for_the_rows_a_leaf_needs() {
         let (data, labels) = rows(800);
-        let binned = Binned::new(data.len(), 3, |row, column| data[row][column]);
+        let binned = Binned::new(data.len(), 3, 3..3, |row, column| data[row][column]);
         let once: Vec<usize> = (0..800).collect();
         let twice: Vec<usize> = once.iter().chain(&once).copied().collect();
         let both = [&labels[..], &labels[..]].concat();
@@ -407,7 +487,7 @@ mod tests {
         assert!(cuts_of(&[1.0, 1.0]).is_empty());
         assert_eq!(cuts_of(&[0.0, 0.0, 1.0, 3.0]), [0.5, 2.0]);
         // Nothing of 32 bits stands between these.
-        assert!(cuts_of(&[1.0, 1.0 + 1e-12]).is_empty());
+        assert!(cuts_of(&[0.1, 0.1 + 1e-12]).is_empty());
         let many: Vec<f64> = (0..1000).map(|i| f64::from(i) / 7.0).collect();
         let cuts = cuts_of(&many);
         assert_eq!(cuts.len(), BINS - 1);
@@ -417,7 +497,7 @@ mod tests {
     #[test]
     fn too_few_rows_or_one_class_make_no_tree() {
         let (data, _) = rows(100);
-        let binned = Binned::new(100, 3, |row, column| data[row][column]);
+        let binned = Binned::new(100, 3, 3..3, |row, column| data[row][column]);
         let all: Vec<usize> = (0..100).collect();
         let head = fit(&binned, &all, &[1.0; 100], &[1.0; 100]);
         assert!(head.trees.is_empty() && head.bias > 3.0);

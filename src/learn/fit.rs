@@ -5,6 +5,7 @@
 //! out-of-fold predictions: the kind of head, its calibration, the smearing of tokens.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use weighbridge_router::{LogLinear, Recipe, Step, Success, WordScores};
@@ -14,14 +15,20 @@ use super::error::LearnError;
 use super::heads::{self, HeadKind, Members};
 use super::jobs::{self, Progress};
 use super::labels::Labels;
+use super::logistic::Copies;
 use super::matrix::{Dense, Matrix, Sparse, WordCounts};
 use super::recipe::{self, FeatureGroups, WEIGHT};
 use super::split::{self, Group};
 use super::{logistic, tokens, words};
+use crate::stats;
 use crate::trace::Trace;
 
 /// The L2 penalty of the linear head against a loss that is a sum over rows.
 const ALPHA: f64 = 10.0;
+/// The most that a row may weigh against one of the largest task.
+const MAX_TIMES: f64 = 8.0;
+/// Where grades multiply the rows, there are about so many of them.
+const MAX_COPIES: f64 = 200_000.0;
 /// What the dense matrices of fits that run at the same time may take together.
 const DENSE_BYTES: usize = 2 << 30;
 
@@ -103,10 +110,23 @@ struct ModelRows {
     /// Places among the rows with a known score, the scores, and the rows' weights.
     scored: Vec<usize>,
     scores: Vec<f64>,
+    /// The scores as multiples of one over `grades`.
+    graded: Vec<f64>,
+    grades: u32,
     cases: Vec<f64>,
+    /// The mean weight of all rows of the set.
+    unit: f64,
     /// Places with known tokens, and the tokens.
     counted: Vec<usize>,
     tokens: Vec<f64>,
+}
+
+/// What the first round fitted.
+struct OwnWords {
+    /// The step of the recipe.
+    step: WordScores,
+    /// Each model's column.
+    columns: Vec<Vec<f64>>,
 }
 
 /// What one job of the second round fitted.
@@ -129,11 +149,16 @@ pub(super) fn fit(
         Some(frozen) => frozen.shared.clone(),
         None => recipe::fit(set.trace, &set.rows, options.groups)?,
     };
+    let tasks = match shared.last() {
+        Some(Step::Tag(tag)) => tag.values.len(),
+        _ => 0,
+    };
     let matrix = Matrix::compute(&Recipe::try_new(shared.clone())?, set.trace, &set.rows);
     let fold_of = |group| split::fold_of(options.seed, options.folds, group);
     let folds: Vec<usize> = set.groups.iter().map(fold_of).collect();
     let cases = set.cases();
-    let models: Vec<ModelRows> = set.labels.iter().map(|l| set.rows_of(l, &cases)).collect();
+    let rows_of = |labels| set.rows_of(labels, &cases, options.seed);
+    let models: Vec<ModelRows> = set.labels.iter().map(rows_of).collect();
     let done = AtomicUsize::new(0);
     let tick = || {
         let done = done.fetch_add(1, Ordering::Relaxed) + 1;
@@ -146,13 +171,14 @@ pub(super) fn fit(
         set,
         options,
         matrix: &matrix,
+        tasks: matrix.columns() - tasks..matrix.columns(),
         folds: &folds,
         models: &models,
         tick: &tick,
     };
     let own = job.words(frozen)?;
     let columns: Vec<Option<&[f64]>> = match &own {
-        Some((_, columns)) => columns.iter().map(|column| Some(&column[..])).collect(),
+        Some(own) => own.columns.iter().map(|column| Some(&column[..])).collect(),
         None => vec![None; models.len()],
     };
     let fits = job.heads(&columns);
@@ -160,33 +186,46 @@ pub(super) fn fit(
     let layout = heads::Layout {
         shared: matrix.columns(),
         before: known.unwrap_or(0),
-        scores: own.as_ref().map_or(0, |(words, _)| words.scores.len()),
+        scores: own.as_ref().map_or(0, |own| own.step.scores.len()),
     };
     let fitted = job.assemble(fits, &columns, layout)?;
     let mut steps = shared;
-    steps.extend(own.map(|(words, _)| Step::WordScores(words)));
+    steps.extend(own.map(|own| Step::WordScores(own.step)));
     Ok(Fitted { steps, ..fitted })
 }
 
 impl TrainingSet<'_> {
-    /// The weight of each row, one over the root of the number of rows of its task, with a mean of
-    /// 1: a task of many rows counts for more than one of few, but not in proportion, since new
-    /// tasks are drawn from tasks and not from rows.
+    /// The weight of each row: one over the root of the number of rows of its task, at least 1. A
+    /// task of many rows counts for more than one of few, but not in proportion, since new tasks
+    /// are drawn from tasks and not from rows.
     fn cases(&self) -> Vec<f64> {
         let mut counts = BTreeMap::new();
         for &row in &self.rows {
             *counts.entry(self.trace.task(row)).or_insert(0.0) += 1.0;
         }
-        let weight = |row: &usize| 1.0 / f64::sqrt(counts[&self.trace.task(*row)]);
-        let weights: Vec<f64> = self.rows.iter().map(weight).collect();
-        let mean = weights.iter().sum::<f64>() / weights.len().max(1) as f64;
-        weights.iter().map(|weight| weight / mean).collect()
+        let most = counts.values().copied().fold(1.0, f64::max);
+        let case = |row: &usize| (most / counts[&self.trace.task(*row)]).sqrt();
+        self.rows
+            .iter()
+            .map(|row| case(row).min(MAX_TIMES))
+            .collect()
     }
 
-    fn rows_of(&self, labels: &Labels, cases: &[f64]) -> ModelRows {
+    fn rows_of(&self, labels: &Labels, cases: &[f64], seed: u64) -> ModelRows {
+        let total: f64 = cases.iter().sum();
+        let known = self.rows.iter().filter_map(|&row| labels.score[row]);
+        let graded = known.clone().any(|score| score != 0.0 && score != 1.0);
+        let room = MAX_COPIES / (known.count().max(1) as f64);
         let mut found = ModelRows {
+            unit: total / cases.len().max(1) as f64,
+            grades: if graded {
+                (room as u32).clamp(2, 10)
+            } else {
+                1
+            },
             scored: Vec::new(),
             scores: Vec::new(),
+            graded: Vec::new(),
             cases: Vec::new(),
             counted: Vec::new(),
             tokens: Vec::new(),
@@ -195,6 +234,10 @@ impl TrainingSet<'_> {
             if let Some(score) = labels.score[row] {
                 found.scored.push(place);
                 found.scores.push(score);
+                // Rounded up or down by a draw, so that grades are right on the mean.
+                let draw = stats::uniform(seed, "grade", &self.groups[place]);
+                let grades = f64::from(found.grades);
+                found.graded.push((score * grades + draw).floor() / grades);
                 found.cases.push(cases[place]);
             }
             if let Some(tokens) = labels.tokens[row] {
@@ -207,16 +250,16 @@ impl TrainingSet<'_> {
 }
 
 impl ModelRows {
-    /// Places, scores and weights of the scored rows outside a fold.
-    fn scored_without(&self, folds: &[usize], left_out: Option<usize>) -> [Vec<f64>; 2] {
-        let kept = |place: &usize| Some(folds[*place]) != left_out;
-        let pick = |values: &[f64]| -> Vec<f64> {
-            let rows = self.scored.iter().zip(values);
-            rows.filter(|(place, _)| kept(place))
-                .map(|(_, x)| *x)
-                .collect()
-        };
-        [pick(&self.scores), pick(&self.cases)]
+    /// Those of the values of the scored rows whose row is outside a fold.
+    fn without<T: Copy>(&self, values: &[T], folds: &[usize], left_out: Option<usize>) -> Vec<T> {
+        let rows = self.scored.iter().zip(values);
+        let kept = rows.filter(|(place, _)| Some(folds[**place]) != left_out);
+        kept.map(|(_, value)| *value).collect()
+    }
+
+    /// Those weights with a mean of 1 over the whole set.
+    fn scaled(&self, cases: &[f64]) -> Vec<f64> {
+        cases.iter().map(|case| case / self.unit).collect()
     }
 
     fn places_without(places: &[usize], folds: &[usize], left_out: Option<usize>) -> Vec<usize> {
@@ -230,6 +273,8 @@ pub(super) struct Job<'a> {
     set: &'a TrainingSet<'a>,
     pub(super) options: &'a FitOptions<'a>,
     pub(super) matrix: &'a Matrix,
+    /// The columns of the tasks, which are the last of the shared ones.
+    tasks: Range<usize>,
     pub(super) folds: &'a [usize],
     models: &'a [ModelRows],
     tick: &'a (dyn Fn() + Sync),
@@ -237,10 +282,7 @@ pub(super) struct Job<'a> {
 
 impl Job<'_> {
     /// The step of word scores, and each model's column; none where words are off.
-    fn words(
-        &self,
-        frozen: Option<&Frozen>,
-    ) -> Result<Option<(WordScores, Vec<Vec<f64>>)>, LearnError> {
+    fn words(&self, frozen: Option<&Frozen>) -> Result<Option<OwnWords>, LearnError> {
         let known = frozen.and_then(|frozen| frozen.words.clone());
         let on = match frozen {
             Some(_) => known.is_some(),
@@ -264,8 +306,9 @@ impl Job<'_> {
         let found = jobs::run(fits * self.models.len(), self.options.threads, |job| {
             let (model, left_out) = (&self.models[job / fits], self.left_out(job % fits));
             let places = ModelRows::places_without(&model.scored, self.folds, left_out);
-            let [scores, cases] = model.scored_without(self.folds, left_out);
-            let fit = words::fit(&sparse, &places, &scores, &cases);
+            let scores = model.without(&model.scores, self.folds, left_out);
+            let cases = model.without(&model.cases, self.folds, left_out);
+            let fit = words::fit(&sparse, &places, &scores, &model.scaled(&cases));
             (self.tick)();
             fit
         });
@@ -275,7 +318,7 @@ impl Job<'_> {
             step.scores.push(fitted.score);
             columns.push(fitted.column);
         }
-        Ok(Some((step, columns)))
+        Ok(Some(OwnWords { step, columns }))
     }
 
     /// The heads of each model: one fit a fold, where they are wanted, the last on all rows.
@@ -284,7 +327,8 @@ impl Job<'_> {
         let shared = self.matrix.columns();
         let value = |row: usize, column: usize| self.matrix.row(row)[column];
         let trees = self.options.kind != HeadKind::Logistic;
-        let binned = trees.then(|| Binned::new(self.set.rows.len(), shared, value));
+        let binned =
+            trees.then(|| Binned::new(self.set.rows.len(), shared, self.tasks.clone(), value));
         let dense = 3 * self.set.rows.len() * (shared + 1) * size_of::<f64>();
         let threads = self.options.threads.min(DENSE_BYTES / dense.max(1)).max(1);
         let found = jobs::run(fits * self.models.len(), threads, |job| {
@@ -318,16 +362,24 @@ impl Job<'_> {
         left_out: Option<usize>,
     ) -> HeadFit {
         let places = ModelRows::places_without(&model.scored, self.folds, left_out);
-        let [scores, cases] = model.scored_without(self.folds, left_out);
+        let scores = model.without(&model.scores, self.folds, left_out);
+        let graded = model.without(&model.graded, self.folds, left_out);
+        let cases = model.without(&model.cases, self.folds, left_out);
+        let copies = Copies {
+            cases: &cases,
+            grades: model.grades,
+            unit: model.unit,
+        };
         let dense = |places| Dense {
             matrix: self.matrix,
             own,
             places,
         };
         let linear = (self.options.kind != HeadKind::Trees)
-            .then(|| logistic::fit(&dense(&places), &scores, &cases, ALPHA))
+            .then(|| logistic::fit(&dense(&places), &graded, copies, ALPHA))
             .transpose();
-        let trees = binned.map(|binned| boost::fit(binned, &places, &scores, &cases));
+        let trees =
+            binned.map(|binned| boost::fit(binned, &places, &scores, &model.scaled(&cases)));
         let tokens = self.options.tokens.then(|| {
             let places = ModelRows::places_without(&model.counted, self.folds, left_out);
             let rows = model.counted.iter().zip(&model.tokens);

@@ -8,7 +8,7 @@ use weighbridge_router::{LogLinear, Logistic, Mean, Success, Trees};
 use super::error::LearnError;
 use super::fit::{Fitted, FittedModel, HeadFit, Job};
 use super::matrix::Dense;
-use super::{kind, platt, tokens};
+use super::{kind, tokens};
 
 /// What predicts success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,6 +137,10 @@ impl Job<'_> {
         let kind = chosen
             .as_ref()
             .map_or(self.options.kind, |chosen| chosen.kind);
+        let lines = match &chosen {
+            Some(chosen) if self.options.calibrated => kind::calibration(self, chosen),
+            _ => vec![None; wholes.len()],
+        };
         let mut models = Vec::with_capacity(wholes.len());
         let heads = wholes.into_iter().zip(token_heads).enumerate();
         for (model, (members, (output_tokens, log_tokens_out_of_fold))) in heads {
@@ -145,11 +149,16 @@ impl Job<'_> {
                 model: self.model_name(model).to_owned(),
                 message: format!("no head of kind {}", kind.name()),
             })?;
-            let log_odds = chosen.as_ref().map(|chosen| &chosen.log_odds[model][..]);
-            let (platt, success_out_of_fold) = self.calibrated(model, log_odds);
+            let platt = lines[model]
+                .as_ref()
+                .map_or([1.0, 0.0], |lines| lines.whole);
+            let log_odds = chosen
+                .as_ref()
+                .map_or(&[][..], |chosen| &chosen.log_odds[model]);
+            let p = |z: &f64| kind::probability(platt[0] * z + platt[1]);
             models.push(FittedModel {
                 success: success.with_platt(platt),
-                success_out_of_fold,
+                success_out_of_fold: log_odds.iter().map(p).collect(),
                 output_tokens: output_tokens.map(|head| LogLinear {
                     weights: layout.spread(head.weights, model),
                     ..head
@@ -237,26 +246,5 @@ impl Job<'_> {
                 of(place, &entries)
             })
             .collect()
-    }
-
-    /// The calibration of a model, and its calibrated out-of-fold probabilities.
-    fn calibrated(&self, model: usize, log_odds: Option<&[f64]>) -> ([f64; 2], Vec<f64>) {
-        let Some(log_odds) = log_odds else {
-            return ([1.0, 0.0], Vec::new());
-        };
-        let line = if self.options.calibrated {
-            let rows = log_odds.iter().zip(self.folds).enumerate();
-            let scored: Vec<platt::Scored> = rows
-                .filter_map(|(place, (&z, &fold))| {
-                    let label = self.score(model, place)?;
-                    Some(platt::Scored { z, label, fold })
-                })
-                .collect();
-            platt::gated(&scored, self.options.folds)
-        } else {
-            [1.0, 0.0]
-        };
-        let p = |z: &f64| 1.0 / (1.0 + libm::exp(-(line[0] * z + line[1])));
-        (line, log_odds.iter().map(p).collect())
     }
 }

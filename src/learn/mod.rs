@@ -6,11 +6,13 @@
 //! fitting library leaves this folder. It does not serve, export or print, and it opens no files.
 //! Start at [`train`].
 
+mod add;
 mod assemble;
 mod boost;
 mod error;
 mod fit;
 mod folds;
+mod guard;
 mod heads;
 mod jobs;
 mod kind;
@@ -31,8 +33,10 @@ mod tokens;
 mod train;
 mod words;
 
+pub use add::{Added, add_model};
 pub use error::LearnError;
 pub use folds::{FoldRouter, SplitKind, cross_validate};
+pub use guard::{Guard, Regime};
 pub use heads::HeadKind;
 pub use jobs::Progress;
 pub use learning_curve::{CurveStep, learning_curve};

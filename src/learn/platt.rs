@@ -16,23 +16,33 @@ pub(super) struct Scored {
     pub(super) fold: usize,
 }
 
-/// Slope and offset for these out-of-fold scores: fitted on all of them, if fits on all folds but
-/// one predict the left-out one better (by mean log loss) than the raw scores; else `[1, 0]`.
+/// A calibration that helps: for the router, and for judging it on rows that it was not fitted on.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Lines {
+    /// Slope and offset fitted on all rows.
+    pub(super) whole: [f64; 2],
+    /// By fold, those fitted on the rows of all others.
+    pub(super) without: Vec<[f64; 2]>,
+}
+
+/// Slope and offset for these out-of-fold scores, if fits on all folds but one predict the left-out
+/// one better (by log loss) than the raw scores.
 ///
 /// The gate is needed because a fit always looks good on the rows that it was fitted on.
-pub(super) fn gated(scores: &[Scored], folds: usize) -> [f64; 2] {
+pub(super) fn gated(scores: &[Scored], folds: usize) -> Option<Lines> {
     let (mut raw, mut calibrated) = (0.0, 0.0);
+    let mut without = Vec::with_capacity(folds);
     for fold in 0..folds {
         let (own, others): (Vec<_>, Vec<_>) = scores.iter().partition(|scored| scored.fold == fold);
         let line = fit(&others);
         raw += log_loss(&own, [1.0, 0.0]);
         calibrated += log_loss(&own, line);
+        without.push(line);
     }
-    if calibrated < raw {
-        fit(scores)
-    } else {
-        [1.0, 0.0]
-    }
+    (calibrated < raw).then(|| Lines {
+        whole: fit(scores),
+        without,
+    })
 }
 
 /// Slope and offset that minimise the log loss against Platt's targets, `(n+ + 1) / (n+ + 2)` for
@@ -127,7 +137,9 @@ mod tests {
 
     #[test]
     fn a_known_distortion_is_found() {
-        let [a, b] = gated(&drawn(20_000, 0.5, 0.7), 5);
+        let lines = gated(&drawn(20_000, 0.5, 0.7), 5).unwrap();
+        let [a, b] = lines.whole;
+        assert!(lines.without.iter().all(|line| (line[0] - a).abs() < 0.05));
         assert!((a - 0.5).abs() < 0.05 && (b - 0.7).abs() < 0.05, "{a} {b}");
     }
 
@@ -154,13 +166,13 @@ mod tests {
         let good: Vec<_> = (0..40)
             .map(|i| gated(&drawn(60 + i, 1.0, 0.0), 5))
             .collect();
-        let raw = good.iter().filter(|line| **line == [1.0, 0.0]).count();
+        let raw = good.iter().filter(|line| line.is_none()).count();
         assert!(raw > 20, "{raw} of 40 kept raw");
     }
 
     #[test]
     fn scores_that_mislead_are_flattened_and_never_turned_around() {
-        let [a, b] = gated(&drawn(2000, -1.0, 1.0), 5);
+        let [a, b] = gated(&drawn(2000, -1.0, 1.0), 5).unwrap().whole;
         assert_eq!(a, 0.0);
         assert!((0.4..1.2).contains(&b), "{b}");
     }
@@ -178,11 +190,10 @@ mod tests {
             vec![same(true), same(false)],
             vec![same(true); 9],
         ] {
-            assert!(
-                gated(&scores, 5)
-                    .iter()
-                    .all(|x| x.is_finite() && x.abs() < 1e6)
-            );
+            let line = fit(&scores);
+            assert!(line.iter().all(|x| x.is_finite() && x.abs() < 1e6));
+            let lines = gated(&scores, 5);
+            assert!(lines.is_none_or(|lines| lines.whole.iter().all(|x| x.is_finite())));
         }
     }
 }

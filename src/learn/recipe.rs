@@ -299,7 +299,7 @@ mod tests {
         assert!(
             on("wrods")
                 .unwrap_err()
-                .contains("no group `wrods`; there are options,")
+                .contains("no group `wrods`; there are length,")
         );
         assert!(on("words,-words").unwrap_err().contains("no group is left"));
     }

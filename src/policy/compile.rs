@@ -70,7 +70,13 @@ pub fn compile_solved(
         match (solved, dial.goal) {
             (Ok((trade, promise)), _) => {
                 trades.push(trade);
-                promises.push(Promise { nested, ..promise });
+                // Nobody knows how many requests come to a part of a policy.
+                let spend = promise.spend_usd_per_day.filter(|_| !nested);
+                promises.push(Promise {
+                    nested,
+                    spend_usd_per_day: spend,
+                    ..promise
+                });
             }
             // A value needs nothing to be solved on; there is but no promise.
             (Err(_), Goal::Value(value)) => trades.push(Trade {
@@ -108,8 +114,13 @@ fn dialled(
         choose.trades(&mut |held| *held = trades.next().unwrap_or(*held));
     }
     let mut map: Map<String, Value> = serde_json::from_str(&parts.provenance).unwrap_or_default();
-    let promises = promises.iter().map(Promise::to_json).collect();
-    map.insert("dials".into(), Value::Array(promises));
+    let mut promises: Vec<Value> = promises.iter().map(Promise::to_json).collect();
+    // In the place of the trained router's own.
+    let dial = match promises.len() {
+        1 => promises.remove(0),
+        _ => Value::Array(promises),
+    };
+    map.insert("dial".into(), dial);
     parts.provenance = Value::Object(map).to_string();
     Router::try_new(parts).map_err(|source| PolicyError::Router {
         file: policy.file.clone(),

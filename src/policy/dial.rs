@@ -107,7 +107,7 @@ pub struct Promise {
     pub success: Expected,
     /// USD a request.
     pub cost_usd_per_request: Expected,
-    /// USD a day, where the number of requests is known.
+    /// USD a day, where the number of requests is known that come to the learned choice.
     pub spend_usd_per_day: Option<Expected>,
     /// Mean seconds until an answer is complete, where every card tells.
     pub seconds: Option<Expected>,

@@ -199,6 +199,22 @@ impl<'a> Decider<'a> {
         self.decisions.codes.push(code);
     }
 
+    /// Decide the next request by deciders whose routers differ in their trade alone: the first
+    /// predicts for all of them.
+    pub(super) fn decide_all(family: &mut [Self], request: &RequestRef<'_>) {
+        let Some((first, others)) = family.split_first_mut() else {
+            return;
+        };
+        first.decide(request);
+        for decider in others {
+            decider
+                .router
+                .decide_again(request, &mut first.scratch, &mut decider.decision);
+            let code = decider.code();
+            decider.decisions.codes.push(code);
+        }
+    }
+
     /// The code of the decision just made.
     fn code(&mut self) -> u16 {
         let fell_back = self.decision.fell_back();

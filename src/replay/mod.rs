@@ -24,7 +24,7 @@ pub(crate) use decisions::in_parts;
 pub use decisions::{Assignment, Decisions};
 pub use ledger::{Ledger, LedgerRow};
 pub use replicate::unit_keys;
-pub use run::{decide, run};
+pub use run::{decide, decide_family, run};
 pub use segments::{SegmentKey, Segments};
 pub use stage::{Stage, StageEndpoint, TimeSource};
 pub use tally::{Tally, TallyInput, TallyMismatch, TallySpec};

@@ -1,5 +1,5 @@
 //! One pass over the requests: each is looked at once, charged at every endpoint and decided by
-//! every router.
+//! every router; and many routers that differ in their trade alone.
 
 use weighbridge_router::{Router, Trade};
 
@@ -64,4 +64,27 @@ pub fn decide(
     });
     let mut joined = join(parts, rows.len());
     joined.pop().unwrap_or_else(|| Decisions::new(name))
+}
+
+/// Decide every request by every router of a family: routers that differ in their trade alone, so
+/// that a request is predicted once for all of them. The decisions are those of [`run`].
+#[must_use]
+pub fn decide_family(
+    stage: &Stage<'_>,
+    routers: &[(String, &Router)],
+    threads: usize,
+) -> Vec<Decisions> {
+    let rows = stage.trace().len();
+    let parts = in_parts(rows, threads, |range| {
+        let mut deciders: Vec<Decider<'_>> = routers
+            .iter()
+            .map(|(name, router)| Decider::new(stage, name, router, range.len()))
+            .collect();
+        for row in range {
+            Decider::decide_all(&mut deciders, &stage.request(row));
+        }
+        let decisions = deciders.into_iter().map(|decider| decider.decisions);
+        decisions.collect::<Vec<Decisions>>()
+    });
+    join(parts, rows)
 }

@@ -44,7 +44,9 @@ pub fn splits_document(splits: &Splits) -> Document {
         .filter_map(Value::as_object)
         .flatten()
     {
-        table.row(recorded(name, figures));
+        if figures["requests"].is_number() {
+            table.row(recorded(name, figures));
+        }
     }
     document.table(table);
     notes.extend(splits.warnings.iter().cloned());

@@ -36,5 +36,5 @@ pub use plan::plan_document;
 pub use promise::{CompileResult, compile_document, promise_document};
 pub use render::{Format, render};
 pub use replay::replay_document;
-pub use train::{TrainingResult, training_document};
+pub use train::{AddingResult, TrainingParts, TrainingResult, adding_document, training_document};
 pub use verify::verification_document;

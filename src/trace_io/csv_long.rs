@@ -65,11 +65,15 @@ fn check_map(map: &[(String, String)]) -> Result<Vec<(&'static str, &str)>, Trac
         }
         checked.push((field, column));
     }
+    // Who maps nothing may have a table of the other form.
+    let wide = match map.is_empty() {
+        true => ", or name the columns of scores by --score-columns where a row is a request",
+        false => "",
+    };
     for needed in ["id", "model"] {
         if !checked.iter().any(|(held, _)| *held == needed) {
             return Err(map_fault(format!(
-                "`{needed}` is not mapped; add --map {needed}=COLUMN, or name the columns of a \
-                 file with a row a request by --score-columns"
+                "`{needed}` is not mapped; add --map {needed}=COLUMN{wide}"
             )));
         }
     }

@@ -1,6 +1,6 @@
 //! CSV in wide form, one row a request and a column of scores a model.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use csv::StringRecord;
 use weighbridge_router::Request;
@@ -20,7 +20,7 @@ const USUAL: &[(&str, &[&str])] = &[
 ];
 
 pub(super) fn import(
-    inputs: &[std::path::PathBuf],
+    inputs: &[PathBuf],
     options: &ImportOptions,
 ) -> Result<(Trace, ReadReport), TraceError> {
     let map = check_map(&options.map)?;

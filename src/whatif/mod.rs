@@ -7,13 +7,14 @@ mod margin;
 mod options;
 mod plan;
 mod promise;
+mod result;
 mod search;
 mod share;
+mod shortlist;
 
 pub use margin::Margin;
 pub use options::{PlanError, PlanOptions};
-pub use plan::{
-    Difference, GoalResult, Kept, Parts, Plan, PlanVerdict, Planned, PlannedPolicy, plan,
-};
+pub use plan::{Planned, plan};
 pub use promise::PromiseFigures;
+pub use result::{Difference, GoalResult, Kept, Parts, Plan, PlanVerdict, PlannedPolicy};
 pub use search::Kind;

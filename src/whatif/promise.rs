@@ -70,7 +70,11 @@ impl From<&Promise> for PromiseFigures {
             spend_usd_per_day: figure(
                 promise.spend_usd_per_day,
                 "USD / day",
-                "the number of requests a day is unknown: --requests-per-day N",
+                if promise.nested {
+                    "nobody knows how many requests a day come to the learned choice"
+                } else {
+                    "the number of requests a day is unknown: --requests-per-day N"
+                },
             ),
             seconds: figure(
                 promise.seconds,

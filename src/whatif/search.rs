@@ -7,7 +7,7 @@ use super::options::{PlanError, PlanOptions};
 use crate::catalog::Catalog;
 use crate::evaluate::{PolicyFigures, ReplayOptions, replay_report};
 use crate::policy::{Goal, Policy, Roles, SolveOptions, compile, telling_values};
-use crate::replay::{Charged, Decisions, Stage, run};
+use crate::replay::{Charged, Decisions, Stage, decide_family};
 use crate::trace::Trace;
 
 /// Values of a right answer that are tried for each learned policy, and then around the best.
@@ -126,11 +126,10 @@ impl<'a> Search<'a> {
     /// The contenders of one base: itself, or a learned one at many values.
     fn contenders(&self, base: usize) -> Vec<Contender> {
         let (name, router) = &self.bases[base];
-        let kind = kind(router);
-        let Some(held) = router.trade() else {
+        let Some(held) = sole_trade(router) else {
             return vec![Contender {
                 name: name.clone(),
-                kind,
+                kind: kind(router),
                 base,
                 trade: None,
             }];
@@ -218,14 +217,15 @@ impl<'a> Search<'a> {
         contenders: Vec<Contender>,
         kept: &mut Vec<(Contender, Decisions)>,
     ) {
-        for batch in contenders.chunks(BATCH) {
+        let families = contenders.chunk_by(|a, b| a.base == b.base);
+        for batch in families.flat_map(|family| family.chunks(BATCH)) {
             let routers: Vec<Router> = batch.iter().map(|it| self.router(it)).collect();
             let named: Vec<(String, &Router)> = batch
                 .iter()
                 .zip(&routers)
                 .map(|(contender, router)| (contender.name.clone(), router))
                 .collect();
-            let (_, decisions) = run(stage, &named, None, self.options.threads);
+            let decisions = decide_family(stage, &named, self.options.threads);
             for (contender, decisions) in batch.iter().zip(decisions) {
                 if told(charged, &decisions) < TOLD {
                     self.leave_out(contender.base);
@@ -342,6 +342,16 @@ fn kind(router: &Router) -> Kind {
         Some(choose) if choose.is_learned() => Kind::Learned,
         _ => Kind::Rules,
     }
+}
+
+/// The trade of all learned choices; none where there is none, or where they differ, so that one
+/// trade for all would be another policy.
+fn sole_trade(router: &Router) -> Option<Trade> {
+    let mut trades = Vec::new();
+    let mut choose = router.parts().choose.clone()?;
+    choose.trades(&mut |trade| trades.push(*trade));
+    let first = *trades.first()?;
+    trades.iter().all(|trade| *trade == first).then_some(first)
 }
 
 /// A policy for each endpoint that the trace has answers of, the driver as its fallback.

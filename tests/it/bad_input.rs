@@ -248,9 +248,9 @@ fn broken_policies() {
             &["value_usd", "share"],
         ),
         (
-            "a reserved dial",
-            learned("share = 0.05"),
-            &[":6", "share", "value_usd"],
+            "a share above all",
+            learned("share = 5"),
+            &[":6", "share", "0 to 1"],
         ),
         ("no dial", learned("second_usd = 0"), &["value_usd"]),
         (

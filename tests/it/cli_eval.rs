@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::support::{Folder, run, trained};
+use super::support::{Folder, run};
 
 const BUNDLED: [&str; 3] = [
     "eval",
@@ -161,7 +161,7 @@ fn a_learned_policy_is_no_rule_and_a_strange_field_groups_nothing() {
     assert_eq!(negative.code, Some(2));
 }
 
-/// A trace of so many requests whose answers are right as said, for the small trained router.
+/// A trace of so many requests whose answers are right as said, for the bundled router.
 fn trace(rows: u64, right: impl Fn(u64) -> [&'static str; 2]) -> String {
     let mut text = r#"{"format":"weighbridge.trace/1","roles":{"driver":"deepseek-v3.2","specialist":"deepseek-v3.2-speciale"}}"#.to_owned();
     for i in 0..rows {
@@ -189,7 +189,7 @@ fn thirty_requests_and_answers_of_one_class_are_measured_with_a_warning() {
         let path = folder.file("t.jsonl", text);
         let said = run(&[
             "eval",
-            trained(),
+            BUNDLED[1],
             &path,
             "--replicates",
             "50",
@@ -200,6 +200,6 @@ fn thirty_requests_and_answers_of_one_class_are_measured_with_a_warning() {
         assert!(said.err.contains(warning), "{warning}: {}", said.err);
         let found = said.json();
         no_figure_is_missing_without_a_reason(&found);
-        run(&["eval", trained(), &path, "--replicates", "50"]).done();
+        run(&["eval", BUNDLED[1], &path, "--replicates", "50"]).done();
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::support::{Folder, run};
+use super::support::{FEW_ROWS, Folder, run};
 
 /// Requests of which half are hard; the driver is right on one in four of those, and on nearly all
 /// others, the specialist on nearly all.
@@ -44,7 +44,7 @@ fn curve(folder: &Folder, rows: usize, more: &[&str]) -> Value {
     let args = [
         "train", &trace, "-o", &router, "--model", "logistic", "--format", "json",
     ];
-    run(&[&args[..], &["--learning-curve"], more].concat())
+    run(&[&args[..], FEW_ROWS, &["--learning-curve"], more].concat())
         .done()
         .json()
 }
@@ -108,7 +108,8 @@ fn shares_that_are_too_small_to_train_on_are_left_out() {
     assert!(rows.len() < 3 && rows[0] >= 20, "{rows:?}");
     assert_eq!(found["learning_curve"]["verdict"], "cannot_tell");
     let (trace, router) = (trace(&folder, 90), folder.at("s.router.json"));
-    let said = run(&["train", &trace, "-o", &router, "--learning-curve"]).done();
+    let args = ["train", &trace, "-o", &router, "--learning-curve"];
+    let said = run(&[&args[..], FEW_ROWS].concat()).done();
     assert!(
         said.out.contains("Learning curve: too few rows"),
         "{}",

@@ -1,6 +1,10 @@
 //! `plan`, and the dials of `compile`, as their user sees them.
 
 use serde_json::Value;
+use weighbridge::catalog::Catalog;
+use weighbridge::replay::{Stage, decide_family, run as replay};
+use weighbridge::trace_io::{OnError, ReadOptions, read};
+use weighbridge_router::{Router, Trade, Usd};
 
 use super::support::{Folder, SMALL_TRACE, Said, root, run};
 
@@ -138,6 +142,48 @@ fn the_recommended_policy_is_written_and_replays_to_its_promise() {
 }
 
 #[test]
+fn routers_that_differ_in_their_trade_alone_decide_as_each_does_by_itself() {
+    let options = ReadOptions {
+        on_error: OnError::Fail,
+        threads: 1,
+    };
+    let paths = [root().join(TRACE)];
+    let (trace, _) = read(&paths, &options, &mut |_| {}).unwrap();
+    let trace = trace.select(&(0..600).collect::<Vec<usize>>());
+    let router = Router::load(root().join(ROUTER)).unwrap();
+    let routers: Vec<Router> = ["0.01", "0.3", "20"]
+        .map(|value| {
+            let value = Usd::parse(value).unwrap();
+            let second = Usd::parse("0.00001").unwrap();
+            router.clone().with_trade(Trade {
+                value,
+                second,
+                ..Trade::default()
+            })
+        })
+        .into();
+    let named: Vec<(String, &Router)> = routers
+        .iter()
+        .map(|router| (router.trade().unwrap().value.to_string(), router))
+        .collect();
+    let stage = Stage::new(&trace, &Catalog::builtin(), &routers, None);
+    let (_, each) = replay(&stage, &named, None, 1);
+    assert_eq!(decide_family(&stage, &named, 2), each);
+    assert!(!each[0].same_choices(&each[2]));
+}
+
+#[test]
+fn a_second_of_waiting_keeps_requests_at_the_fast_model() {
+    let share = |second: &str| {
+        let goal = ["--value", "2", "--second", second];
+        let plan = json(&goal, &["-p", ROUTER]);
+        x(&plan["routing"]["share"])
+    };
+    let (free, dear) = (share("0"), share("0.0001"));
+    assert!(dear < free, "{dear} {free}");
+}
+
+#[test]
 fn a_goal_beyond_reach_is_no_and_names_what_is_nearest() {
     let folder = Folder::new();
     let router = folder.at("ship.router.json");
@@ -236,10 +282,7 @@ fn a_share_is_compiled_to_a_value_that_the_promise_names() {
     let body = &folder.json("share.router.json")["body"];
     assert_eq!(body["choose"]["value_usd"], dial["value_usd"]);
     assert_eq!(body["choose"]["wrong_usd"], 0.01);
-    assert_eq!(
-        body["provenance"]["dials"][0]["value_usd"],
-        dial["value_usd"]
-    );
+    assert_eq!(body["provenance"]["dial"]["value_usd"], dial["value_usd"]);
     run(&["verify", &router, "--as-of", "2025-12-02"]).done();
     // The same number written by hand decides alike, and `replay` takes the dial as it is.
     let value = dial["value_usd"].to_string();
@@ -321,17 +364,31 @@ fn a_dial_that_cannot_be_met_is_refused_at_its_line() {
         assert_eq!(said.code, Some(code), "{trade}: {}", said.err);
         assert!(said.err.contains(says), "{trade}: {}", said.err);
     }
-    let nested = folder.file("nested.toml", format!(
-        "format = \"weighbridge.policy/1\"\nfallback = [\"driver\"]\n[choose]\nkind = \"rules\"\n[[choose.rule]]\nwhen = {{ task = [\"chat\"] }}\nto = \"driver\"\n[choose.else]\nkind = \"router\"\nfile = \"{}\"\ntrade = {{ spend_usd_per_day = 11 }}\n",
-        root().join(ROUTER).display()
-    ));
-    let said = compile(&nested, &router, &[]);
+    assert_eq!(folder.names(), ["p.toml"]);
+}
+
+#[test]
+fn a_dial_within_rules_promises_for_the_requests_that_come_to_it() {
+    let folder = Folder::new();
+    let router = folder.at("r.router.json");
+    let nested = |trade: &str| {
+        folder.file(
+            "nested.toml",
+            format!(
+                "format = \"weighbridge.policy/1\"\nfallback = [\"driver\"]\n[choose]\nkind = \"rules\"\n[[choose.rule]]\nwhen = {{ task = [\"chat\"] }}\nto = \"driver\"\n[choose.else]\nkind = \"router\"\nfile = \"{}\"\ntrade = {{ {trade} }}\n",
+                root().join(ROUTER).display()
+            ),
+        )
+    };
+    let said = compile(&nested("spend_usd_per_day = 11"), &router, &[]);
     assert_eq!(said.code, Some(2), "{}", said.err);
-    assert!(
-        said.err
-            .contains("11: choose.else.trade.spend_usd_per_day: "),
-        "{}",
-        said.err
-    );
-    assert_eq!(folder.names(), ["nested.toml", "p.toml"]);
+    let says = "11: choose.else.trade.spend_usd_per_day: ";
+    assert!(said.err.contains(says), "{}", said.err);
+    assert_eq!(folder.names(), ["nested.toml"]);
+    let said = compile(&nested("share = 0.05"), &router, &[]).done();
+    let dial = &said.json()["dials"][0];
+    assert_eq!(dial["nested"], true);
+    assert!((x(&dial["share"]) - 0.05).abs() <= 0.001, "{dial}");
+    assert!(dial["spend_usd_per_day"]["x"].is_null());
+    assert!(dial["spend_usd_per_day"]["why"].is_string());
 }

@@ -218,9 +218,10 @@ fn routerarenas_two_models_are_read_whole() {
     tasks.sort_unstable();
     tasks.dedup();
     assert_eq!(tasks.len(), 78);
-    for (model, mean) in [
-        ("claude-3-haiku-20240307", 0.523),
-        ("gemini-2.0-flash-001", 0.690),
+    // Mean score, and the USD per million tokens that the bills were made from.
+    for (model, mean, input, output) in [
+        ("claude-3-haiku-20240307", 0.523, 0.25, 1.25),
+        ("gemini-2.0-flash-001", 0.690, 0.1, 0.4),
     ] {
         let outcomes: Vec<&Value> = rows[1..]
             .iter()
@@ -233,8 +234,12 @@ fn routerarenas_two_models_are_read_whole() {
             .map(|outcome| outcome["score"].as_f64().unwrap());
         let found = scores.sum::<f64>() / 809.0;
         assert!((found - mean).abs() < 5e-4, "{model}: {found}");
-        let known = |field: &str| outcomes.iter().all(|outcome| outcome[field].is_number());
-        assert!(known("cost_usd") && known("input_tokens") && known("output_tokens"));
+        for outcome in outcomes {
+            let number = |field: &str| outcome[field].as_f64().unwrap();
+            let bill = number("input_tokens") * input + number("output_tokens") * output;
+            let recorded = number("cost_usd") * 1e6;
+            assert!((recorded - bill).abs() < 1e-5, "{outcome}: {bill}");
+        }
     }
 }
 

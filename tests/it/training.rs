@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::support::{Folder, run, trained};
+use super::support::{FEW_ROWS, Folder, run, trained};
 
 #[test]
 fn training_gives_the_same_bytes_on_any_number_of_threads() {
@@ -12,16 +12,9 @@ fn training_gives_the_same_bytes_on_any_number_of_threads() {
     let trace = folder.at("t.jsonl");
     run(&["generate", "-o", &trace, "--requests", "900", "--seed", "3"]).done();
     let router = |name: &str, threads: &str| {
-        run(&[
-            "train",
-            &trace,
-            "-o",
-            &folder.at(name),
-            "--threads",
-            threads,
-            "--quiet",
-        ])
-        .done();
+        let out = folder.at(name);
+        let call = ["train", &trace, "-o", &out, "--threads", threads, "--quiet"];
+        run(&[&call[..], FEW_ROWS].concat()).done();
         folder.read(name)
     };
     let one = router("a.router.json", "1");
@@ -155,7 +148,7 @@ fn apgr(right: impl Fn(u64, bool) -> bool) -> Value {
     }
     let folder = Folder::new();
     let (trace, router) = (folder.file("t.jsonl", text), folder.at("r.router.json"));
-    run(&["train", &trace, "-o", &router, "--quiet"]).done();
+    run(&[&["train", &trace, "-o", &router, "--quiet"], FEW_ROWS].concat()).done();
     let found = run(&[
         "eval",
         &router,
@@ -180,4 +173,179 @@ fn labels_shuffled_at_random_give_half_an_apgr() {
     // Labels that the words tell are found out, or the above would say nothing.
     let found = apgr(|i, hard| draw(5, i) < if hard { 0.05 } else { 0.9 });
     assert!(found["ci95"][0].as_f64().unwrap() > 0.6, "{found}");
+}
+
+#[test]
+fn a_router_without_a_gain_is_not_written_and_the_guard_says_what_it_rests_on() {
+    let folder = Folder::new();
+    let trace = folder.at("t.jsonl");
+    run(&["generate", "-o", &trace, "--requests", "500", "--seed", "8"]).done();
+    let out = folder.at("r.router.json");
+    let call = ["train", &trace, "-o", &out, "--value", "2", "--quiet"];
+    let said = run(&call);
+    assert_eq!(said.code, Some(1), "{}", said.err);
+    assert!(said.err.contains("fewer than 500"), "{}", said.err);
+    assert!(said.err.contains("--allow-no-gain"), "{}", said.err);
+    assert!(said.out.contains("Guard: "), "{}", said.out);
+    assert_eq!(folder.names(), ["t.jsonl"]);
+    // Overridden, the file is written, and what the guard says is in it.
+    run(&[&call[..], &["--allow-no-gain"]].concat()).done();
+    let file = folder.json("r.router.json");
+    assert_eq!(file["body"]["choose"]["kind"], "always");
+    assert_eq!(file["body"]["provenance"]["guard"]["regime"], "driver");
+    run(&[&call[..], FEW_ROWS].concat()).done();
+    let file = folder.json("r.router.json");
+    assert_eq!(file["body"]["choose"]["kind"], "router");
+    let recorded = &file["body"]["provenance"];
+    for name in ["trained_on", "splits", "dial", "held_out"] {
+        assert!(recorded[name].is_object(), "{name}: {recorded}");
+    }
+}
+
+#[test]
+fn a_share_is_solved_for_and_every_kind_of_head_and_group_of_features_trains() {
+    let folder = Folder::new();
+    let trace = folder.at("t.jsonl");
+    run(&["generate", "-o", &trace, "--requests", "700", "--seed", "5"]).done();
+    for (model, features) in [
+        ("logistic", "all"),
+        ("mean", "-words"),
+        ("trees", "options,shape,words,task"),
+    ] {
+        let out = folder.at("r.router.json");
+        let call = [
+            "train", &trace, "-o", &out, "--share", "0.1", "--model", model,
+        ];
+        let said = run(&[
+            &call[..],
+            &["--features", features, "--format", "json", "--quiet"],
+            FEW_ROWS,
+        ]
+        .concat())
+        .done()
+        .json();
+        assert_eq!(said["head"], model);
+        let share = said["promise"]["share"]["x"].as_f64().unwrap();
+        assert!((share - 0.1).abs() < 0.01, "{share}");
+        let file = folder.json("r.router.json");
+        let words = file["body"]["features"].as_array().unwrap().iter();
+        let words = words.filter(|step| step["step"] == "word_score/1").count();
+        assert_eq!(words == 1, features != "-words");
+        let kind = format!("{model}/1");
+        assert_eq!(file["body"]["heads"][0]["kind"], kind.as_str());
+        run(&["verify", &out]).done();
+    }
+    let beyond = ["train", &trace, "-o", &trace, "--min-success", "0.9999"];
+    let said = run(&[&beyond[..], FEW_ROWS].concat());
+    assert_eq!(said.code, Some(1), "{}", said.err);
+}
+
+/// A trace of three models, `a`, `b` and `c`, and a catalog for them.
+fn three(folder: &Folder) -> (String, String) {
+    let mut text = r#"{"format":"weighbridge.trace/1"}"#.to_owned();
+    for i in 0..700 {
+        let hard = draw(1, i) < 0.4;
+        let kind = if hard { "theorem" } else { "recipe" };
+        let outcome = |model: &str, k: u64, p: f64| {
+            // Graded by halves.
+            let score = f64::from(u8::from(draw(k, i) < p)) * 0.5 + 0.5;
+            format!(
+                "{{\"model\":\"{model}\",\"score\":{score},\"output_tokens\":{}}}",
+                100 + i % 50
+            )
+        };
+        let outcomes = [
+            outcome("a", 2, if hard { 0.1 } else { 0.9 }),
+            outcome("b", 3, 0.6),
+            outcome("c", 4, if hard { 0.95 } else { 0.5 }),
+        ];
+        let task = ["x", "y", "z"][(i % 3) as usize];
+        write!(text, "\n{{\"id\":\"r{i}\",\"request\":{{\"prompt\":\"the {kind} of case {i}\",\"task\":\"{task}\"}},\"outcomes\":[{}]}}", outcomes.join(",")).unwrap();
+    }
+    let mut catalog = "format = \"weighbridge.catalog/1\"\n".to_owned();
+    for (model, price) in [("a", 1), ("b", 2), ("c", 5)] {
+        write!(catalog, "[[model]]\nid = \"{model}\"\n[[endpoint]]\nid = \"{model}@p\"\nmodel = \"{model}\"\n[[endpoint.price]]\nusd_per_mtok = {{ input = {price}, output = {price} }}\nsource = \"invented\"\n").unwrap();
+    }
+    (
+        folder.file("three.jsonl", text),
+        folder.file("own.toml", catalog),
+    )
+}
+
+#[test]
+fn a_model_joins_later_and_nothing_of_the_others_changes() {
+    let folder = Folder::new();
+    let (trace, catalog) = three(&folder);
+    let (two, all) = (folder.at("two.router.json"), folder.at("three.router.json"));
+    let common = ["--catalog", &catalog, "--quiet"];
+    let call = [
+        "train", &trace, "--models", "a,b", "-o", &two, "--value", "0.01",
+    ];
+    run(&[&call[..], &common, FEW_ROWS].concat()).done();
+    let add = ["train", &trace, "--add", "c", "--to", &two, "-o", &all];
+    let said = run(&[&add[..], &common].concat()).done();
+    assert!(said.out.contains("`c` joins on"), "{}", said.out);
+    let [before, after] = ["two.router.json", "three.router.json"].map(|name| folder.json(name));
+    let models = |file: &Value| -> Vec<String> {
+        let heads = file["body"]["heads"].as_array().unwrap().iter();
+        let names = heads.filter(|head| head["predicts"] == "success");
+        names
+            .map(|head| head["model"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(models(&before), ["a", "b"]);
+    assert_eq!(models(&after), ["a", "b", "c"]);
+    let golden = ["verify", &all];
+    run(&golden).done();
+    // What the old heads say of a prompt is what they said.
+    let explained = |file: &str| {
+        let call = [
+            "explain",
+            file,
+            "--prompt",
+            "the theorem of case 9",
+            "--format",
+            "json",
+        ];
+        run(&call).done().json()
+    };
+    let (old, new) = (explained(&two), explained(&all));
+    let success = |said: &Value, endpoint: usize| said["endpoints"][endpoint]["success"].clone();
+    assert_eq!(success(&old, 0), success(&new, 0));
+    assert!(success(&new, 2).as_f64().unwrap() > success(&new, 0).as_f64().unwrap());
+    let again = run(&[
+        "train",
+        &trace,
+        "--add",
+        "c",
+        "--to",
+        &all,
+        "--catalog",
+        &catalog,
+    ]);
+    assert_eq!(again.code, Some(1));
+    assert!(
+        again.err.contains("has heads for `c` already"),
+        "{}",
+        again.err
+    );
+}
+
+#[test]
+fn three_models_are_weighed_and_measured_together() {
+    let folder = Folder::new();
+    let (trace, catalog) = three(&folder);
+    let out = folder.at("r.router.json");
+    let call = [
+        "train", &trace, "--models", "a,b,c", "-o", &out, "--value", "0.01",
+    ];
+    let more = ["--catalog", &catalog, "--quiet", "--format", "json"];
+    let said = run(&[&call[..], &more, FEW_ROWS].concat()).done().json();
+    assert_eq!(said["models"].as_array().unwrap().len(), 3);
+    let splits = &said["splits_side_by_side"]["splits"];
+    assert!(
+        splits["task"]["net_usd_per_request"]["x"].is_number(),
+        "{splits}"
+    );
+    assert!(splits["time"]["why"].is_string(), "{splits}");
 }

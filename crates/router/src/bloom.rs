@@ -15,15 +15,22 @@ impl GroupFilter {
     /// The filter of these groups (SHA-256 hashes, see [`crate::prompt_group`]).
     #[must_use]
     pub fn of(groups: &[[u8; 32]]) -> Self {
-        let mut filter = Self {
+        let empty = Self {
             bits: vec![0; (groups.len() * BITS_PER_GROUP).div_ceil(8).max(8)],
         };
+        empty.with(groups)
+    }
+
+    /// The filter with more groups in it. Its size stays, so that every group that is new makes it
+    /// take a few strange ones more for known.
+    #[must_use]
+    pub fn with(mut self, groups: &[[u8; 32]]) -> Self {
         for group in groups {
-            for (byte, bit) in filter.places(group) {
-                filter.bits[byte] |= bit;
+            for (byte, bit) in self.places(group) {
+                self.bits[byte] |= bit;
             }
         }
-        filter
+        self
     }
 
     /// Whether the group may be one of them.

@@ -72,7 +72,7 @@ impl Decision {
         decision
     }
 
-    fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.masses.clear();
         self.unanswered = Ppm(0);
         self.fell_back = Ppm(0);
@@ -210,7 +210,12 @@ impl Router {
         &scratch.predictions
     }
 
-    fn follow(&self, request: &RequestRef<'_>, scratch: &mut Scratch, decision: &mut Decision) {
+    pub(crate) fn follow(
+        &self,
+        request: &RequestRef<'_>,
+        scratch: &mut Scratch,
+        decision: &mut Decision,
+    ) {
         match self.leaf(request, scratch, &mut |_| {}) {
             Choose::Always(target) => self.send(target, request, Ppm::ONE, scratch, decision),
             Choose::Random(weights) => {

@@ -1,5 +1,5 @@
-//! The learned choice on predictions that are there already: what solves a dial on a calibration
-//! sample weighs and decides by the very code that will decide.
+//! Deciding on predictions that are there already: what solves a dial on a calibration sample, or
+//! tries many trades, weighs and decides by the very code that will decide.
 
 use crate::choose::Trade;
 use crate::decide::{Decision, EndpointIndex, Prediction, Scratch, Terms};
@@ -7,6 +7,18 @@ use crate::request::RequestRef;
 use crate::router::Router;
 
 impl Router {
+    /// [`Self::decide_into`] for the request that this scratch space was last used for, by a router
+    /// that differs in its trade alone: nothing is predicted anew that has been predicted already.
+    pub fn decide_again(
+        &self,
+        request: &RequestRef<'_>,
+        scratch: &mut Scratch,
+        decision: &mut Decision,
+    ) {
+        decision.clear();
+        self.follow(request, scratch, decision);
+    }
+
     /// Where a learned choice of this trade sends a request, fallback included; `predictions` are
     /// in the order of [`Router::heads`], and nothing is predicted anew.
     ///

@@ -33,7 +33,7 @@ pub(crate) const fn bucket(hash: u64, bits: u8) -> u32 {
 
 /// Whether a byte belongs to a word.
 #[inline]
-pub(crate) fn is_word_byte(byte: u8) -> bool {
+pub(crate) const fn is_word_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte >= 0x80
 }
 

@@ -77,35 +77,14 @@ fn groups<'a>(
 ) -> Vec<Group<'a>> {
     let keys: BTreeSet<&str> = offers.iter().map(|offer| offer.key.as_str()).collect();
     let mut groups: Vec<Group<'a>> = Vec::new();
-    let mut places: BTreeMap<String, usize> = BTreeMap::new();
+    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut taken: BTreeMap<String, &Offer> = BTreeMap::new();
     for offer in offers {
         let known = below.model(&offer.key);
-        let model = known.map_or(&offer.key, |model| &model.id);
+        let model = known.map_or(offer.key.as_str(), |model| model.id.as_str());
         let id = format!("{model}@{}", offer.provider);
         let held = below.endpoint(&id).is_some();
-        if keys.contains(id.as_str()) || below.endpoint(&offer.key).is_some() {
-            leave_out(left_out, "its name is an endpoint's already");
-            continue;
-        }
-        if held && !offer.named {
-            leave_out(left_out, "the shipped catalog has this endpoint");
-            continue;
-        }
-        let place = *places.entry(model.clone()).or_insert_with(|| {
-            groups.push(Group {
-                model: model.clone(),
-                known: known.is_some(),
-                offers: Vec::new(),
-            });
-            groups.len() - 1
-        });
-        let group = &mut groups[place];
-        if let Some((_, first)) = group.offers.iter().find(|(taken, _)| *taken == id) {
-            let same = (first.prices, &first.tiers) == (offer.prices, &offer.tiers);
-            let reason = match same {
-                true => "another name of an endpoint that is taken",
-                false => "another name, at other prices, of an endpoint that is taken",
-            };
+        if let Some(reason) = unfit(offer, &id, below, &keys, &taken) {
             leave_out(left_out, reason);
             continue;
         }
@@ -114,10 +93,41 @@ fn groups<'a>(
         } else if known.is_some() {
             composed.behind.push(id.clone());
         }
-        group.offers.push((id, offer));
+        taken.insert(id.clone(), offer);
+        let place = *places.entry(model).or_insert_with(|| {
+            groups.push(Group {
+                model: model.to_owned(),
+                known: known.is_some(),
+                offers: Vec::new(),
+            });
+            groups.len() - 1
+        });
+        groups[place].offers.push((id, offer));
     }
-    groups.retain(|group| !group.offers.is_empty());
     groups
+}
+
+/// Why an offer's endpoint would have a name that means something else already.
+fn unfit(
+    offer: &Offer,
+    id: &str,
+    below: &Catalog,
+    keys: &BTreeSet<&str>,
+    taken: &BTreeMap<String, &Offer>,
+) -> Option<&'static str> {
+    if keys.contains(id) || below.model(id).is_some() || below.endpoint(&offer.key).is_some() {
+        return Some("its name is an endpoint's or a model's already");
+    }
+    if below.endpoint(id).is_some() && !offer.named {
+        return Some("the shipped catalog has this endpoint");
+    }
+    let first = taken.get(id)?;
+    Some(
+        match (first.prices, &first.tiers) == (offer.prices, &offer.tiers) {
+            true => "another name of an endpoint that is taken",
+            false => "another name, at other prices, of an endpoint that is taken",
+        },
+    )
 }
 
 /// The name of each new model without its route, where nothing else has it.

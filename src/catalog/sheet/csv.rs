@@ -6,7 +6,7 @@ use std::path::Path;
 
 use csv::{Position, ReaderBuilder, StringRecord};
 
-use super::error::{SheetError, short};
+use super::error::{SheetError, one_line, short};
 use super::money::per_token;
 use super::offer::{Offer, Pick, Prices, Sheet, Wish};
 
@@ -49,10 +49,8 @@ pub(super) fn read(file: &str, text: &str, pick: &Pick) -> Result<Sheet, SheetEr
         let offer = offer(file, line, &columns, &house, &record)?;
         let row = (offer.key.clone(), offer.provider.clone());
         if let Some(first) = lines.insert(row, line) {
-            let message = format!(
-                "`{}` stands on line {first} already; take one out",
-                offer.key
-            );
+            let key = one_line(&offer.key);
+            let message = format!("`{key}` stands on line {first} already; take one out");
             return Err(fault(file, line, MODEL, message));
         }
         offers.push(offer);
@@ -86,7 +84,7 @@ fn columns(file: &str, names: &[String]) -> Result<(Columns, Vec<String>), Sheet
         place(wanted).ok_or_else(|| {
             let message = format!(
                 "this column is missing; columns are: {}",
-                short(&names.join(", "))
+                one_line(&names.join(", "))
             );
             fault(file, 1, wanted, message)
         })

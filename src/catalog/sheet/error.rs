@@ -44,5 +44,18 @@ pub(super) fn short(text: &str) -> String {
     if start.len() < text.len() {
         start.push_str("...");
     }
-    start.escape_debug().collect()
+    one_line(&start)
+}
+
+/// A text in one line.
+pub(super) fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() {
+            line.extend(c.escape_debug());
+        } else {
+            line.push(c);
+        }
+    }
+    line
 }

@@ -123,3 +123,42 @@ fn check(
         Err(error) => Err(fault(error.to_string())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const TABLE: &str = "model,input_usd_per_mtok,output_usd_per_mtok,provider\n\"a, b\",0.1,2e-1,\no3,1,2,openai\n";
+    const JSON: &str = r#"{"a/b": {"mode": "chat", "litellm_provider": "a", "input_cost_per_token": 1e-07,
+        "output_cost_per_token": 2e-07, "output_cost_per_token_above_200k_tokens": 4e-07, "max_input_tokens": 8192},
+        "b": {"mode": "chat", "litellm_provider": "b", "tiered_pricing": [{"range": [0, 32e3],
+        "input_cost_per_token": 1e-07, "output_cost_per_token": 2e-07}]}}"#;
+
+    proptest! {
+        #[test]
+        fn a_damaged_sheet_is_read_or_refused_in_one_line(
+            json in any::<bool>(),
+            at in any::<prop::sample::Index>(),
+            cut in 0..60usize,
+            put in "[\\[\\]{}:,\"a-z0-9.\\n@/-]{0,8}",
+        ) {
+            let (format, text) = match json {
+                true => (SheetFormat::LiteLlm, JSON),
+                false => (SheetFormat::Csv, TABLE),
+            };
+            // The sheets are ASCII, so every byte is a boundary.
+            let start = at.index(text.len());
+            let end = (start + cut).min(text.len());
+            let damaged = format!("{}{put}{}", &text[..start], &text[end..]);
+            match import_sheet(format, "sheet", &damaged, &Pick::default()) {
+                Ok(made) => prop_assert!(made.endpoints > 0),
+                Err(error) => {
+                    let said = error.to_string();
+                    prop_assert!(!said.contains('\n'), "{}", said);
+                    prop_assert!(!said.contains("the catalog made of it"), "{}", said);
+                }
+            }
+        }
+    }
+}

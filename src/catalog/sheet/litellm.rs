@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use weighbridge_router::{Tokens, Usd};
 
-use super::error::{SheetError, short};
+use super::error::{SheetError, one_line, short};
 use super::json::{Entries, line_of};
 use super::money::per_token;
 use super::offer::{Offer, Pick, Prices, Sheet, Wish, leave_out};
@@ -127,7 +127,7 @@ impl<'a> Row<'a> {
     }
 
     fn fault(&self, field: &str, value: &RawValue, message: impl Into<String>) -> SheetError {
-        let key = short(self.key);
+        let key = one_line(self.key);
         SheetError::Fault {
             file: self.file.to_owned(),
             line: Some(line_of(self.sheet, value)),

@@ -83,10 +83,18 @@ impl<'a> Ground<'a> {
         &self.frame.stage.endpoints()[usize::from(endpoint)].id
     }
 
-    /// Why there are no net values; `None` where there are some.
+    /// Whether no answer is worth anything: the file has no trade, and no request has its own value.
+    pub(super) fn worthless(&self) -> bool {
+        let stage = self.frame.stage;
+        let valued = |&row: &usize| stage.request(row).value_usd.is_some();
+        self.trade == Trade::default() && !self.rows.iter().any(valued)
+    }
+
+    /// Why there is no net value at the file's trade; `None` where there is one.
     pub(super) fn why_no_net(&self) -> Option<String> {
         if !self.endpoints.is_empty() {
-            return None;
+            let why = "the file does not say what an answer is worth, so there is no net value at its own trade";
+            return self.worthless().then(|| why.to_owned());
         }
         let lacks = |&(endpoint, missing): &(u16, usize)| {
             let name = self.name(endpoint);
@@ -106,18 +114,26 @@ impl<'a> Ground<'a> {
         ))
     }
 
-    /// The cheapest endpoint and the one that is right most often, where they are two.
+    /// The endpoint that is cheapest on average and the one that is right most often, among those
+    /// that may answer at least half of the requests; `None` where they are the same.
     pub(super) fn cheapest_and_best(&self) -> Option<[u16; 2]> {
         let at = At::new(self, self.trade);
-        let sum = |&endpoint: &u16, term: usize| -> i128 {
-            let made = (0..self.rows.len()).map(|i| at.made(endpoint, i));
-            made.flatten().map(|made| i128::from(made[term])).sum()
+        let means = |&endpoint: &u16| -> Option<(u16, [f64; 3])> {
+            let rows = (0..self.rows.len()).filter(|&i| self.eligible(endpoint, i));
+            let made: Vec<[i64; 3]> = rows.filter_map(|i| at.made(endpoint, i)).collect();
+            let mean = |term: usize| {
+                let sum: i128 = made.iter().map(|made| i128::from(made[term])).sum();
+                sum as f64 / made.len() as f64
+            };
+            (2 * made.len() >= self.rows.len().max(1)).then(|| (endpoint, [0, 1, 2].map(mean)))
         };
-        let everywhere =
-            |endpoint: &&u16| (0..self.rows.len()).all(|i| self.eligible(**endpoint, i));
-        let full = || self.endpoints.iter().filter(everywhere);
-        let cheapest = *full().min_by_key(|&endpoint| sum(endpoint, 2))?;
-        let best = *full().max_by_key(|&endpoint| (sum(endpoint, 1), -sum(endpoint, 2)))?;
+        let means: Vec<(u16, [f64; 3])> = self.endpoints.iter().filter_map(means).collect();
+        let cheapest = means.iter().min_by(|a, b| a.1[2].total_cmp(&b.1[2]))?.0;
+        let best = means
+            .iter()
+            .rev()
+            .max_by(|a, b| a.1[1].total_cmp(&b.1[1]))?
+            .0;
         (cheapest != best).then_some([cheapest, best])
     }
 

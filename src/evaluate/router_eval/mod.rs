@@ -14,6 +14,7 @@ mod models;
 mod net;
 mod policies;
 mod ranking;
+mod segment_sums;
 mod segments;
 mod splits;
 #[cfg(test)]
@@ -117,7 +118,8 @@ pub struct RouterEvaluation {
     pub tokens: BTreeMap<String, TokenTotals>,
     /// The ranking figures for what a router must beat, and for what nobody can.
     pub floors: RankingFloors,
-    /// Net value at the file's own trade; null where no outcome of the portfolio has a net value.
+    /// Net value at the file's own trade; null where the file has none (nothing in it is learned), or
+    /// no endpoint of the portfolio has a net value.
     pub net: Option<NetVerdict>,
     /// Net value at other values of a right answer, re-decided at each.
     pub values: Vec<NetAtValue>,

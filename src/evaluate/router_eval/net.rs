@@ -61,7 +61,7 @@ pub struct NetVerdict {
 /// (Liang and Zeger 1986; the factor as in Cameron and Miller 2015).
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Clustered {
-    /// What the router is compared with.
+    /// The endpoint that the router is compared with, as the one fixed choice.
     pub against: String,
     /// The mean, USD a request.
     pub mean: f64,
@@ -81,9 +81,9 @@ pub struct Clustered {
 const POINTS: i32 = 9;
 const FACTOR: f64 = 2.0;
 
-/// The net value at the file's own trade; `None` where no endpoint of the portfolio has any.
+/// The net value at the file's own trade; `None` where it has none, or no endpoint has a net value.
 pub(super) fn verdict(frame: &Frame<'_>, ground: &Ground<'_>) -> Option<NetVerdict> {
-    if ground.endpoints.is_empty() {
+    if ground.endpoints.is_empty() || ground.worthless() {
         return None;
     }
     let at = At::new(ground, ground.trade);
@@ -405,7 +405,7 @@ impl<'a> Measured<'a> {
         let (se_by_unit, units) = error(&|row| self.frame.unit(row));
         let (se_by_task, tasks) = error(&|row| self.frame.task_unit(row));
         Clustered {
-            against: self.choices[fixed].name.clone(),
+            against: self.choices[fixed].endpoint.clone().unwrap_or_default(),
             mean,
             se_by_unit,
             se_by_task,

@@ -51,6 +51,8 @@ pub struct PolicyNet {
 pub(super) struct Choice {
     pub(super) name: String,
     pub(super) kind: PolicyKind,
+    /// The endpoint of a fixed choice.
+    pub(super) endpoint: Option<String>,
     /// By request.
     pub(super) made: Vec<Made>,
 }
@@ -116,6 +118,7 @@ fn router(at: &At<'_>) -> (Choice, BTreeMap<u16, u64>) {
     let choice = Choice {
         name: ROUTER.to_owned(),
         kind: PolicyKind::Router,
+        endpoint: None,
         made,
     };
     (choice, shares)
@@ -143,6 +146,7 @@ fn given(at: &At<'_>) -> Vec<Choice> {
         Choice {
             name: decisions.name().to_owned(),
             kind: PolicyKind::Rule,
+            endpoint: None,
             made: made.collect(),
         }
     };
@@ -179,6 +183,7 @@ fn best_rule(at: &At<'_>, rules: &[Choice]) -> Choice {
     Choice {
         name: format!("best rule: {}", names.join(", ")),
         kind: PolicyKind::BestRule,
+        endpoint: None,
         made,
     }
 }
@@ -249,8 +254,12 @@ impl<'g> Fitting<'g> {
         let places = ground.endpoints.iter().enumerate();
         places
             .map(|(place, &endpoint)| {
-                let name = format!("always {}", ground.name(endpoint));
-                self.choice(&name, PolicyKind::Fixed, |_| place)
+                let id = ground.name(endpoint);
+                let name = format!("always {id}");
+                Choice {
+                    endpoint: Some(id.to_owned()),
+                    ..self.choice(&name, PolicyKind::Fixed, |_| place)
+                }
             })
             .collect()
     }
@@ -261,6 +270,7 @@ impl<'g> Fitting<'g> {
         Choice {
             name: name.to_owned(),
             kind,
+            endpoint: None,
             made: rows.map(|i| self.wanted[wanted(i)][i]).collect(),
         }
     }
@@ -296,6 +306,7 @@ impl<'g> Fitting<'g> {
         Choice {
             name: "random mixture in the router's shares".to_owned(),
             kind: PolicyKind::RandomMixture,
+            endpoint: None,
             made: (0..ground.rows.len()).map(pick).collect(),
         }
     }

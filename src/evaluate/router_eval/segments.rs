@@ -11,6 +11,9 @@ use weighbridge_router::Trade;
 
 use super::frame::Frame;
 use super::ground::Ground;
+use super::segment_sums::{
+    DRIVER, GAIN, Group, INFORMATIVE, REQUESTS, SPECIALIST, TERMS, TIMED, WAITING, sum_of, waiting,
+};
 use crate::evaluate::figure::Figure;
 use crate::evaluate::resample::with_interval;
 use crate::replay::{SegmentKey, Segments, decide};
@@ -29,7 +32,7 @@ pub struct SegmentReturn {
     pub specialist: String,
     /// Requests of the group.
     pub requests: u64,
-    /// Those of them on which success and cost of both endpoints are known: all figures but
+    /// Those of them that both endpoints may answer, with success and cost of both known: all figures but
     /// `share_of_requests` and `sent` rest on these.
     pub informative: u64,
     /// The group's share of all requests.
@@ -99,21 +102,6 @@ pub struct SegmentSummary {
 const SMALL: u64 = 30;
 const OTHER: &str = "other";
 
-/// What is added up over a group; all but requests over the informative ones.
-const TERMS: usize = 7;
-const REQUESTS: usize = 0;
-const INFORMATIVE: usize = 1;
-/// Those whose waiting is known.
-const TIMED: usize = 2;
-/// Millionths.
-const GAIN: usize = 3;
-/// The driver's cost, picodollars.
-const DRIVER: usize = 4;
-/// The specialist's cost, picodollars.
-const SPECIALIST: usize = 5;
-/// Milliseconds that the specialist takes longer.
-const WAITING: usize = 6;
-
 /// What the specialist of a pair would return on each group, best first; and what deserves it.
 pub(super) fn measure(
     frame: &Frame<'_>,
@@ -155,26 +143,6 @@ fn sent(frame: &Frame<'_>, ground: &Ground<'_>) -> Vec<Vec<(u16, u32)>> {
     sent
 }
 
-/// One group.
-struct Group {
-    name: String,
-    /// Places among the measured rows.
-    members: Vec<usize>,
-    sums: [i128; TERMS],
-    replicates: Replicates,
-}
-
-impl Group {
-    /// The sums, and those of each resample.
-    fn all_sums(&self) -> Vec<[f64; TERMS]> {
-        let own = self.sums.map(|sum| sum as f64);
-        let count = self.replicates.sums(0).len();
-        let resamples =
-            (0..count).map(|k| std::array::from_fn(|term| self.replicates.sums(term)[k] as f64));
-        std::iter::once(own).chain(resamples).collect()
-    }
-}
-
 /// The groups of one grouping.
 struct Family<'a> {
     frame: &'a Frame<'a>,
@@ -201,7 +169,8 @@ impl<'a> Family<'a> {
             groups: Vec::new(),
             whole: Vec::new(),
         };
-        let terms: Vec<[i64; TERMS]> = ground.rows.iter().map(|&row| family.terms(row)).collect();
+        let terms = (0..ground.rows.len()).map(|i| family.terms(i));
+        let terms: Vec<[i64; TERMS]> = terms.collect();
         let mut other = Vec::new();
         for (segment, members) in members {
             let informative: i64 = members.iter().map(|&i| terms[i][INFORMATIVE]).sum();
@@ -223,10 +192,18 @@ impl<'a> Family<'a> {
     }
 
     /// What one request adds to the sums of its group.
-    fn terms(&self, row: usize) -> [i64; TERMS] {
-        let charged = self.frame.charged;
+    fn terms(&self, i: usize) -> [i64; TERMS] {
+        let (charged, row) = (self.frame.charged, self.ground.rows[i]);
         let mut terms = [0; TERMS];
         terms[REQUESTS] = 1;
+        // Who may not answer a request deserves it in vain.
+        if !self
+            .pair
+            .iter()
+            .all(|&endpoint| self.ground.eligible(endpoint, i))
+        {
+            return terms;
+        }
         let scores = self.pair.map(|endpoint| charged.score(endpoint, row));
         let costs = self.pair.map(|endpoint| charged.cost(endpoint, row));
         let waits = self.pair.map(|endpoint| charged.latency_ms(endpoint, row));
@@ -443,42 +420,40 @@ impl<'a> Family<'a> {
             segments: names,
             sentence: String::new(),
         };
-        summary.sentence = sentence(&summary, stake, self.groups.len());
+        summary.sentence = sentence(&summary, stake, self.groups.len(), self.nearest());
         Some(summary)
+    }
+
+    /// The group with the lowest break-even value, and that value.
+    fn nearest(&self) -> Option<(&str, f64)> {
+        let even = |group: &'_ Group| self.break_even(&group.all_sums()[0]);
+        let groups = self.groups.iter();
+        let known = groups.filter_map(|group| Some((group.name.as_str(), even(group)?)));
+        known.min_by(|a, b| a.1.total_cmp(&b.1))
     }
 }
 
-const NOT_INFORMATIVE: &str = "success and cost of both endpoints are known on no request of it";
+const NOT_INFORMATIVE: &str =
+    "both endpoints may answer, with success and cost known, on no request of it";
 const NO_WAITING: &str = "the waiting of both endpoints is known on no request of it";
 
-/// Seconds that the specialist adds to a request.
-fn waiting(sums: &[f64; TERMS]) -> Option<f64> {
-    (sums[TIMED] > 0.0).then(|| sums[WAITING] / 1000.0 / sums[TIMED])
-}
-
-/// The sums of groups together, and those of each resample.
-fn sum_of(groups: Vec<&Group>) -> Vec<[f64; TERMS]> {
-    let mut groups = groups.into_iter().map(Group::all_sums);
-    let first = groups.next().unwrap_or_else(|| vec![[0.0; TERMS]]);
-    groups.fold(first, |mut whole, all| {
-        for (whole, sums) in whole.iter_mut().zip(all) {
-            whole
-                .iter_mut()
-                .zip(sums)
-                .for_each(|(whole, sum)| *whole += sum);
-        }
-        whole
-    })
-}
-
 /// For example: by task, 5.8% of requests (code, math) deserve the specialist, ...
-fn sentence(summary: &SegmentSummary, stake: f64, groups: usize) -> String {
+fn sentence(
+    summary: &SegmentSummary,
+    stake: f64,
+    groups: usize,
+    nearest: Option<(&str, f64)>,
+) -> String {
     let by = summary.by;
     let percent = |figure: &Figure| format!("{:.1}%", 100.0 * figure.x.unwrap_or(0.0));
     let names = &summary.segments;
     if names.is_empty() {
+        let nearest = nearest.map_or_else(
+            || "nowhere is it right more often".to_owned(),
+            |(name, even)| format!("the nearest is {name}, which {}", pays_from(even)),
+        );
         return format!(
-            "By {by}, no group clearly pays for the specialist at ${stake:.2} an answer."
+            "By {by}, no group clearly pays for the specialist at ${stake:.2} an answer; {nearest}."
         );
     }
     let shown = if names.len() == groups {
@@ -488,10 +463,7 @@ fn sentence(summary: &SegmentSummary, stake: f64, groups: usize) -> String {
     } else {
         names.join(", ")
     };
-    let even = match summary.break_even_usd.x {
-        Some(even) if even > 0.0 => format!("pays above ${} an answer", two_digits(even)),
-        _ => "pays at any value of an answer".to_owned(),
-    };
+    let even = pays_from(summary.break_even_usd.x.unwrap_or(0.0));
     let waiting = summary.added_seconds.x.map_or_else(String::new, |seconds| {
         let (sign, minutes) = (
             if seconds < 0.0 { "less" } else { "more" },
@@ -504,6 +476,14 @@ fn sentence(summary: &SegmentSummary, stake: f64, groups: usize) -> String {
         percent(&summary.share_of_requests),
         percent(&summary.share_of_bill),
     )
+}
+
+fn pays_from(even: f64) -> String {
+    if even > 0.0 {
+        format!("pays above ${} an answer", two_digits(even))
+    } else {
+        "pays at any value of an answer".to_owned()
+    }
 }
 
 /// A positive amount with two significant digits, at least cents.

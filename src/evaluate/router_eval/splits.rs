@@ -87,7 +87,7 @@ impl From<&RouterEvaluation> for SplitFigures {
         let ranking = evaluation.ranking.clone();
         let calibration = evaluation.calibration.iter();
         let net = evaluation.net.as_ref();
-        let no_net = || Figure::unknown("USD", "no endpoint of the portfolio has a net value");
+        let no_net = || Figure::unknown("USD", "there is no net value at the file's trade");
         Self {
             requests: evaluation.requests,
             tasks: evaluation.tasks,

@@ -134,6 +134,9 @@ fn a_router_that_knows_the_tasks_is_seen_to() {
     assert!(x(&found.calibration["small"].after.ece) < 0.05);
     assert!((x(&found.tokens["large"].ratio) - 0.5).abs() < 1e-9);
     assert_eq!(found, evaluated(&trace, &router, [0, 1], 1).unwrap());
+    assert!(found.net.is_none() && found.values.len() == 9);
+    let warning = &found.warnings[0];
+    assert!(warning.contains("what an answer is worth"), "{warning}");
     let json = serde_json::to_value(&found).unwrap();
     assert!(json["apgr"]["x"].is_f64() && json["floors"]["length"]["cpt50"].is_object());
 }
@@ -614,15 +617,15 @@ fn standard_errors_allow_for_requests_of_one_task() {
         rows,
     }];
     let found = folded(&trace, &folds, &options()).net.unwrap().over_fixed;
-    assert_eq!(found.against, "always large");
-    // The router takes the small model for two of three, saving three cents, at ten an answer.
+    assert_eq!(found.against, "small");
+    // The router takes the large model for one of three, three cents more, at ten an answer.
     let score = |row: usize, model: usize| {
         let outcome = trace.outcomes(row).nth(model).unwrap();
         trace.outcome(outcome).score.unwrap()
     };
     let difference = |row: usize| match row % 3 {
-        0 => 0.0,
-        _ => 0.03 + 0.1 * (score(row, 0) - score(row, 1)),
+        0 => 0.1 * (score(row, 1) - score(row, 0)) - 0.03,
+        _ => 0.0,
     };
     let mean = (0..300).map(difference).sum::<f64>() / 300.0;
     assert!((found.mean - mean).abs() < 1e-12);

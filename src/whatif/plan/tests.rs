@@ -3,6 +3,8 @@
 
 use weighbridge_router::{Millis, RequestRef, Usd};
 
+use super::super::result::Kept;
+use super::super::search::{Contender, Kind, Measured};
 use super::*;
 use crate::policy::{Policy, Roles, compile};
 use crate::replay::Assignment;
@@ -190,7 +192,7 @@ fn the_next_requests_cost_and_gain_what_they_differ_by() {
         threads: 1,
     };
     let measured = |share| Measured {
-        contender: crate::whatif::search::Contender {
+        contender: Contender {
             name: "it".to_owned(),
             kind: Kind::Learned,
             base: 0,

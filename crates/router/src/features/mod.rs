@@ -16,6 +16,8 @@ pub mod surface2;
 mod tag;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests2;
 mod word_score;
 mod words;
 

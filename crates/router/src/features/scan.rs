@@ -11,6 +11,36 @@ const LARGEST_NUMBER: u64 = 1_000_000_000_000_000;
 /// Only numbers of at most so many digits are read.
 const MOST_DIGITS: usize = 15;
 
+/// What a byte is, as bits.
+const DIGIT: u8 = 1;
+const VOWEL: u8 = 1 << 1;
+const WORD: u8 = 1 << 2;
+const UPPER: u8 = 1 << 5;
+static KINDS: [u8; 256] = {
+    let mut kinds = [0; 256];
+    let mut at = 0;
+    while at < kinds.len() {
+        let byte = at as u8;
+        if is_word_byte(byte) {
+            kinds[at] |= WORD;
+        }
+        if byte.is_ascii_digit() {
+            kinds[at] |= DIGIT;
+        }
+        if byte.is_ascii_uppercase() {
+            kinds[at] |= UPPER;
+        }
+        if matches!(
+            byte.to_ascii_lowercase(),
+            b'a' | b'e' | b'i' | b'o' | b'u' | b'y'
+        ) {
+            kinds[at] |= VOWEL;
+        }
+        at += 1;
+    }
+    kinds
+};
+
 /// Which set of words a section belongs to.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Part {
@@ -224,19 +254,22 @@ impl Scan {
     fn read<'a>(&mut self, text: &'a [u8]) -> Word<'a> {
         let (mut hash, mut bytes, mut vowel_runs) = (HASH_START, 0, 0);
         let (mut digits, mut uppercase, mut high) = (0, 0, 0);
-        let mut tail = 0_u64;
-        let mut in_vowels = false;
-        for byte in text.iter().copied().take_while(|byte| is_word_byte(*byte)) {
-            let folded = byte.to_ascii_lowercase();
+        let (mut tail, mut before) = (0_u64, 0);
+        for byte in text {
+            let kinds = KINDS[usize::from(*byte)];
+            if kinds & WORD == 0 {
+                break;
+            }
+            // The bit of a capital letter is the one that folding sets.
+            let folded = byte | kinds & UPPER;
             hash = hash_byte(hash, folded);
-            bytes += 1;
-            digits += usize::from(byte.is_ascii_digit());
-            uppercase += usize::from(byte.is_ascii_uppercase());
-            high += usize::from(byte >= 0x80);
-            let vowel = matches!(folded, b'a' | b'e' | b'i' | b'o' | b'u' | b'y');
-            vowel_runs += usize::from(vowel && !in_vowels);
-            in_vowels = vowel;
             tail = tail << 8 | u64::from(folded);
+            bytes += 1;
+            digits += usize::from(kinds & DIGIT);
+            uppercase += usize::from(kinds & UPPER) / usize::from(UPPER);
+            high += usize::from(byte >> 7);
+            vowel_runs += usize::from(kinds & !before & VOWEL) / usize::from(VOWEL);
+            before = kinds;
         }
         self.counts.digits += digits;
         self.counts.uppercase += uppercase;

@@ -1,7 +1,7 @@
 //! `surface/1`: what a prompt looks like, as forty numbers.
 //!
 //! Owns their names, definitions and measurement. It does not know how they are scaled, nor who
-//! asks. The table below is frozen: another definition is another step, `surface/2`.
+//! asks. The table below is frozen: another definition is another step, as [`super::surface2`] is.
 //!
 //! # Terms
 //! All on UTF-8 bytes; only ASCII letters have a case.

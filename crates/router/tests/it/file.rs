@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 use weighbridge_router::{
-    Choose, EndpointExplanation, ErrorKind, Parts, Request, Router, Success, Usd,
+    Choose, EndpointExplanation, ErrorKind, Parts, Request, Router, Scaling, Step, Success,
+    Surface2, Usd, surface2,
 };
 
 use crate::sample::{LEARNED, MIXED, parts};
@@ -50,6 +51,31 @@ fn the_whole_file_is_json_and_its_first_line_is_as_specified() {
         2.400_001
     );
     assert_eq!(framed(&body_of(&file)), file);
+}
+
+#[test]
+fn both_versions_of_surface_features_survive_a_round_trip() {
+    let mut parts = parts(LEARNED, 4, 3);
+    parts.steps.push(Step::Surface2(Surface2(Scaling {
+        mean: vec![0.25; surface2::COUNT],
+        scale: vec![0.5; surface2::COUNT],
+        weight: 0.125,
+    })));
+    for heads in &mut parts.heads {
+        let Success::Logistic(success) = &mut heads.success else {
+            panic!("the sample has linear heads");
+        };
+        for weights in [&mut success.weights, &mut heads.output_tokens.weights] {
+            weights.extend((0..surface2::COUNT).map(|i| (i % 7) as f32 / 16.0 - 0.2));
+        }
+    }
+    let file = bytes_of(parts);
+    let router = Router::from_bytes(&file).unwrap();
+    assert_eq!(router.to_bytes().unwrap(), file);
+    assert!(body_of(&file).contains("\"step\":\"surface/2\""));
+    let last = router.recipe().columns() - 1;
+    let name = router.recipe().column_name(u32::try_from(last).unwrap());
+    assert_eq!(name.as_deref(), Some("idea_share"));
 }
 
 #[test]
