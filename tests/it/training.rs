@@ -295,6 +295,18 @@ fn a_model_joins_later_and_nothing_of_the_others_changes() {
     };
     assert_eq!(models(&before), ["a", "b"]);
     assert_eq!(models(&after), ["a", "b", "c"]);
+    // Drift is told for the new model as well.
+    let rated = |file: &Value| -> Vec<String> {
+        let reference = &file["body"]["provenance"]["reference"];
+        let rates = reference["models"].as_array().unwrap().iter();
+        rates
+            .map(|rate| rate["model"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(
+        (rated(&before), rated(&after)),
+        (models(&before), models(&after))
+    );
     let golden = ["verify", &all];
     run(&golden).done();
     // What the old heads say of a prompt is what they said.

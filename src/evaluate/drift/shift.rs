@@ -80,6 +80,7 @@ impl Counts {
         let requests = self.new.iter().sum();
         let psi = match self.why {
             Some(why) => Figure::unknown("PSI", why),
+            None if requests == 0 => Figure::unknown("PSI", "no request was compared"),
             None => Figure::known(psi(&self.trained, &self.new), "PSI", requests)
                 .on("the training's bins"),
         };
@@ -170,5 +171,7 @@ mod tests {
         let found = shifts(vec![broken, counts(&[50, 50], &[50, 50])], false);
         assert_eq!(found[1].state, State::CannotTell);
         assert!(found[1].psi.x.is_none() && found[0].state == State::Same);
+        let none = shifts(vec![counts(&[50, 50], &[0, 0])], true);
+        assert!(none[0].psi.x.is_none() && none[0].state == State::CannotTell);
     }
 }
