@@ -8,6 +8,7 @@ use weighbridge_router::{Timestamp, Trade, Usd};
 
 use super::args_data::{CatalogCommand, ImportArgs};
 use super::args_train::TrainArgs;
+use super::inspect::InspectArgs;
 use super::plan::PlanArgs;
 use crate::replay::SegmentKey;
 
@@ -74,7 +75,10 @@ pub(super) enum Command {
     Import(ImportArgs),
     /// Make a synthetic trace from a scenario
     Generate(GenerateArgs),
-    /// Say what is in a trace, and what it can and cannot answer
+    /// Say what is in a trace, and what it can and cannot answer; or whether it looks like training
+    ///
+    /// With --against, whether a router that was trained on other requests still fits these: exit 1
+    /// where an alarm is raised.
     Inspect(InspectArgs),
     /// Show or check the catalog of models, endpoints and prices, or make one of a price sheet
     #[command(subcommand)]
@@ -198,21 +202,6 @@ pub(super) struct GenerateArgs {
     /// How many requests
     #[arg(long, value_name = "N", default_value_t = 3000, value_parser = clap::value_parser!(u32).range(1..=50_000_000))]
     pub(super) requests: u32,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct InspectArgs {
-    /// Traces, read as one; `-` is standard input
-    #[arg(required = true, value_name = "TRACE")]
-    pub(super) traces: Vec<PathBuf>,
-    #[command(flatten)]
-    pub(super) catalog: CatalogArgs,
-    #[command(flatten)]
-    pub(super) roles: RoleArgs,
-    #[command(flatten)]
-    pub(super) read: ReadArgs,
-    #[command(flatten)]
-    pub(super) show: ShowArgs,
 }
 
 #[derive(Debug, Args)]

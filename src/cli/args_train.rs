@@ -41,6 +41,9 @@ pub(super) struct TrainArgs {
     /// The models to choose among, the driver first; else driver and specialist
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(super) models: Vec<String>,
+    /// Train on shares of the rows as well, and say whether more rows are worth recording
+    #[arg(long, conflicts_with = "split")]
+    pub(super) learning_curve: bool,
     /// Write the file though no gain over the best simple policy is shown on unseen rows
     #[arg(long)]
     pub(super) allow_no_gain: bool,

@@ -14,6 +14,7 @@ pub mod exit;
 mod generate;
 mod import;
 mod inspect;
+mod learning_curve;
 mod load;
 mod output;
 mod plan;

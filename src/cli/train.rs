@@ -11,9 +11,10 @@ use weighbridge_router::{Parts, Router, Trade, Usd};
 use super::args_train::TrainArgs;
 use super::decide::write_router;
 use super::exit::{self, Failure, Outcome, says_no, wrong_call};
+use super::learning_curve::learning_curve;
 use super::load;
 use super::output::Console;
-use super::train_measure::{Measured, measure};
+use super::train_measure::{Measured, REPLICATES, measure};
 use crate::catalog::Catalog;
 use crate::evaluate::Verdict;
 use crate::learn::{
@@ -59,6 +60,21 @@ pub(super) fn run(args: &TrainArgs, console: &Console) -> Outcome {
     if refusal.is_none() {
         write_router(&router, output, console)?;
     }
+    // With the kind of head that ships, on the rows that the router was measured on.
+    let curve = args.learning_curve.then(|| {
+        let options = TrainOptions {
+            model: trained.head,
+            ..options.clone()
+        };
+        learning_curve(
+            (&trace, &catalog),
+            &load::bound(&roles),
+            &options,
+            promise.trade,
+            (&trained.held_out[..], REPLICATES),
+            console,
+        )
+    });
     let file = refusal.is_none().then(|| output.display().to_string());
     let result = TrainingResult::new(
         file,
@@ -66,7 +82,8 @@ pub(super) fn run(args: &TrainArgs, console: &Console) -> Outcome {
         PromiseFigures::from(&promise),
         guard,
         measured.into_parts(),
-    );
+    )
+    .with_learning_curve(curve.transpose()?);
     let code = console.show(&result, &training_document(&result), args.format)?;
     match refusal {
         None => Ok(code),

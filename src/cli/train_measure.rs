@@ -18,7 +18,7 @@ use crate::report::TrainingParts;
 use crate::trace::Trace;
 
 /// Bootstrap replicates behind the intervals of a training's own evaluation.
-const REPLICATES: usize = 500;
+pub(super) const REPLICATES: usize = 500;
 
 /// What was measured.
 pub(super) struct Measured {

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::figure::Figure;
 use super::resample::with_interval;
 use super::summary::{Reader, Sum};
-use crate::stats::{Z_95, bootstrap_p_value, holm, standard_error, units_to_tell};
+use crate::stats::{Z_95, bootstrap_p_value, holm, normal_p_value, standard_error, units_to_tell};
 
 /// One policy against another in one figure.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -199,13 +199,4 @@ pub(super) fn judge(
         }
     });
     judged.collect()
-}
-
-/// The two-sided p-value of a standard normal deviate; 1 where it is not a number (no variance).
-fn normal_p_value(z: f64) -> f64 {
-    if z.is_nan() {
-        1.0
-    } else {
-        libm::erfc(z.abs() / std::f64::consts::SQRT_2)
-    }
 }

@@ -7,6 +7,7 @@ mod answers;
 mod calibration;
 mod compare;
 mod curve;
+mod drift;
 mod figure;
 mod floors;
 mod heldout;
@@ -24,6 +25,11 @@ pub use calibration::{
 };
 pub use compare::{Comparison, Verdict};
 pub use curve::{CurveMetrics, CurvePoint, PairCosts, PairRows, curve_metrics, gap};
+pub use drift::{
+    Alarm, AlarmKind, ClusteredMean, DRIFT_LIMITS, DriftInput, DriftLimits, DriftReport,
+    DriftVerdict, FeatureBins, Incoming, NewTask, RateShift, RateTest, Reference, ReferenceError,
+    Scored, Shift, State, TrainingRate, drift,
+};
 pub use figure::Figure;
 pub use heldout::{HeldOut, drop_training_rows};
 pub use inspect::{Coverage, Groups, Inspection, Logging, PairRates, inspect};
@@ -32,10 +38,10 @@ pub use replay_report::{
 };
 pub use resample::{Bootstrap, with_interval};
 pub use router_eval::{
-    Clustered, EvalError, EvalOptions, Fold, ModelCalibration, NetAtValue, NetVerdict, Pays,
-    PolicyKind, PolicyNet, RankingFloors, RouterEvaluation, SegmentReturn, SegmentSummary, Split,
-    SplitFigures, Splits, TokenTotals, evaluate_file, evaluate_folds, evaluate_router,
-    side_by_side,
+    Clustered, EvalError, EvalOptions, Fold, Growth, GrowthFigures, GrowthStep, LearningCurve,
+    ModelCalibration, NetAtValue, NetVerdict, Pays, PolicyKind, PolicyNet, RankingFloors,
+    RouterEvaluation, SegmentReturn, SegmentSummary, Split, SplitFigures, Splits, TokenTotals,
+    evaluate_file, evaluate_folds, evaluate_router, learning_curve, side_by_side,
 };
 pub use spread::Spread;
 pub use summary::{PolicyFigures, SegmentFigures};

@@ -22,7 +22,7 @@ use crate::stats;
 use crate::trace::Trace;
 
 /// Folds by group and by task.
-const FOLDS: usize = 5;
+pub(super) const FOLDS: usize = 5;
 /// The share of rows, the latest, that the split by time leaves out.
 const LATE: f64 = 0.3;
 /// More rows than this make cross-validation slow and its intervals no narrower than one can use.
@@ -172,7 +172,7 @@ impl Part<'_> {
 
 impl TrainingSet<'_> {
     /// At most [`MAX_ROWS`] of the rows, whole prompt groups by keyed hash.
-    fn thinned(mut self, seed: u64) -> Self {
+    pub(super) fn thinned(mut self, seed: u64) -> Self {
         let share = MAX_ROWS as f64 / self.rows.len().max(1) as f64;
         if share < 1.0 {
             let kept = |group: &Group| stats::uniform(seed, "thinned", group) < share;
@@ -184,9 +184,9 @@ impl TrainingSet<'_> {
 }
 
 /// For each place the fold that leaves it out, if one does.
-type Folds = Vec<Option<usize>>;
+pub(super) type Folds = Vec<Option<usize>>;
 
-fn by_group(set: &TrainingSet<'_>, seed: u64) -> Folds {
+pub(super) fn by_group(set: &TrainingSet<'_>, seed: u64) -> Folds {
     let fold = |group: &Group| Some(stats::fold(seed, "cross-validation", group, FOLDS));
     set.groups.iter().map(fold).collect()
 }

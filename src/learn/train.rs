@@ -10,6 +10,7 @@ use super::heads::HeadKind;
 use super::jobs::Progress;
 use super::labels::{Labels, Target};
 use super::options::TrainOptions;
+use super::reference;
 use super::split::{self, Group, is_held_out};
 use crate::catalog::Catalog;
 use crate::trace::Trace;
@@ -92,8 +93,9 @@ pub fn train(
         "without_prompt": without_prompt, "models": models.iter().map(ModelRows::to_json).collect::<Vec<_>>(),
     });
     let prices = assemble::price_sources(&bare, catalog);
-    let provenance = assemble::provenance(&set, options, fitted.kind, &counts, &prices);
+    let mut provenance = assemble::provenance(&set, options, fitted.kind, &counts, &prices);
     let places = assemble::sample(&set, options.seed);
+    provenance["reference"] = reference::reference(&set, &places);
     let rows = labels.iter().zip(&fitted.models);
     let sampled = rows
         .map(|(labels, fitted)| assemble::calibration_model(&labels.model, fitted, &places))

@@ -6,11 +6,13 @@
 
 mod catalog;
 mod document;
+mod drift;
 mod eval;
 mod eval_splits;
 mod eval_worth;
 mod explain;
 mod inspect;
+mod learning_curve;
 mod number;
 mod plan;
 mod promise;
@@ -24,10 +26,12 @@ pub use catalog::{
     findings_result,
 };
 pub use document::{Align, Block, Column, Document, Table};
+pub use drift::drift_document;
 pub use eval::evaluation_document;
 pub use eval_splits::splits_document;
 pub use explain::{ExplanationResult, explanation_document, explanation_result};
 pub use inspect::inspection_document;
+pub use learning_curve::learning_curve_document;
 pub use plan::plan_document;
 pub use promise::{CompileResult, compile_document, promise_document};
 pub use render::{Format, render};

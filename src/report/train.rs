@@ -5,9 +5,10 @@ use serde::Serialize;
 use super::document::{Document, Table};
 use super::eval::evaluation_document;
 use super::eval_splits::splits_document;
+use super::learning_curve::learning_curve_document;
 use super::number::{count, share};
 use super::promise::promise_document;
-use crate::evaluate::{RouterEvaluation, Splits};
+use crate::evaluate::{LearningCurve, RouterEvaluation, Splits};
 use crate::learn::{Added, Guard, ModelRows, Trained};
 use crate::whatif::PromiseFigures;
 
@@ -31,6 +32,9 @@ pub struct TrainingResult {
     guard: Guard,
     #[serde(flatten)]
     parts: TrainingParts,
+    /// What fewer training rows would have given, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    learning_curve: Option<LearningCurve>,
 }
 
 /// What was measured.
@@ -91,6 +95,16 @@ impl TrainingResult {
             promise,
             guard,
             parts,
+            learning_curve: None,
+        }
+    }
+
+    /// The same with a learning curve, where there is one.
+    #[must_use]
+    pub fn with_learning_curve(self, learning_curve: Option<LearningCurve>) -> Self {
+        Self {
+            learning_curve,
+            ..self
         }
     }
 }
@@ -117,6 +131,11 @@ pub fn training_document(result: &TrainingResult) -> Document {
     document
         .blocks
         .extend(splits_document(&result.parts.splits).blocks);
+    if let Some(curve) = &result.learning_curve {
+        document
+            .blocks
+            .extend(learning_curve_document(curve).blocks);
+    }
     let (title, evaluation) = match (&result.parts.evaluation, &result.parts.cross_validated) {
         (Some(held_out), _) => (
             "On the requests that were kept from training",

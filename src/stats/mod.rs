@@ -13,6 +13,7 @@ mod keyed;
 mod poisson;
 mod quantile;
 mod replicates;
+mod tail;
 
 pub use histogram::{Histogram, bucket};
 pub use interval::{Z_95, bootstrap_p_value, holm, standard_error, units_to_tell};
@@ -20,3 +21,4 @@ pub use keyed::{Keyed, fold, uniform, unit_hash};
 pub use poisson::{weights_into, weights_of_eight};
 pub use quantile::{percentile_interval, quantile_sorted};
 pub use replicates::Replicates;
+pub use tail::{chi_squared_upper, normal_p_value};

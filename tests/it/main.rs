@@ -11,10 +11,12 @@
 mod architecture;
 mod bad_input;
 mod cli_catalog;
+mod cli_drift;
 mod cli_eval;
 mod cli_generate;
 mod cli_import;
 mod cli_inspect;
+mod cli_learning_curve;
 mod cli_plan;
 mod cli_replay;
 mod cli_router;

@@ -213,7 +213,9 @@ fn a_share_is_solved_for_and_every_kind_of_head_and_group_of_features_trains() {
         ("trees", "options,shape,words,task"),
     ] {
         let out = folder.at("r.router.json");
-        let call = ["train", &trace, "-o", &out, "--share", "0.1", "--model", model];
+        let call = [
+            "train", &trace, "-o", &out, "--share", "0.1", "--model", model,
+        ];
         let said = run(&[
             &call[..],
             &["--features", features, "--format", "json", "--quiet"],
@@ -247,7 +249,10 @@ fn three(folder: &Folder) -> (String, String) {
         let outcome = |model: &str, k: u64, p: f64| {
             // Graded by halves.
             let score = f64::from(u8::from(draw(k, i) < p)) * 0.5 + 0.5;
-            format!("{{\"model\":\"{model}\",\"score\":{score},\"output_tokens\":{}}}", 100 + i % 50)
+            format!(
+                "{{\"model\":\"{model}\",\"score\":{score},\"output_tokens\":{}}}",
+                100 + i % 50
+            )
         };
         let outcomes = [
             outcome("a", 2, if hard { 0.1 } else { 0.9 }),
@@ -261,7 +266,10 @@ fn three(folder: &Folder) -> (String, String) {
     for (model, price) in [("a", 1), ("b", 2), ("c", 5)] {
         write!(catalog, "[[model]]\nid = \"{model}\"\n[[endpoint]]\nid = \"{model}@p\"\nmodel = \"{model}\"\n[[endpoint.price]]\nusd_per_mtok = {{ input = {price}, output = {price} }}\nsource = \"invented\"\n").unwrap();
     }
-    (folder.file("three.jsonl", text), folder.file("own.toml", catalog))
+    (
+        folder.file("three.jsonl", text),
+        folder.file("own.toml", catalog),
+    )
 }
 
 #[test]
@@ -270,7 +278,9 @@ fn a_model_joins_later_and_nothing_of_the_others_changes() {
     let (trace, catalog) = three(&folder);
     let (two, all) = (folder.at("two.router.json"), folder.at("three.router.json"));
     let common = ["--catalog", &catalog, "--quiet"];
-    let call = ["train", &trace, "--models", "a,b", "-o", &two, "--value", "0.01"];
+    let call = [
+        "train", &trace, "--models", "a,b", "-o", &two, "--value", "0.01",
+    ];
     run(&[&call[..], &common, FEW_ROWS].concat()).done();
     let add = ["train", &trace, "--add", "c", "--to", &two, "-o", &all];
     let said = run(&[&add[..], &common].concat()).done();
@@ -279,7 +289,9 @@ fn a_model_joins_later_and_nothing_of_the_others_changes() {
     let models = |file: &Value| -> Vec<String> {
         let heads = file["body"]["heads"].as_array().unwrap().iter();
         let names = heads.filter(|head| head["predicts"] == "success");
-        names.map(|head| head["model"].as_str().unwrap().to_owned()).collect()
+        names
+            .map(|head| head["model"].as_str().unwrap().to_owned())
+            .collect()
     };
     assert_eq!(models(&before), ["a", "b"]);
     assert_eq!(models(&after), ["a", "b", "c"]);
@@ -287,16 +299,36 @@ fn a_model_joins_later_and_nothing_of_the_others_changes() {
     run(&golden).done();
     // What the old heads say of a prompt is what they said.
     let explained = |file: &str| {
-        let call = ["explain", file, "--prompt", "the theorem of case 9", "--format", "json"];
+        let call = [
+            "explain",
+            file,
+            "--prompt",
+            "the theorem of case 9",
+            "--format",
+            "json",
+        ];
         run(&call).done().json()
     };
     let (old, new) = (explained(&two), explained(&all));
     let success = |said: &Value, endpoint: usize| said["endpoints"][endpoint]["success"].clone();
     assert_eq!(success(&old, 0), success(&new, 0));
     assert!(success(&new, 2).as_f64().unwrap() > success(&new, 0).as_f64().unwrap());
-    let again = run(&["train", &trace, "--add", "c", "--to", &all, "--catalog", &catalog]);
+    let again = run(&[
+        "train",
+        &trace,
+        "--add",
+        "c",
+        "--to",
+        &all,
+        "--catalog",
+        &catalog,
+    ]);
     assert_eq!(again.code, Some(1));
-    assert!(again.err.contains("has heads for `c` already"), "{}", again.err);
+    assert!(
+        again.err.contains("has heads for `c` already"),
+        "{}",
+        again.err
+    );
 }
 
 #[test]
@@ -304,11 +336,16 @@ fn three_models_are_weighed_and_measured_together() {
     let folder = Folder::new();
     let (trace, catalog) = three(&folder);
     let out = folder.at("r.router.json");
-    let call = ["train", &trace, "--models", "a,b,c", "-o", &out, "--value", "0.01"];
+    let call = [
+        "train", &trace, "--models", "a,b,c", "-o", &out, "--value", "0.01",
+    ];
     let more = ["--catalog", &catalog, "--quiet", "--format", "json"];
     let said = run(&[&call[..], &more, FEW_ROWS].concat()).done().json();
     assert_eq!(said["models"].as_array().unwrap().len(), 3);
     let splits = &said["splits_side_by_side"]["splits"];
-    assert!(splits["task"]["net_usd_per_request"]["x"].is_number(), "{splits}");
+    assert!(
+        splits["task"]["net_usd_per_request"]["x"].is_number(),
+        "{splits}"
+    );
     assert!(splits["time"]["why"].is_string(), "{splits}");
 }

@@ -9,6 +9,7 @@
 mod file_splits;
 mod frame;
 mod ground;
+mod growth;
 mod models;
 mod net;
 mod policies;
@@ -32,6 +33,7 @@ use super::heldout::HeldOut;
 use crate::replay::{Charged, Decisions, SegmentKey, Stage};
 
 pub use file_splits::evaluate_file;
+pub use growth::{Growth, GrowthFigures, GrowthStep, LearningCurve, learning_curve};
 pub use models::{ModelCalibration, TokenTotals};
 pub use net::{Clustered, NetAtValue, NetVerdict};
 pub use policies::{PolicyKind, PolicyNet};

@@ -134,6 +134,46 @@ pub(super) fn sweep(
     values.into_iter().map(measure).collect()
 }
 
+/// The routers' own net value at their trade, with the resamples that it rests on.
+pub(super) struct OwnNet {
+    pub(super) figure: Figure,
+    means: Vec<Option<f64>>,
+    /// The requests, and what came of each.
+    rows: Vec<usize>,
+    column: Vec<i64>,
+}
+
+/// As in [`verdict`], without what it is compared with.
+pub(super) fn own(frame: &Frame<'_>, ground: &Ground<'_>) -> Option<OwnNet> {
+    if ground.endpoints.is_empty() {
+        return None;
+    }
+    let mut measured = Measured::new(frame, &At::new(ground, ground.trade), false);
+    Some(OwnNet {
+        figure: measured.figure(0, 0, true),
+        means: measured.means(0, 0),
+        column: measured.columns.swap_remove(0),
+        rows: measured.rows,
+    })
+}
+
+impl OwnNet {
+    /// Less that of other routers; `None` where they were not measured on the same requests.
+    pub(super) fn less(&self, names: [&str; 2], other: &Self) -> Option<Comparison> {
+        let x = self.figure.x.zip(other.figure.x).map(|(a, b)| a - b)?;
+        if self.rows != other.rows {
+            return None;
+        }
+        let pairs = self.means.iter().zip(&other.means);
+        let differences: Vec<Option<f64>> =
+            pairs.map(|(a, b)| a.zip(*b).map(|(a, b)| a - b)).collect();
+        let mut difference =
+            Difference::paired(names, x, "USD", self.rows.len() as u64, &differences);
+        difference.same = self.column == other.column;
+        judge("net_usd_per_request", true, vec![difference]).pop()
+    }
+}
+
 /// A geometric grid around the break-even value of the pair, else around the file's own value, else
 /// around one dollar; each rounded to two digits.
 fn grid(ground: &Ground<'_>, pair: Option<[u16; 2]>) -> Vec<Usd> {

@@ -42,21 +42,19 @@ const NO_ROLES: &str =
 
 /// Measure the ranking of the rows on which the scores of both roles are known.
 pub(super) fn measure(frame: &Frame<'_>, roles: Option<[Role; 2]>) -> Ranking {
-    let Some(roles) = roles else {
-        return unknown();
-    };
-    let known = |at: &usize| {
-        let row = frame.predicted_rows()[*at];
-        roles
-            .iter()
-            .all(|role| frame.score(role.endpoint, row).is_some())
-    };
-    let job = Job {
-        frame,
-        roles,
-        places: (0..frame.predicted()).filter(known).collect(),
-    };
-    job.measure()
+    match roles {
+        Some(roles) => Job::new(frame, roles).measure(),
+        None => unknown(),
+    }
+}
+
+/// The routers' own ranking on the same rows as [`measure`], to be compared with that of others.
+pub(super) fn of_router(frame: &Frame<'_>, roles: [Role; 2]) -> MeasuredRanking {
+    let job = Job::new(frame, roles);
+    let rows: Vec<usize> = job.rows().collect();
+    let units: Vec<u64> = rows.iter().map(|&row| frame.unit(row)).collect();
+    let gains: Vec<f64> = job.places.iter().map(|&at| job.gain(at)).collect();
+    MeasuredRanking::new(&job.pair_rows(&rows), &gains, frame.bootstrap(&units))
 }
 
 fn unknown() -> Ranking {
@@ -86,7 +84,20 @@ struct Job<'a> {
     places: Vec<usize>,
 }
 
-impl Job<'_> {
+impl<'a> Job<'a> {
+    fn new(frame: &'a Frame<'a>, roles: [Role; 2]) -> Self {
+        let known = |at: &usize| {
+            let row = frame.predicted_rows()[*at];
+            let mut roles = roles.iter();
+            roles.all(|role| frame.score(role.endpoint, row).is_some())
+        };
+        Self {
+            frame,
+            roles,
+            places: (0..frame.predicted()).filter(known).collect(),
+        }
+    }
+
     fn measure(&self) -> Ranking {
         let rows: Vec<usize> = self.rows().collect();
         let units: Vec<u64> = rows.iter().map(|&row| self.frame.unit(row)).collect();
