@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::support::{Folder, run};
+use super::support::{FEW_ROWS, Folder, run};
 
 /// Requests of which half are hard; the driver is right on one in four of those, and on nearly all
 /// others, the specialist on nearly all.
@@ -44,7 +44,7 @@ fn curve(folder: &Folder, rows: usize, more: &[&str]) -> Value {
     let args = [
         "train", &trace, "-o", &router, "--model", "logistic", "--format", "json",
     ];
-    run(&[&args[..], &["--learning-curve"], more].concat())
+    run(&[&args[..], &["--learning-curve"], FEW_ROWS, more].concat())
         .done()
         .json()
 }
