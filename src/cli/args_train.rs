@@ -41,15 +41,15 @@ pub(super) struct TrainArgs {
     /// The models to choose among, the driver first; else driver and specialist
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(super) models: Vec<String>,
+    /// Train on shares of the rows as well, and say whether more rows are worth recording
+    #[arg(long, conflicts_with = "split")]
+    pub(super) learning_curve: bool,
     /// Write the file though no gain over the best simple policy is shown on unseen rows
     #[arg(long)]
     pub(super) allow_no_gain: bool,
     /// Let the router decide however few rows it learned from
     #[arg(long)]
     pub(super) no_guard: bool,
-    /// Train on shares of the rows as well, and say whether more rows are worth recording
-    #[arg(long, conflicts_with_all = ["split", "add"])]
-    pub(super) learning_curve: bool,
     /// Train heads for this model alone, and add them to the router file of --to
     #[arg(long, value_name = "MODEL", requires = "to", conflicts_with_all = ["models", "split"])]
     pub(super) add: Option<String>,

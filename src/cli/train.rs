@@ -14,7 +14,7 @@ use super::exit::{self, Failure, Outcome, says_no, wrong_call};
 use super::learning_curve::learning_curve;
 use super::load;
 use super::output::Console;
-use super::train_measure::{Measured, measure};
+use super::train_measure::{Measured, REPLICATES, measure};
 use crate::catalog::Catalog;
 use crate::evaluate::Verdict;
 use crate::learn::{
@@ -22,9 +22,7 @@ use crate::learn::{
     write_predictions,
 };
 use crate::policy::{Dial, Goal, Promise, Roles, SolveOptions, solve};
-use crate::report::{
-    AddingResult, TrainingParts, TrainingResult, adding_document, training_document,
-};
+use crate::report::{AddingResult, TrainingResult, adding_document, training_document};
 use crate::trace::Trace;
 use crate::trace_io::write_file;
 use crate::whatif::PromiseFigures;
@@ -51,10 +49,6 @@ pub(super) fn run(args: &TrainArgs, console: &Console) -> Outcome {
     let trained = fitted(&trace, &catalog, &options, &dial, console)?;
     let (router, promise) = dialled(&trained, &dial, args, console)?;
     let measured = measure(&trained, &router, &trace, &catalog, &options, console)?;
-    let curve = args
-        .learning_curve
-        .then(|| learning_curve(&trained, &router, (&trace, &catalog), &options, console));
-    let learning_curve = curve.transpose()?;
     let guard = measured.guard(&trained, &router, args.no_guard);
     let router = noted(
         guard.applied(router).map_err(says_no)?,
@@ -66,17 +60,30 @@ pub(super) fn run(args: &TrainArgs, console: &Console) -> Outcome {
     if refusal.is_none() {
         write_router(&router, output, console)?;
     }
+    // With the kind of head that ships, on the rows that the router was measured on.
+    let curve = args.learning_curve.then(|| {
+        let options = TrainOptions {
+            model: trained.head,
+            ..options.clone()
+        };
+        learning_curve(
+            (&trace, &catalog),
+            &load::bound(&roles),
+            &options,
+            promise.trade,
+            (&trained.held_out[..], REPLICATES),
+            console,
+        )
+    });
     let file = refusal.is_none().then(|| output.display().to_string());
     let result = TrainingResult::new(
         file,
         &trained,
         PromiseFigures::from(&promise),
         guard,
-        TrainingParts {
-            learning_curve,
-            ..measured.into_parts()
-        },
-    );
+        measured.into_parts(),
+    )
+    .with_learning_curve(curve.transpose()?);
     let code = console.show(&result, &training_document(&result), args.format)?;
     match refusal {
         None => Ok(code),

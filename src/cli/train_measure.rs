@@ -184,7 +184,6 @@ impl Measured {
             evaluation: self.held_out,
             cross_validated,
             splits: self.splits,
-            learning_curve: None,
         }
     }
 }

@@ -376,7 +376,13 @@ impl Job<'_> {
             places,
         };
         let linear = (self.options.kind != HeadKind::Trees)
-            .then(|| logistic::fit(&dense(&places), &graded, copies, ALPHA))
+            .then(|| match left_out {
+                None => logistic::fit(&dense(&places), &graded, copies, ALPHA),
+                Some(_) => {
+                    let cases = model.scaled(&cases);
+                    Ok(logistic::copy(&dense(&places), &scores, &cases, ALPHA))
+                }
+            })
             .transpose();
         let trees =
             binned.map(|binned| boost::fit(binned, &places, &scores, &model.scaled(&cases)));

@@ -32,6 +32,9 @@ pub struct TrainingResult {
     guard: Guard,
     #[serde(flatten)]
     parts: TrainingParts,
+    /// What fewer training rows would have given, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    learning_curve: Option<LearningCurve>,
 }
 
 /// What was measured.
@@ -44,9 +47,6 @@ pub struct TrainingParts {
     /// Cross-validated on the training rows: by group, time and task.
     #[serde(rename = "splits_side_by_side")]
     pub splits: Splits,
-    /// What fewer training rows would have given, where that was asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub learning_curve: Option<LearningCurve>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -95,6 +95,16 @@ impl TrainingResult {
             promise,
             guard,
             parts,
+            learning_curve: None,
+        }
+    }
+
+    /// The same with a learning curve, where there is one.
+    #[must_use]
+    pub fn with_learning_curve(self, learning_curve: Option<LearningCurve>) -> Self {
+        Self {
+            learning_curve,
+            ..self
         }
     }
 }
@@ -121,7 +131,7 @@ pub fn training_document(result: &TrainingResult) -> Document {
     document
         .blocks
         .extend(splits_document(&result.parts.splits).blocks);
-    if let Some(curve) = &result.parts.learning_curve {
+    if let Some(curve) = &result.learning_curve {
         document
             .blocks
             .extend(learning_curve_document(curve).blocks);

@@ -44,7 +44,7 @@ fn curve(folder: &Folder, rows: usize, more: &[&str]) -> Value {
     let args = [
         "train", &trace, "-o", &router, "--model", "logistic", "--format", "json",
     ];
-    run(&[&args[..], FEW_ROWS, &["--learning-curve"], more].concat())
+    run(&[&args[..], &["--learning-curve"], FEW_ROWS, more].concat())
         .done()
         .json()
 }
@@ -108,8 +108,7 @@ fn shares_that_are_too_small_to_train_on_are_left_out() {
     assert!(rows.len() < 3 && rows[0] >= 20, "{rows:?}");
     assert_eq!(found["learning_curve"]["verdict"], "cannot_tell");
     let (trace, router) = (trace(&folder, 90), folder.at("s.router.json"));
-    let args = ["train", &trace, "-o", &router, "--learning-curve"];
-    let said = run(&[&args[..], FEW_ROWS].concat()).done();
+    let said = run(&["train", &trace, "-o", &router, "--learning-curve"]).done();
     assert!(
         said.out.contains("Learning curve: too few rows"),
         "{}",
