@@ -108,7 +108,8 @@ fn shares_that_are_too_small_to_train_on_are_left_out() {
     assert!(rows.len() < 3 && rows[0] >= 20, "{rows:?}");
     assert_eq!(found["learning_curve"]["verdict"], "cannot_tell");
     let (trace, router) = (trace(&folder, 90), folder.at("s.router.json"));
-    let said = run(&["train", &trace, "-o", &router, "--learning-curve"]).done();
+    let args = ["train", &trace, "-o", &router, "--learning-curve"];
+    let said = run(&[&args[..], FEW_ROWS].concat()).done();
     assert!(
         said.out.contains("Learning curve: too few rows"),
         "{}",
