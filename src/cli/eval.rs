@@ -49,6 +49,7 @@ pub(super) fn run(args: &EvalArgs, console: &Console) -> Outcome {
         values: args.values.clone(),
         by: args.by.clone(),
         rules: decisions,
+        resample_tasks: false,
     };
     let pair = pair(&stage, &catalog, &bound)?;
     let held_out = drop_training_rows(&trace, &[&router]);

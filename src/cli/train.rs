@@ -48,7 +48,15 @@ pub(super) fn run(args: &TrainArgs, console: &Console) -> Outcome {
     });
     let trained = fitted(&trace, &catalog, &options, &dial, console)?;
     let (router, promise) = dialled(&trained, &dial, args, console)?;
-    let measured = measure(&trained, &router, &trace, &catalog, &options, console)?;
+    let measured = measure(
+        &trained,
+        &router,
+        &trace,
+        &catalog,
+        &options,
+        !args.no_guard,
+        console,
+    )?;
     let guard = measured.guard(&trained, &router, args.no_guard);
     let router = noted(
         guard.applied(router).map_err(says_no)?,
@@ -186,7 +194,7 @@ fn noted(
         object.insert("dial".into(), promise.to_json());
         object.insert(
             "guard".into(),
-            json!({ "regime": guard.regime, "ships": guard.ships }),
+            json!({ "regime": guard.regime, "ships": guard.ships, "other_tasks": guard.other_tasks }),
         );
         object.extend(measured.provenance().map_err(says_no)?);
     }

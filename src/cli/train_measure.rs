@@ -10,9 +10,13 @@ use super::output::Console;
 use super::train::advance;
 use crate::catalog::Catalog;
 use crate::evaluate::{
-    EvalOptions, Fold, NetVerdict, RouterEvaluation, Splits, evaluate_folds, side_by_side,
+    Clustered, EvalOptions, Fold, NetVerdict, RouterEvaluation, Splits, evaluate_folds,
+    side_by_side,
 };
-use crate::learn::{FoldRouter, Guard, Progress, SplitKind, TrainOptions, Trained, cross_validate};
+use crate::learn::{
+    FoldRouter, Guard, Progress, SplitKind, TrainOptions, Trained, cross_validate, fenced,
+    other_tasks,
+};
 use crate::replay::{Charged, SegmentKey, Stage};
 use crate::report::TrainingParts;
 use crate::trace::Trace;
@@ -27,6 +31,10 @@ pub(super) struct Measured {
     /// Cross-validated on the training rows, with the reason where that cannot be.
     by_kind: Vec<(SplitKind, Result<RouterEvaluation, String>)>,
     splits: Splits,
+    /// The gain on tasks that were left out, before any was left to a fixed choice.
+    raw_on_tasks: Option<Clustered>,
+    /// What takes tasks that the router was not trained on.
+    other_tasks: Option<String>,
 }
 
 /// Measures a router that was trained with these options and has its trade.
@@ -36,6 +44,7 @@ pub(super) fn measure(
     trace: &Trace,
     catalog: &Catalog,
     options: &TrainOptions,
+    guarded: bool,
     console: &Console,
 ) -> Result<Measured, Failure> {
     let trade = router.trade().unwrap_or_default();
@@ -46,6 +55,7 @@ pub(super) fn measure(
         values: None,
         by: vec![SegmentKey::Task, SegmentKey::Length],
         rules: Vec::new(),
+        resample_tasks: false,
     };
     let held_out = match trained.held_out.is_empty() {
         true => None,
@@ -66,11 +76,28 @@ pub(super) fn measure(
         },
         None => whole,
     };
-    let mut by_kind = Vec::new();
+    let (mut by_kind, mut raw_on_tasks, mut left) = (Vec::new(), None, None);
     for kind in SplitKind::ALL {
         let folds = folds(kind, trained, trade, trace, catalog, options, console)?;
         let measured = match folds {
-            Ok(folds) => Ok(evaluated(&folds, trace, catalog, &light)?),
+            Ok(folds) => {
+                let light = EvalOptions {
+                    resample_tasks: kind == SplitKind::Task,
+                    ..light.clone()
+                };
+                let raw = evaluated(&folds, trace, catalog, &light)?;
+                if kind == SplitKind::Task {
+                    raw_on_tasks = raw.net.as_ref().map(|net| net.over_fixed.clone());
+                    left = raw_on_tasks
+                        .as_ref()
+                        .filter(|_| guarded)
+                        .and_then(other_tasks);
+                }
+                Ok(match &left {
+                    Some(to) => evaluated(&fences(folds, to)?, trace, catalog, &light)?,
+                    None => raw,
+                })
+            }
             Err(why) => Err(why.to_owned()),
         };
         by_kind.push((kind, measured));
@@ -84,7 +111,19 @@ pub(super) fn measure(
         held_out,
         by_kind,
         splits,
+        raw_on_tasks,
+        other_tasks: left,
     })
+}
+
+/// The folds with routers that leave the tasks which they do not know to a target, as the router
+/// that ships will.
+fn fences(folds: Vec<FoldRouter>, to: &str) -> Result<Vec<FoldRouter>, Failure> {
+    let fence = |fold: FoldRouter| {
+        let router = fenced(fold.router, to).map_err(says_no)?;
+        Ok(FoldRouter { router, ..fold })
+    };
+    folds.into_iter().map(fence).collect()
 }
 
 fn folds(
@@ -138,11 +177,12 @@ impl Measured {
 
     /// The guard, with the gain on tasks that were left out, where there are several.
     pub(super) fn guard(&self, trained: &Trained, router: &Router, off: bool) -> Guard {
-        let on_tasks = self.of(SplitKind::Task).or(self.of(SplitKind::Group));
-        let gain = on_tasks.and_then(|held| held.net.as_ref());
-        let gain = gain.map(|net| net.over_fixed.clone());
+        let by_group = self.of(SplitKind::Group).and_then(|held| held.net.as_ref());
+        let by_group = by_group.map(|net| net.over_fixed.clone());
+        let gain = self.raw_on_tasks.clone().or(by_group);
         let driver = &router.parts().fallback[0];
         Guard::of(trained.informative_rows, gain, driver, off)
+            .with_other_tasks(self.other_tasks.clone())
     }
 
     /// What the router file keeps of it.

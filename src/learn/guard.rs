@@ -8,7 +8,7 @@
 //! the trace's own gain.
 
 use serde::Serialize;
-use weighbridge_router::{Choose, Parts, Router};
+use weighbridge_router::{Choose, Condition, Field, Parts, Router, Rule, Step};
 
 use super::error::LearnError;
 use crate::evaluate::Clustered;
@@ -46,8 +46,44 @@ pub struct Guard {
     pub gain: Option<Clustered>,
     /// What takes every request instead of the router: a target; null where the router decides.
     pub ships: Option<String>,
+    /// What takes requests of tasks that the router was not trained on, where it earned less
+    /// on such tasks: a target; null where the router decides on all.
+    pub other_tasks: Option<String>,
     /// The regime in words.
     pub sentence: String,
+}
+
+/// The fixed choice that a router should leave tasks to which it was not trained on: the best single
+/// endpoint, where the router earned less than that on tasks that were left out. Nothing is lost
+/// by it but a gain that was not seen.
+#[must_use]
+pub fn other_tasks(on_tasks: &Clustered) -> Option<String> {
+    (on_tasks.mean < 0.0).then(|| on_tasks.against.clone())
+}
+
+/// The router that decides on the tasks that its features know, and leaves all others to a target;
+/// itself where its features know no task.
+///
+/// # Errors
+/// Where the target is none of the router's.
+pub fn fenced(router: Router, to: &str) -> Result<Router, LearnError> {
+    let tasks = router.recipe().steps().iter().find_map(|step| match step {
+        Step::Tag(tag) => Some(tag.values.clone()),
+        _ => None,
+    });
+    let (Some(tasks), Some(trade)) = (tasks, router.trade()) else {
+        return Ok(router);
+    };
+    Ok(Router::try_new(Parts {
+        choose: Some(Choose::Rules {
+            rules: vec![Rule {
+                when: Condition::Member(Field::Task, tasks),
+                to: Choose::Router(trade),
+            }],
+            otherwise: Box::new(Choose::Always(to.to_owned())),
+        }),
+        ..router.parts().clone()
+    })?)
 }
 
 impl Guard {
@@ -91,8 +127,22 @@ impl Guard {
             informative_rows,
             gain,
             ships,
+            other_tasks: None,
             sentence,
         }
+    }
+
+    /// The guard with what takes the tasks that the router was not trained on, where something
+    /// does and the router decides at all.
+    #[must_use]
+    pub fn with_other_tasks(mut self, to: Option<String>) -> Self {
+        if let (Some(to), None) = (&to, &self.ships) {
+            self.sentence.push_str(&format!(
+                " On tasks that were left out it earned less than {to} for all, so requests of other tasks, or of none, go to {to}."
+            ));
+            self.other_tasks = Some(to.clone());
+        }
+        self
     }
 
     /// The router that ships: itself, or one that sends everything to one target and keeps its
@@ -102,7 +152,10 @@ impl Guard {
     /// Where the target is none of the router's.
     pub fn applied(&self, router: Router) -> Result<Router, LearnError> {
         let Some(to) = &self.ships else {
-            return Ok(router);
+            return match &self.other_tasks {
+                Some(to) => fenced(router, to),
+                None => Ok(router),
+            };
         };
         Ok(Router::try_new(Parts {
             choose: Some(Choose::Always(to.clone())),
@@ -170,5 +223,21 @@ mod tests {
         );
         assert_eq!(ships(1499, Some(gain(0.1646, Some(0.1)))), None);
         assert_eq!(Guard::of(20, None, "driver", true).ships, None);
+    }
+
+    #[test]
+    fn tasks_on_which_the_router_is_worse_are_left_to_a_fixed_choice() {
+        assert_eq!(other_tasks(&gain(-0.0164, None)), None);
+        assert_eq!(
+            other_tasks(&gain(-0.0165, None)).as_deref(),
+            Some("cheap@p")
+        );
+        assert_eq!(other_tasks(&gain(-0.0165, Some(0.1))), None);
+        let left = Some("cheap@p".to_owned());
+        let guard = Guard::of(2000, None, "driver", false).with_other_tasks(left.clone());
+        assert_eq!(guard.other_tasks, left);
+        assert!(guard.sentence.ends_with("go to cheap@p."));
+        let none = Guard::of(20, None, "driver", false).with_other_tasks(left);
+        assert_eq!(none.other_tasks, None);
     }
 }

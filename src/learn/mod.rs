@@ -36,7 +36,7 @@ mod words;
 pub use add::{Added, add_model};
 pub use error::LearnError;
 pub use folds::{FoldRouter, SplitKind, cross_validate};
-pub use guard::{Guard, Regime};
+pub use guard::{Guard, Regime, fenced, other_tasks};
 pub use heads::HeadKind;
 pub use jobs::Progress;
 pub use learning_curve::{CurveStep, learning_curve};

@@ -34,20 +34,25 @@ pub fn evaluate_file(
         by: Vec::new(),
         ..options.clone()
     };
-    let measure = |rows: Result<Vec<usize>, String>| -> Result<_, EvalError> {
-        Ok(match rows {
-            Err(why) => Err(why),
-            Ok(rows) => {
-                let rows = HeldOut { rows, dropped: 0 };
-                Ok(evaluate_router(
-                    stage, charged, router, pair, &rows, &light,
-                )?)
-            }
-        })
+    let measure =
+        |rows: Result<Vec<usize>, String>, options: &EvalOptions| -> Result<_, EvalError> {
+            Ok(match rows {
+                Err(why) => Err(why),
+                Ok(rows) => {
+                    let rows = HeldOut { rows, dropped: 0 };
+                    Ok(evaluate_router(
+                        stage, charged, router, pair, &rows, options,
+                    )?)
+                }
+            })
+        };
+    let by_task = EvalOptions {
+        resample_tasks: true,
+        ..light.clone()
     };
     let trained_on = &provenance["trained_on"];
-    let time = measure(later(stage.trace(), held_out, trained_on))?;
-    let task = measure(of_new_tasks(stage.trace(), held_out, trained_on))?;
+    let time = measure(later(stage.trace(), held_out, trained_on), &light)?;
+    let task = measure(of_new_tasks(stage.trace(), held_out, trained_on), &by_task)?;
     let named = [
         ("group", Ok(&all)),
         ("time", time.as_ref().map_err(Clone::clone)),

@@ -13,6 +13,20 @@ use crate::replay::{Charged, Fact, Stage, in_parts, unit_keys};
 use crate::stats::{fold, unit_hash};
 use weighbridge_router::prompt_group;
 
+/// What is resampled together, a key a row of the trace.
+fn units(stage: &Stage<'_>, options: &EvalOptions) -> Vec<u64> {
+    let trace = stage.trace();
+    let mut units = unit_keys(trace, options.seed, options.threads);
+    if options.resample_tasks {
+        for (row, unit) in units.iter_mut().enumerate() {
+            if let Some(task) = trace.request(row).task {
+                *unit = unit_hash(options.seed, "bootstrap task", task.as_bytes());
+            }
+        }
+    }
+    units
+}
+
 /// How many folds the floors of a single router are fitted on.
 const FOLDS: usize = 5;
 
@@ -101,7 +115,7 @@ impl<'a> Frame<'a> {
             charged,
             folds,
             options,
-            units: unit_keys(stage.trace(), options.seed, options.threads),
+            units: units(stage, options),
             rows,
             models: models.collect(),
             predicted: seen.into_iter().map(|seen| seen.row).collect(),

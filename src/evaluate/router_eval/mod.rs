@@ -70,6 +70,9 @@ pub struct EvalOptions {
     pub by: Vec<SegmentKey>,
     /// What further rule policies choose, for every row of the trace.
     pub rules: Vec<Decisions>,
+    /// Whether whole tasks are resampled, as claims about tasks that are new need, instead of
+    /// sessions and prompt groups.
+    pub resample_tasks: bool,
 }
 
 /// An evaluation; its JSON form is described in `docs/formats.md`.

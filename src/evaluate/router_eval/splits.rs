@@ -153,20 +153,23 @@ pub fn side_by_side(
 /// difference, taken as if the two were independent.
 fn flattery(group: &SplitFigures, task: &SplitFigures) -> Vec<String> {
     let figures = [
-        ("APGR", &group.apgr, &task.apgr),
+        ("APGR", 1.0, &group.apgr, &task.apgr),
         (
-            "net value over the best simple policy",
+            "net value over the best simple policy, USD per 1,000 requests,",
+            1000.0,
             &group.difference,
             &task.difference,
         ),
     ];
     let half = |figure: &Figure| figure.ci95.map(|[low, high]| (high - low) / 2.0);
-    let flatters = |(name, group, task): (&str, &Figure, &Figure)| {
+    let flatters = |(name, scale, group, task): (&str, f64, &Figure, &Figure)| {
         let (a, b) = group.x.zip(task.x)?;
         let width = libm::hypot(half(group)?, half(task)?);
         (a - b > width).then(|| {
             format!(
-                "the split by prompt group flatters: its {name} is {a:.4}, on tasks that were never seen it is {b:.4}; new traffic feels like the latter"
+                "the split by prompt group flatters: its {name} is {:.4}, on tasks that were never seen it is {:.4}; new traffic feels like the latter",
+                scale * a,
+                scale * b
             )
         })
     };
