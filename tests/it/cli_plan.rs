@@ -179,7 +179,7 @@ fn a_second_of_waiting_keeps_requests_at_the_fast_model() {
         let plan = json(&goal, &["-p", ROUTER]);
         x(&plan["routing"]["share"])
     };
-    let (free, dear) = (share("0"), share("0.0001"));
+    let (free, dear) = (share("0"), share("0.002"));
     assert!(dear < free, "{dear} {free}");
 }
 
@@ -271,13 +271,13 @@ fn wrong_calls_of_plan_say_what_mends_them() {
 fn a_share_is_compiled_to_a_value_that_the_promise_names() {
     let folder = Folder::new();
     let router = folder.at("share.router.json");
-    let policy = learned(&folder, "share.toml", "share = 0.05, wrong_usd = 0.01");
+    let policy = learned(&folder, "share.toml", "share = 0.1, wrong_usd = 0.01");
     let said = compile(&policy, &router, &["--as-of", "2025-12-02"]).done();
     let dial = &said.json()["dials"][0];
     assert_eq!(dial["dial"], "share");
-    assert_eq!(dial["asked"], 0.05);
+    assert_eq!(dial["asked"], 0.1);
     assert_eq!(dial["prices_at"], "2025-12-02T00:00:00Z");
-    assert!((x(&dial["share"]) - 0.05).abs() <= 0.001, "{dial}");
+    assert!((x(&dial["share"]) - 0.1).abs() <= 0.001, "{dial}");
     assert_eq!(dial["success"]["n"], 1000);
     let body = &folder.json("share.router.json")["body"];
     assert_eq!(body["choose"]["value_usd"], dial["value_usd"]);
