@@ -7,6 +7,7 @@ use weighbridge_router::{Router, Trade};
 use super::eval::pair;
 use super::exit::{Failure, says_no, wrong_call};
 use super::output::Console;
+use super::train::advance;
 use crate::catalog::Catalog;
 use crate::evaluate::{self, EvalOptions, Fold, GrowthStep, LearningCurve};
 use crate::learn::{self, Progress, TrainOptions};
@@ -24,10 +25,7 @@ pub(super) fn learning_curve(
     console: &Console,
 ) -> Result<LearningCurve, Failure> {
     let bar = console.progress("learning curve", 1);
-    let advance = |progress: Progress| {
-        bar.set_length(progress.total as u64);
-        bar.set_position(progress.done as u64);
-    };
+    let advance = |progress: Progress| advance(&bar, progress);
     let steps = learn::learning_curve(trace, catalog, options, trade, held_out, &advance)
         .map_err(says_no)?;
     bar.finish_and_clear();

@@ -1,6 +1,8 @@
 //! What a training is worth, on rows that it did not learn from: the held-out ones, and routers
 //! trained like it with groups, late rows and tasks left out.
 
+use std::slice;
+
 use serde_json::{Map, Value};
 use weighbridge_router::{Router, Trade};
 
@@ -149,14 +151,15 @@ fn evaluated(
     catalog: &Catalog,
     options: &EvalOptions,
 ) -> Result<RouterEvaluation, Failure> {
-    let routers: Vec<Router> = folds.iter().map(|fold| fold.router.clone()).collect();
-    let stage = Stage::new(trace, catalog, &routers, None);
+    // All of them have the same endpoints and roles.
+    let first = &folds[0].router;
+    let stage = Stage::new(trace, catalog, slice::from_ref(first), None);
     let charged = Charged::new(&stage, None, options.threads);
-    let bound = routers[0].parts().roles.iter().cloned().collect();
+    let bound = first.parts().roles.iter().cloned().collect();
     let pair = pair(&stage, catalog, &bound)?;
-    let folds: Vec<Fold<'_>> = (folds.iter().zip(&routers))
-        .map(|(fold, router)| Fold {
-            router,
+    let folds: Vec<Fold<'_>> = (folds.iter())
+        .map(|fold| Fold {
+            router: &fold.router,
             rows: fold.rows.clone(),
         })
         .collect();

@@ -9,6 +9,8 @@ use std::ops::Range;
 
 use weighbridge_router::{Split, Tree, Trees};
 
+use super::platt::sigmoid;
+
 /// Each tree is small and says little, so that none learns rows by heart; measured in
 /// `docs/method.md`.
 const TREES: usize = 60;
@@ -137,7 +139,7 @@ pub(super) fn fit(binned: &Binned, rows: &[usize], labels: &[f64], cases: &[f64]
     let mut slopes = vec![Sum::default(); rows.len()];
     for _ in 0..TREES {
         for (i, slope) in slopes.iter_mut().enumerate() {
-            let p = 1.0 / (1.0 + libm::exp(-scores[i]));
+            let p = sigmoid(scores[i]);
             *slope = Sum {
                 gradient: cases[i] * (p - labels[i]),
                 curvature: cases[i] * p * (1.0 - p),

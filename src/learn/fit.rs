@@ -250,21 +250,9 @@ impl TrainingSet<'_> {
 }
 
 impl ModelRows {
-    /// Those of the values of the scored rows whose row is outside a fold.
-    fn without<T: Copy>(&self, values: &[T], folds: &[usize], left_out: Option<usize>) -> Vec<T> {
-        let rows = self.scored.iter().zip(values);
-        let kept = rows.filter(|(place, _)| Some(folds[**place]) != left_out);
-        kept.map(|(_, value)| *value).collect()
-    }
-
     /// Those weights with a mean of 1 over the whole set.
     fn scaled(&self, cases: &[f64]) -> Vec<f64> {
         cases.iter().map(|case| case / self.unit).collect()
-    }
-
-    fn places_without(places: &[usize], folds: &[usize], left_out: Option<usize>) -> Vec<usize> {
-        let kept = |place: &&usize| Some(folds[**place]) != left_out;
-        places.iter().filter(kept).copied().collect()
     }
 }
 
@@ -305,9 +293,9 @@ impl Job<'_> {
         let fits = self.options.folds + 1;
         let found = jobs::run(fits * self.models.len(), self.options.threads, |job| {
             let (model, left_out) = (&self.models[job / fits], self.left_out(job % fits));
-            let places = ModelRows::places_without(&model.scored, self.folds, left_out);
-            let scores = model.without(&model.scores, self.folds, left_out);
-            let cases = model.without(&model.cases, self.folds, left_out);
+            let places = self.kept(&model.scored, &model.scored, left_out);
+            let scores = self.kept(&model.scored, &model.scores, left_out);
+            let cases = self.kept(&model.scored, &model.cases, left_out);
             let fit = words::fit(&sparse, &places, &scores, &model.scaled(&cases));
             (self.tick)();
             fit
@@ -361,10 +349,10 @@ impl Job<'_> {
         binned: Option<&Binned>,
         left_out: Option<usize>,
     ) -> HeadFit {
-        let places = ModelRows::places_without(&model.scored, self.folds, left_out);
-        let scores = model.without(&model.scores, self.folds, left_out);
-        let graded = model.without(&model.graded, self.folds, left_out);
-        let cases = model.without(&model.cases, self.folds, left_out);
+        let places = self.kept(&model.scored, &model.scored, left_out);
+        let scores = self.kept(&model.scored, &model.scores, left_out);
+        let graded = self.kept(&model.scored, &model.graded, left_out);
+        let cases = self.kept(&model.scored, &model.cases, left_out);
         let copies = Copies {
             cases: &cases,
             grades: model.grades,
@@ -387,12 +375,8 @@ impl Job<'_> {
         let trees =
             binned.map(|binned| boost::fit(binned, &places, &scores, &model.scaled(&cases)));
         let tokens = self.options.tokens.then(|| {
-            let places = ModelRows::places_without(&model.counted, self.folds, left_out);
-            let rows = model.counted.iter().zip(&model.tokens);
-            let seen: Vec<f64> = rows
-                .filter(|(place, _)| Some(self.folds[**place]) != left_out)
-                .map(|(_, tokens)| *tokens)
-                .collect();
+            let places = self.kept(&model.counted, &model.counted, left_out);
+            let seen = self.kept(&model.counted, &model.tokens, left_out);
             let shared = Dense {
                 matrix: self.matrix,
                 own: None,
@@ -404,6 +388,14 @@ impl Job<'_> {
             members: linear.map(|linear| Members { linear, trees }),
             tokens,
         }
+    }
+
+    /// Those of the values, one for each of the places, whose row is outside a fold.
+    fn kept<T: Copy>(&self, places: &[usize], values: &[T], left_out: Option<usize>) -> Vec<T> {
+        let rows = places.iter().zip(values);
+        rows.filter(|(place, _)| Some(self.folds[**place]) != left_out)
+            .map(|(_, value)| *value)
+            .collect()
     }
 
     /// The fold that a fit leaves out; the last leaves none out.

@@ -8,7 +8,7 @@ use weighbridge_router::{LogLinear, Logistic, Mean, Success, Trees};
 use super::error::LearnError;
 use super::fit::{Fitted, FittedModel, HeadFit, Job};
 use super::matrix::Dense;
-use super::{kind, tokens};
+use super::{kind, platt, tokens};
 
 /// What predicts success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,7 +155,7 @@ impl Job<'_> {
             let log_odds = chosen
                 .as_ref()
                 .map_or(&[][..], |chosen| &chosen.log_odds[model]);
-            let p = |z: &f64| kind::probability(platt[0] * z + platt[1]);
+            let p = |z: &f64| platt::sigmoid(platt[0] * z + platt[1]);
             models.push(FittedModel {
                 success: success.with_platt(platt),
                 success_out_of_fold: log_odds.iter().map(p).collect(),

@@ -13,7 +13,7 @@
 
 use super::fit::Job;
 use super::heads::{HeadKind, OutOfFold};
-use super::platt::{self, Lines, Scored};
+use super::platt::{self, Lines, Scored, cross_entropy, sigmoid};
 
 /// The candidate that earns more; the first at a tie, none where there is none.
 pub(super) fn choose(job: &Job<'_>, candidates: Vec<OutOfFold>) -> Option<OutOfFold> {
@@ -68,10 +68,6 @@ pub(super) fn calibration(job: &Job<'_>, chosen: &OutOfFold) -> Vec<Option<Lines
     }
 }
 
-pub(super) fn probability(log_odds: f64) -> f64 {
-    1.0 / (1.0 + libm::exp(-log_odds))
-}
-
 /// The values of a right answer to compare at; none where costs do not differ.
 fn values(job: &Job<'_>, candidate: &OutOfFold) -> Vec<f64> {
     let costs = job.options.costs;
@@ -83,7 +79,7 @@ fn values(job: &Job<'_>, candidate: &OutOfFold) -> Vec<f64> {
     let extra = costs[high] - costs[low];
     let mut gains: Vec<f64> = (candidate.log_odds[high].iter())
         .zip(&candidate.log_odds[low])
-        .map(|(high, low)| probability(*high) - probability(*low))
+        .map(|(high, low)| sigmoid(*high) - sigmoid(*low))
         .collect();
     gains.sort_unstable_by(|a, b| b.total_cmp(a));
     (1..10)
@@ -102,7 +98,7 @@ fn earned(job: &Job<'_>, values: &[f64], log_odds: &dyn Fn(usize, usize) -> f64)
         let models = 0..job.models();
         let scores: Option<Vec<f64>> = models.clone().map(|m| job.score(m, place)).collect();
         let Some(scores) = scores else { continue };
-        let said: Vec<f64> = models.map(|m| probability(log_odds(m, place))).collect();
+        let said: Vec<f64> = models.map(|m| sigmoid(log_odds(m, place))).collect();
         for value in values {
             let worth = |m: usize| said[m] - costs[m] / value;
             let best =
@@ -118,7 +114,7 @@ fn log_loss(job: &Job<'_>, candidate: &OutOfFold) -> f64 {
     for (model, log_odds) in candidate.log_odds.iter().enumerate() {
         for (place, z) in log_odds.iter().enumerate() {
             if let Some(y) = job.score(model, place) {
-                sum += libm::log1p(libm::exp(-z.abs())) + z.max(0.0) - y * z;
+                sum += cross_entropy(y, *z);
             }
         }
     }

@@ -6,6 +6,8 @@
 //! step is halved until the objective falls. Every sum runs in the order of the rows, so that the
 //! same rows give the same bytes.
 
+use super::platt::{cross_entropy, sigmoid};
+
 /// What a row's score `z` costs against its label `y`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Loss {
@@ -207,7 +209,7 @@ impl<D: Design> Problem<'_, D> {
 impl Loss {
     fn of(self, z: f64, y: f64) -> f64 {
         match self {
-            Self::Logistic => libm::log1p(libm::exp(-z.abs())) + z.max(0.0) - y * z,
+            Self::Logistic => cross_entropy(y, z),
             Self::Poisson => libm::exp(z.min(MAX_SCORE)) - y * z,
         }
     }
@@ -216,7 +218,7 @@ impl Loss {
     fn mean(self, z: f64) -> (f64, f64) {
         match self {
             Self::Logistic => {
-                let p = 1.0 / (1.0 + libm::exp(-z));
+                let p = sigmoid(z);
                 (p, p * (1.0 - p))
             }
             Self::Poisson => {

@@ -107,11 +107,12 @@ fn log_loss(scores: &[Scored], line: [f64; 2]) -> f64 {
 }
 
 /// `-t ln p - (1 - t) ln (1 - p)` where `p` is the sigmoid of `x`.
-fn cross_entropy(t: f64, x: f64) -> f64 {
+pub(super) fn cross_entropy(t: f64, x: f64) -> f64 {
     libm::log1p(libm::exp(-x.abs())) + x.max(0.0) - t * x
 }
 
-fn sigmoid(x: f64) -> f64 {
+/// The probability that these log-odds stand for.
+pub(super) fn sigmoid(x: f64) -> f64 {
     1.0 / (1.0 + libm::exp(-x))
 }
 
