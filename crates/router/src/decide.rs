@@ -206,6 +206,13 @@ impl Router {
                     success: Probability::clamped(heads.success.probability(entries)),
                     output_tokens: heads.output_tokens.tokens(entries),
                 }));
+            if let Some(shrink) = &self.parts().shrink {
+                let said = scratch.predictions.iter().map(|it| it.success.get());
+                let shared = shrink.shared(said);
+                for (model, it) in scratch.predictions.iter_mut().enumerate() {
+                    it.success = Probability::clamped(shrink.of(model, it.success.get(), shared));
+                }
+            }
         }
         &scratch.predictions
     }

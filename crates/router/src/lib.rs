@@ -73,7 +73,7 @@ pub use features::{
     Embedding, FeatureScratch, Recipe, Scaling, Step, Surface, Surface2, Tag, WordScore,
     WordScores, Words, surface, surface2, word_counts,
 };
-pub use heads::{LogLinear, Logistic, Mean, Split, Success, Tree, Trees};
+pub use heads::{LogLinear, Logistic, Mean, Shrink, Split, Success, Tree, Trees};
 pub use line::decision_line;
 pub use request::{Request, RequestRef};
 pub use router::{Heads, Parts, Router};
