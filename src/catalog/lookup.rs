@@ -169,6 +169,29 @@ impl Catalog {
         Some(row.cost(usage))
     }
 
+    /// The same catalog with other ends of an endpoint's life, which `set` changes. A price row
+    /// that began or ended with the old life, or before the new one does, goes along.
+    #[must_use]
+    pub fn with_life(
+        mut self,
+        id: &str,
+        set: impl FnOnce(&mut Option<Timestamp>, &mut Option<Timestamp>),
+    ) -> Self {
+        let mut cards = self.cards.iter_mut();
+        if let Some(card) = cards.find(|card| card.endpoint.id == id) {
+            let endpoint = &mut card.endpoint;
+            set(&mut endpoint.from, &mut endpoint.until);
+            let (from, until) = (endpoint.from, endpoint.until);
+            if let Some(first) = endpoint.prices.first_mut() {
+                first.from = first.from.zip(from).map(|(row, life)| row.min(life));
+            }
+            if let Some(last) = endpoint.prices.last_mut() {
+                last.until = last.until.zip(until).map(|(row, life)| row.max(life));
+            }
+        }
+        self
+    }
+
     /// Every name that [`Self::resolve`] knows, for suggestions.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.names.keys().map(String::as_str)
