@@ -169,6 +169,20 @@ impl Catalog {
         Some(row.cost(usage))
     }
 
+    /// The same catalog with one endpoint more, after all others; one of the same id is replaced.
+    #[must_use]
+    pub fn with_endpoint(mut self, card: Card) -> Self {
+        let id = card.endpoint.id.clone();
+        match self.cards.iter_mut().find(|held| held.endpoint.id == id) {
+            Some(held) => *held = card,
+            None => {
+                self.names.insert(id, Name::Endpoint(self.cards.len()));
+                self.cards.push(card);
+            }
+        }
+        self
+    }
+
     /// The same catalog with other ends of an endpoint's life, which `set` changes. A price row
     /// that began or ended with the old life, or before the new one does, goes along.
     #[must_use]

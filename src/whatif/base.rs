@@ -17,6 +17,7 @@ use super::setting::{Amount, Op, Setting};
 use super::table::{Key, Table, unclipped};
 use super::world::{Mode, World};
 use crate::catalog::Catalog;
+use crate::evaluate::TraceSummary;
 use crate::policy::Goal;
 use crate::replay::{
     Adjust, Decisions, Kept, Predicted, Stage, decide_keeping, decide_kept, in_parts, unit_keys,
@@ -166,6 +167,32 @@ impl<'a> Base<'a> {
             })
             .collect();
         self.world(&scene, mode, &forms, notes)
+    }
+
+    /// [`Self::at`] in both modes.
+    ///
+    /// # Errors
+    /// As [`Self::at`].
+    pub fn both(&self, settings: &[Setting]) -> Result<[World; 2], ScenarioError> {
+        Ok([
+            self.at(settings, Mode::Frozen)?,
+            self.at(settings, Mode::Redecided)?,
+        ])
+    }
+
+    /// What was replayed.
+    pub(super) fn summary(&self) -> TraceSummary {
+        let table = self.table(Key::of_nothing(self.stage(&self.catalog).endpoints().len()));
+        let compared = table.compared();
+        TraceSummary {
+            requests: self.trace.len() as u64,
+            outcomes: self.trace.outcome_count() as u64,
+            fingerprint: self.trace.fingerprint().to_string(),
+            dropped_training_rows: 0,
+            compared,
+            synthetic: self.trace.header().synthetic.clone(),
+            source: self.trace.header().source.clone(),
+        }
     }
 
     /// The world of these settings, before anybody decides in it.

@@ -46,7 +46,10 @@ impl ScenarioError {
     /// Whether it is the data that say no, and not the call that is wrong.
     #[must_use]
     pub const fn is_of_data(&self) -> bool {
-        matches!(self, Self::Data { .. } | Self::Recompile { .. })
+        matches!(
+            self,
+            Self::File(_) | Self::Data { .. } | Self::Recompile { .. }
+        )
     }
 
     pub(super) fn value(setting: impl ToString, message: impl Into<String>) -> Self {

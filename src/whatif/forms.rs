@@ -284,6 +284,15 @@ pub(super) struct Mean {
     pub(super) n: u64,
 }
 
+impl Mean {
+    /// The same with every number changed.
+    pub(super) fn mapped(mut self, change: impl Fn(f64) -> f64) -> Self {
+        let known = self.series.iter_mut().flatten();
+        known.for_each(|x| *x = change(*x));
+        self
+    }
+}
+
 /// Which share of the requests each segment has.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Mix {

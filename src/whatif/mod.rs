@@ -5,6 +5,7 @@
 //! figures of what a dial promises. Everything is replayed: nothing here decides, charges or reads a
 //! file. Start at [`Base`] and [`plan`].
 
+mod attention;
 mod base;
 mod error;
 mod forms;
@@ -18,11 +19,13 @@ mod recompile;
 mod resample;
 mod resolve;
 mod result;
+mod scenario;
 mod search;
 mod setting;
 mod share;
 mod shortlist;
 mod sums;
+mod sweep;
 mod table;
 mod world;
 
@@ -35,6 +38,8 @@ pub use outcome::DAYS_PER_MONTH;
 pub use plan::{Planned, plan};
 pub use promise::PromiseFigures;
 pub use result::{Difference, GoalResult, Kept, Parts, Plan, PlanVerdict, PlannedPolicy};
+pub use scenario::Scenario;
 pub use search::Kind;
 pub use setting::{Amount, Op, Setting, Sweep, grid};
+pub use sweep::{Axis, Best, Differences, Point, SettingText, WhatIf};
 pub use world::{Draws, Mode, World, WorldPolicy, paired};

@@ -67,7 +67,7 @@ impl<'a> Table<'a> {
         let segment_of = table.segments_of();
         let rows = base.trace.len();
         let parts = in_parts(rows, base.options.threads, |range| {
-            let segments = segment_of.as_ref().map(Vec::as_slice);
+            let segments = segment_of.as_deref();
             table.pass(base, range, segments)
         });
         let Some(whole) = parts.into_iter().reduce(Part::plus) else {
@@ -265,6 +265,15 @@ impl<'a> Table<'a> {
         Some(whole.columns(&self.shape))
     }
 
+    /// Requests on which every frozen policy's success is known.
+    pub(super) fn compared(&self) -> u64 {
+        let told = self
+            .groups
+            .iter()
+            .filter(|&group| group & known::SUCCESS != 0);
+        told.count() as u64
+    }
+
     /// Refuse prices that are changed where nothing is paid by them.
     pub(super) fn refuse_bills(
         &self,
@@ -315,6 +324,15 @@ impl<'a> Table<'a> {
 }
 
 impl Key {
+    /// Of the world as it is.
+    pub(super) fn of_nothing(endpoints: usize) -> Self {
+        Self {
+            life: Vec::new(),
+            scores: vec![Vec::new(); endpoints],
+            shares: Vec::new(),
+        }
+    }
+
     pub(super) fn of(resolved: &Resolved, scores: Vec<Vec<(Op, f64)>>) -> Self {
         let mut shares: Vec<ShareOf> = Vec::new();
         for (share, ..) in &resolved.shares {
