@@ -7,7 +7,7 @@
 use std::ops::Range;
 use std::thread;
 
-use weighbridge_router::{Decision, Ppm, RequestRef, Router, Scratch};
+use weighbridge_router::{Decision, Ppm, Prediction, RequestRef, Router, Scratch};
 
 use super::stage::Stage;
 
@@ -213,6 +213,19 @@ impl<'a> Decider<'a> {
             let code = decider.code();
             decider.decisions.codes.push(code);
         }
+    }
+
+    /// What the heads predict for the request that was decided last.
+    pub(super) fn predictions(&mut self, request: &RequestRef<'_>) -> &[Prediction] {
+        self.router.predictions(request, &mut self.scratch)
+    }
+
+    /// Decide the next request on these predictions.
+    pub(super) fn decide_holding(&mut self, request: &RequestRef<'_>, predictions: &[Prediction]) {
+        self.router
+            .decide_holding(request, predictions, &mut self.scratch, &mut self.decision);
+        let code = self.code();
+        self.decisions.codes.push(code);
     }
 
     /// The code of the decision just made.

@@ -36,3 +36,4 @@ mod schema;
 mod support;
 mod swebench;
 mod training;
+mod worlds;

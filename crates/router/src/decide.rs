@@ -140,6 +140,12 @@ impl Scratch {
         }
     }
 
+    /// Begin with the next request, whose predictions are known.
+    pub(crate) fn hold(&mut self, predictions: &[Prediction]) {
+        self.begin();
+        self.predictions.extend_from_slice(predictions);
+    }
+
     fn begin(&mut self) {
         self.surface_known = false;
         self.predictions.clear();

@@ -8,13 +8,29 @@ use crate::router::Router;
 
 impl Router {
     /// [`Self::decide_into`] for the request that this scratch space was last used for, by a router
-    /// that differs in its trade alone: nothing is predicted anew that has been predicted already.
+    /// of the same features and heads: nothing is predicted anew that has been predicted already.
     pub fn decide_again(
         &self,
         request: &RequestRef<'_>,
         scratch: &mut Scratch,
         decision: &mut Decision,
     ) {
+        decision.clear();
+        self.follow(request, scratch, decision);
+    }
+
+    /// [`Self::decide_into`] on predictions in the order of [`Router::heads`]: nothing is predicted
+    /// anew.
+    ///
+    /// A request that brings a prompt and gets no predictions is predicted all the same.
+    pub fn decide_holding(
+        &self,
+        request: &RequestRef<'_>,
+        predictions: &[Prediction],
+        scratch: &mut Scratch,
+        decision: &mut Decision,
+    ) {
+        scratch.hold(predictions);
         decision.clear();
         self.follow(request, scratch, decision);
     }
