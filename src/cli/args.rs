@@ -191,6 +191,14 @@ pub(super) struct ShowArgs {
     pub(super) output: Option<PathBuf>,
 }
 
+/// Whether a page is written.
+#[derive(Debug, Clone, Args)]
+pub(super) struct PageArgs {
+    /// Write the result as one self-contained HTML page to this file as well
+    #[arg(long, value_name = "FILE")]
+    pub(super) html: Option<PathBuf>,
+}
+
 #[derive(Debug, Args)]
 pub(super) struct GenerateArgs {
     /// The trace to write (`.gz` compresses, `-` is standard output)
@@ -257,6 +265,8 @@ pub(super) struct ReplayArgs {
     pub(super) read: ReadArgs,
     #[command(flatten)]
     pub(super) show: ShowArgs,
+    #[command(flatten)]
+    pub(super) page: PageArgs,
 }
 
 #[derive(Debug, Args)]
