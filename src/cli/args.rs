@@ -212,6 +212,14 @@ impl PlotArgs {
     }
 }
 
+/// Whether a page is written.
+#[derive(Debug, Clone, Args)]
+pub(super) struct PageArgs {
+    /// Write the result as one self-contained HTML page to this file as well
+    #[arg(long, value_name = "FILE")]
+    pub(super) html: Option<PathBuf>,
+}
+
 #[derive(Debug, Args)]
 pub(super) struct GenerateArgs {
     /// The trace to write (`.gz` compresses, `-` is standard output)
@@ -280,6 +288,8 @@ pub(super) struct ReplayArgs {
     pub(super) show: ShowArgs,
     #[command(flatten)]
     pub(super) plot: PlotArgs,
+    #[command(flatten)]
+    pub(super) page: PageArgs,
 }
 
 #[derive(Debug, Args)]

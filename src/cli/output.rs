@@ -2,6 +2,7 @@
 
 use std::env;
 use std::io::{self, IsTerminal, Write};
+use std::iter;
 use std::path::Path;
 use std::process::ExitCode;
 use std::thread::available_parallelism;
@@ -11,7 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use weighbridge_router::Timestamp;
 
-use super::args::{Common, ShowArgs, Shown};
+use super::args::{Common, PageArgs, ShowArgs, Shown};
 use super::exit::{self, Failure, Outcome, says_no};
 use crate::report::{Document, Format, Screen, render};
 use crate::trace_io::write_file;
@@ -64,6 +65,20 @@ impl Console {
         }
         bar.set_message(what.to_owned());
         bar
+    }
+
+    /// Write the page of a result where it is asked for; `page` makes it of the command that it is
+    /// the result of.
+    pub(super) fn page(
+        &self,
+        args: &PageArgs,
+        page: impl FnOnce(&str) -> String,
+    ) -> Result<(), Failure> {
+        let Some(path) = &args.html else {
+            return Ok(());
+        };
+        let page = page(&command());
+        write_file(path, |file| file.write_all(page.as_bytes())).map_err(says_no)
     }
 
     /// Show a result, and write it as JSON where that is asked for.
@@ -131,6 +146,24 @@ fn json<T: Serialize>(result: &T) -> Result<String, Failure> {
     let text = serde_json::to_string_pretty(result)
         .map_err(|error| says_no(format!("the result cannot be written as JSON: {error}")))?;
     Ok(text + "\n")
+}
+
+/// The command that was called, for a shell; the binary by its name alone.
+fn command() -> String {
+    let arguments = env::args_os().skip(1);
+    let quoted = arguments.map(|argument| quoted(&argument.to_string_lossy()));
+    let words: Vec<String> = iter::once("weighbridge".to_owned()).chain(quoted).collect();
+    words.join(" ")
+}
+
+/// A word as a shell reads it back.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./,:=@+%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 fn to_stderr(text: &str) {

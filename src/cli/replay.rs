@@ -9,7 +9,7 @@ use super::output::Console;
 use crate::evaluate::{ReplayOptions, drop_training_rows, replay_report};
 use crate::policy::SolveOptions;
 use crate::replay::{Stage, run as run_all};
-use crate::report::{replay_document, replay_plot};
+use crate::report::{replay_document, replay_page, replay_plot};
 use crate::trace::Trace;
 
 pub(super) fn run(args: &ReplayArgs, console: &Console) -> Outcome {
@@ -55,10 +55,12 @@ pub(super) fn run(args: &ReplayArgs, console: &Console) -> Outcome {
         seed: console.seed,
         replicates: args.replicates as usize,
         threads: console.threads,
+        sums: args.page.html.is_some(),
     };
     let mut report = replay_report(&stage, &charged, decisions, &options);
     bar.finish_and_clear();
     report.trace.dropped_training_rows = dropped;
+    console.page(&args.page, |command| replay_page(&report, command))?;
     let mut document = replay_document(&report);
     if args.plot.plot {
         document.plot(replay_plot(&report));

@@ -1,0 +1,1 @@
+// What the page does beyond reading and printing: hover, sorting, CSV, sliders.
