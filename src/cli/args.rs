@@ -8,6 +8,7 @@ use weighbridge_router::{Timestamp, Trade, Usd};
 
 use super::args_data::{CatalogCommand, ImportArgs};
 use super::args_train::TrainArgs;
+use super::exit::{Failure, wrong_call};
 use super::inspect::InspectArgs;
 use super::plan::PlanArgs;
 use super::whatif::WhatIfArgs;
@@ -203,6 +204,34 @@ pub(super) struct ShowArgs {
     pub(super) output: Option<PathBuf>,
 }
 
+/// Whether a chart is drawn.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct PlotArgs {
+    /// Draw a chart in characters below the tables; with the formats table and markdown
+    #[arg(long)]
+    pub(super) plot: bool,
+}
+
+impl PlotArgs {
+    /// Refuse a chart where a program reads.
+    pub(super) fn check(&self, format: Shown) -> Result<(), Failure> {
+        if self.plot && !matches!(format, Shown::Table | Shown::Markdown) {
+            return Err(wrong_call(
+                "--plot draws characters: it goes with --format table or markdown",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Whether a page is written.
+#[derive(Debug, Clone, Args)]
+pub(super) struct PageArgs {
+    /// Write the result as one self-contained HTML page to this file as well
+    #[arg(long, value_name = "FILE")]
+    pub(super) html: Option<PathBuf>,
+}
+
 #[derive(Debug, Args)]
 pub(super) struct GenerateArgs {
     /// The trace to write (`.gz` compresses, `-` is standard output)
@@ -269,6 +298,10 @@ pub(super) struct ReplayArgs {
     pub(super) read: ReadArgs,
     #[command(flatten)]
     pub(super) show: ShowArgs,
+    #[command(flatten)]
+    pub(super) plot: PlotArgs,
+    #[command(flatten)]
+    pub(super) page: PageArgs,
 }
 
 #[derive(Debug, Args)]
@@ -302,6 +335,8 @@ pub(super) struct EvalArgs {
     pub(super) read: ReadArgs,
     #[command(flatten)]
     pub(super) show: ShowArgs,
+    #[command(flatten)]
+    pub(super) plot: PlotArgs,
 }
 
 #[derive(Debug, Args)]

@@ -55,6 +55,7 @@ impl PlanOptions {
             seed: self.seed,
             replicates: self.replicates,
             threads: self.threads,
+            sums: false,
         }
     }
 }

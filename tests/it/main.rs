@@ -18,6 +18,7 @@ mod cli_import;
 mod cli_inspect;
 mod cli_learning_curve;
 mod cli_plan;
+mod cli_plot;
 mod cli_replay;
 mod cli_router;
 mod cli_serve;

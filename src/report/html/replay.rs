@@ -1,0 +1,230 @@
+//! The page of a replay: what stands on it and in which order.
+
+use super::markup::name;
+use super::page::{Page, Reader};
+use super::palette::Look;
+use super::replay_charts as charts;
+use super::replay_decision::decision;
+use super::sliders::sliders;
+use super::tables::{Cell, Grid};
+use super::words;
+use crate::evaluate::{HINDSIGHT, PolicyFigures, ReplayReport};
+use crate::report::document::Block;
+use crate::report::number::{count, share};
+use crate::report::replay::replay_document;
+
+/// A replay as a page; `command` is what made it.
+#[must_use]
+pub fn replay_page(report: &ReplayReport, command: &str) -> String {
+    let mut page = Page::new("Which policy to ship", "replay of recorded requests");
+    page.decision(&decision(report));
+    page.section(
+        Reader::Everybody,
+        "Side by side",
+        "Every policy beside what it must beat: the best fixed choice, chance at the same cost, plain rules; and beside hindsight, which nobody can reach. USD for 1,000 requests, each figure with its 95% interval.",
+        &policies(report).html(),
+    );
+    manager(&mut page, report);
+    page.raw(&sliders(report, command));
+    architect(&mut page, report);
+    page.section(
+        Reader::Everybody,
+        "What to know before believing it",
+        "",
+        &caveats(report),
+    );
+    page.finish(command)
+}
+
+fn manager(page: &mut Page, report: &ReplayReport) {
+    page.section(
+        Reader::Manager,
+        "Cost and quality",
+        "",
+        &grid([charts::front(report), charts::gains(report)]),
+    );
+    page.section(
+        Reader::Manager,
+        "Where routing pays",
+        "",
+        &grid(charts::segments(report)),
+    );
+    page.section(
+        Reader::Manager,
+        "The bill",
+        "",
+        &grid([charts::spend(report), charts::bill(report)]),
+    );
+}
+
+fn architect(page: &mut Page, report: &ReplayReport) {
+    page.section(
+        Reader::Architect,
+        "Where requests go",
+        "",
+        &grid([charts::shares(report), charts::latency(report)]),
+    );
+    page.section(
+        Reader::Architect,
+        "Who is not answered",
+        "Unanswered requests found no eligible endpoint and count as failed at no cost. Unobserved ones have no outcome in the trace: they are out of the figures and inside the bounds.",
+        &failures(report).html(),
+    );
+    page.section(
+        Reader::Architect,
+        "Pairs and segments",
+        "Differences on the same requests and the same resamples; verdicts are corrected for the number of comparisons (Holm).",
+        &output(report),
+    );
+}
+
+/// Charts beside each other, where there are any.
+pub(super) fn grid(charts: impl IntoIterator<Item = String>) -> String {
+    let charts: String = charts.into_iter().collect();
+    if charts.is_empty() {
+        charts
+    } else {
+        format!(r#"<div class="grid">{charts}</div>"#)
+    }
+}
+
+/// Policies and floors, each with its look.
+pub(super) fn looks(report: &ReplayReport) -> impl Iterator<Item = (&PolicyFigures, Look)> {
+    let policies = report.policies.iter().enumerate();
+    let policies = policies.map(|(place, it)| (it, Look::of(place)));
+    let floors = report.floors.iter().enumerate().map(|(place, it)| {
+        let look = if it.name == HINDSIGHT {
+            Look::hindsight()
+        } else {
+            Look::floor(place)
+        };
+        (it, look)
+    });
+    policies.chain(floors)
+}
+
+/// How a policy is called, with a warning where nobody can reach it.
+pub(super) fn called(policy: &PolicyFigures) -> String {
+    match policy.name.as_str() {
+        HINDSIGHT => format!("{HINDSIGHT} (nobody can reach it)"),
+        name => name.to_owned(),
+    }
+}
+
+fn policies(report: &ReplayReport) -> Grid {
+    let mut grid = Grid::new(
+        "policies",
+        "Policies and floors",
+        &[
+            "<policy",
+            "right",
+            "cost / 1,000",
+            "net / 1,000",
+            "USD / right answer",
+            "p50",
+            "p95",
+        ],
+    );
+    for (policy, look) in looks(report) {
+        let class = match &report.decision.ship {
+            Some(ship) if *ship == policy.name => "ship",
+            _ if policy.name == HINDSIGHT => "hind",
+            _ => "",
+        };
+        let named = format!("{}{}", look.swatch(), name(&called(policy)));
+        grid.row_of(
+            class,
+            vec![
+                Cell::markup(named),
+                Cell::figure(&policy.success, words::percent),
+                Cell::figure(&policy.cost_usd_per_request, words::usd_1000),
+                Cell::figure(&policy.net_usd_per_request, words::usd_1000),
+                Cell::figure(&policy.cost_usd_per_success, words::usd),
+                Cell::figure(&policy.latency_ms_p50, words::seconds_of_ms),
+                Cell::figure(&policy.latency_ms_p95, words::seconds_of_ms),
+            ],
+        );
+    }
+    grid
+}
+
+fn failures(report: &ReplayReport) -> Grid {
+    let mut grid = Grid::new(
+        "failures",
+        "Answers that are missing",
+        &[
+            "<policy",
+            "answered",
+            "unanswered",
+            "unobserved",
+            "fell back",
+            "right at least",
+            "right at most",
+        ],
+    );
+    for policy in &report.policies {
+        let bound = |end: usize| policy.success_bounds.map(|ends| ends[end]);
+        grid.row(vec![
+            Cell::name(&policy.name),
+            Cell::number(Some(policy.answered), count),
+            Cell::number(Some(policy.unanswered), count),
+            Cell::number(Some(policy.unobserved), count),
+            Cell::number(Some(policy.fell_back), count),
+            Cell::number(bound(0), share),
+            Cell::number(bound(1), share),
+        ]);
+    }
+    grid
+}
+
+/// The tables of the command's own output that the page does not have yet.
+fn output(report: &ReplayReport) -> String {
+    let document = replay_document(report);
+    let mut markup = String::new();
+    let mut heading = String::from("Comparisons");
+    let mut tables = 0;
+    for block in &document.blocks {
+        match block {
+            Block::Heading(text) => heading.clone_from(text),
+            Block::Table(table) if table.name != "policies" => {
+                tables += 1;
+                let grid = Grid::of(table, &format!("{}-{tables}", table.name), &heading);
+                markup.push_str(&folded(&heading, &grid.html()));
+            }
+            _ => {}
+        }
+    }
+    markup
+}
+
+/// Something that is shown when it is asked for.
+pub(super) fn folded(title: &str, inner: &str) -> String {
+    format!(
+        "<details><summary>{}</summary>{inner}</details>",
+        super::markup::text(title)
+    )
+}
+
+fn caveats(report: &ReplayReport) -> String {
+    let document = replay_document(report);
+    let mut items: Vec<String> = report.warnings.clone();
+    items.extend(document.blocks.iter().flat_map(|block| match block {
+        Block::Notes(notes) if *notes != report.warnings => notes.clone(),
+        _ => Vec::new(),
+    }));
+    items.push(format!(
+        "Intervals: 95%, {} bootstrap resamples of sessions or prompt groups, the same for all policies. Trace fingerprint {}.",
+        count(report.replicates as f64),
+        report.trace.fingerprint
+    ));
+    list(&items)
+}
+
+/// Remarks.
+pub(super) fn list(items: &[String]) -> String {
+    let items: String = items
+        .iter()
+        .map(|item| format!("<li>{}</li>", super::markup::text(item)))
+        .collect();
+    format!(r#"<ul class="notes">{items}</ul>"#)
+}
