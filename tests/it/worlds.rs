@@ -105,6 +105,7 @@ impl Bundled {
             seed: 1,
             replicates: REPLICATES,
             threads: 2,
+            sums: false,
         };
         replay_report(&stage, &charged, decisions, &options).policies
     }
