@@ -8,19 +8,20 @@ use serde_json::Value;
 use weighbridge_router::{Choose, Prediction, Probability, Router, Timestamp, Trade, Usd};
 
 use super::error::ScenarioError;
+use super::expected::{Expected, unclipped};
 use super::forms::{Forms, Mix, Terms};
 use super::name::{LifeEnd, Name, PricePart};
 use super::recompile::{Recompiled, StageRates, recompile};
 use super::resample::Buckets;
 use super::resolve::{Meaning, Resolved};
 use super::setting::{Amount, Op, Setting};
-use super::table::{Key, Table, unclipped};
+use super::table::{Key, Table};
 use super::world::{Mode, World};
 use crate::catalog::Catalog;
 use crate::evaluate::TraceSummary;
 use crate::policy::Goal;
 use crate::replay::{
-    Adjust, Decisions, Kept, Predicted, Stage, decide_keeping, decide_kept, in_parts, unit_keys,
+    Adjust, Decisions, Kept, Predicted, Stage, decide_keeping, decide_kept, unit_keys,
 };
 use crate::trace::Trace;
 
@@ -62,7 +63,7 @@ pub struct Base<'a> {
     routers: Vec<Router>,
     families: Vec<Family>,
     tables: Mutex<Vec<Arc<Table<'a>>>>,
-    scores: Mutex<BTreeMap<usize, Arc<Scores>>>,
+    expected: Mutex<BTreeMap<usize, Arc<Expected>>>,
 }
 
 /// A policy as it ships.
@@ -78,9 +79,6 @@ struct Family {
     policies: Vec<usize>,
     predicted: Predicted,
 }
-
-/// How often each score, in millionths, stands in the trace for one endpoint.
-pub(super) struct Scores(BTreeMap<i32, u64>);
 
 /// Tables that are kept.
 const MOST_TABLES: usize = 4;
@@ -134,7 +132,7 @@ impl<'a> Base<'a> {
             routers,
             families,
             tables: Mutex::default(),
-            scores: Mutex::default(),
+            expected: Mutex::default(),
         }
     }
 
@@ -216,20 +214,21 @@ impl<'a> Base<'a> {
             if changes.is_empty() {
                 continue;
             }
-            let scores = self.scores_of(&stage, endpoint);
-            assumptions.push(scores.told(&stage.endpoints()[endpoint].id, changes));
-            if scores.is_right_or_wrong() {
-                let at = |score: f64| unclipped(score, changes).clamp(0.0, 1.0);
-                linear[endpoint] = (at(0.0), at(1.0) - at(0.0));
-            } else {
+            let expected = self.expected(&stage, endpoint);
+            let model = &stage.endpoints()[endpoint].model;
+            assumptions.extend(expected.told(model, changes));
+            if expected.clips(changes) {
                 other[endpoint].clone_from(changes);
+            } else {
+                let at = |score: f64| unclipped(score, changes);
+                linear[endpoint] = (at(0.0), at(1.0) - at(0.0));
             }
         }
         for (endpoint, &times) in resolved.tokens.iter().enumerate() {
             if times != 1.0 {
-                let id = &stage.endpoints()[endpoint].id;
                 assumptions.push(format!(
-                    "output tokens of {id} are assumed to be {times} times what they are, and its answers to take that much longer from the first token on"
+                    "output tokens of {} are taken to be {times} times what they are, and its answers to take that much longer from the first token on",
+                    stage.endpoints()[endpoint].model
                 ));
             }
         }
@@ -277,28 +276,13 @@ impl<'a> Base<'a> {
         table
     }
 
-    /// Every score that the trace has of an endpoint, counted.
-    fn scores_of(&self, stage: &Stage<'a>, endpoint: usize) -> Arc<Scores> {
-        let mut held = self.scores.lock().unwrap_or_else(PoisonError::into_inner);
-        let counted = held.entry(endpoint).or_insert_with(|| {
-            let place = u16::try_from(endpoint).unwrap_or(u16::MAX);
-            let parts = in_parts(self.trace.len(), self.options.threads, |range| {
-                let mut counts: BTreeMap<i32, u64> = BTreeMap::new();
-                for row in range {
-                    let seen = stage.observe(row, place, &stage.request(row));
-                    if let Some(score) = seen.score {
-                        *counts.entry(score).or_default() += 1;
-                    }
-                }
-                counts
-            });
-            let mut counts: BTreeMap<i32, u64> = BTreeMap::new();
-            for (score, count) in parts.into_iter().flatten() {
-                *counts.entry(score).or_default() += count;
-            }
-            Arc::new(Scores(counts))
-        });
-        Arc::clone(counted)
+    /// The expected scores of an endpoint.
+    pub(super) fn expected(&self, stage: &Stage<'a>, endpoint: usize) -> Arc<Expected> {
+        let mut held = self.expected.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = held
+            .entry(endpoint)
+            .or_insert_with(|| Arc::new(Expected::new(stage, endpoint, self.options.threads)));
+        Arc::clone(known)
     }
 
     /// Picodollars a token of each rate of each endpoint.
@@ -549,36 +533,4 @@ fn shown(settings: &[Setting]) -> String {
 fn shortened(mut assumptions: Vec<String>) -> Vec<String> {
     assumptions.dedup();
     assumptions
-}
-
-impl Scores {
-    /// Whether every score is 0 or 1, so that whatever is done to them is linear in them.
-    fn is_right_or_wrong(&self) -> bool {
-        self.0.keys().all(|&score| score == 0 || score == 1_000_000)
-    }
-
-    /// What is done to the scores of an endpoint, in words.
-    fn told(&self, id: &str, changes: &[(Op, f64)]) -> String {
-        let (mut clipped, mut n, mut before, mut after) = (0, 0, 0.0, 0.0);
-        for (&score, &count) in &self.0 {
-            let score = f64::from(score) / 1e6;
-            let is = unclipped(score, changes);
-            let outside = !(0.0..=1.0).contains(&is);
-            clipped += if outside { count } else { 0 };
-            n += count;
-            before += score * count as f64;
-            after += is.clamp(0.0, 1.0) * count as f64;
-        }
-        let mean = |sum: f64| sum / (n.max(1)) as f64;
-        let what: Vec<String> = changes
-            .iter()
-            .map(|(op, by)| format!("{}{by}", op.sign()))
-            .collect();
-        format!(
-            "scores of {id} are assumed to be {}: {clipped} of {n} were clipped to [0, 1], and their mean goes from {:.4} to {:.4}",
-            what.join(" "),
-            mean(before),
-            mean(after),
-        )
-    }
 }

@@ -4,8 +4,9 @@ use weighbridge_router::{Choose, Endpoint, Parts, PriceRow, Rates, Router, Trade
 
 use super::base::Base;
 use super::error::ScenarioError;
+use super::expected::unclipped;
 use super::resolve::Resolved;
-use super::table::{Table, unclipped};
+use super::table::Table;
 use crate::policy::{Dial, Goal, SolveOptions, solve};
 use crate::replay::Stage;
 
