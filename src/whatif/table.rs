@@ -234,15 +234,16 @@ impl<'a> Table<'a> {
         base: &Base<'a>,
         policy: usize,
         decisions: &Decisions,
+        threads: usize,
     ) -> Option<Columns> {
         let frozen = &base.decisions[policy];
+        let differs = frozen.differs(decisions);
         let count = usize::from(known::COUNT) * self.segment_count();
-        let parts = in_parts(base.trace.len(), base.options.threads, |range| {
+        let parts = in_parts(base.trace.len(), threads, |range| {
             let mut sums: Option<Sums> = None;
             let mut seen = Seen::new(&self.stage);
             for row in range {
-                let (old, new) = (frozen.get(row), decisions.get(row));
-                if old.masses == new.masses && old.unanswered == new.unanswered {
+                if !differs(row) {
                     continue;
                 }
                 let request = self.stage.request(row);
@@ -320,14 +321,14 @@ impl<'a> Table<'a> {
         base: &Base<'a>,
         policy: usize,
         decisions: Option<&Decisions>,
-        terms: &Terms,
+        (terms, threads): (&Terms, usize),
     ) -> Forms {
         let frozen = Forms::of(&self.frozen[policy], terms);
-        match decisions.and_then(|decisions| self.moved(base, policy, decisions)) {
+        match decisions.and_then(|decisions| self.moved(base, policy, decisions, threads)) {
             None => frozen,
             Some(moved) => {
                 let moved = Forms::of(&moved, terms);
-                frozen.plus(&moved.resampled(&base.buckets, base.options.threads))
+                frozen.plus(&moved.resampled(&base.buckets, threads))
             }
         }
     }

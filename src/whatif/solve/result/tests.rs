@@ -113,10 +113,10 @@ fn curves_have_exact_ends_too_and_all_roots_are_shown() {
         .collect();
     let near = |a: f64, b: f64| (a - b).abs() < 1e-5;
     assert!(near(at[0], 1.0) && near(at[1], 2.0) && near(at[2], 3.0));
-    // (x - 1)(x - 2)(x - 3) = 0.095 at 1.0509 and = -0.095 at 0.9558.
+    // (x - 1)(x - 2)(x - 3) = 0.095 at 1.0514 and = -0.095 at 0.9555.
     let [low, high] = solved.frozen.roots[0].at.ci95.unwrap();
     assert!(
-        (low - 0.9558).abs() < 2e-4 && (high - 1.0509).abs() < 2e-4,
+        (low - 0.9555).abs() < 2e-4 && (high - 1.0514).abs() < 2e-4,
         "{low} {high}"
     );
 }
