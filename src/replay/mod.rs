@@ -26,7 +26,9 @@ pub(crate) use decisions::in_parts;
 pub use decisions::{Assignment, Decisions};
 pub use ledger::{Ledger, LedgerRow};
 pub use observe::Observation;
-pub use predicted::{Adjust, Kept, Predicted, decide_keeping, decide_kept};
+pub use predicted::{
+    Adjust, Keeping, Kept, Places, Predicted, decide_keeping, decide_kept, decide_repriced,
+};
 pub use replicate::unit_keys;
 pub use run::{decide, decide_family, run};
 pub use segments::{SegmentKey, Segments};

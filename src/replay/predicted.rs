@@ -1,7 +1,7 @@
 //! Decisions on predictions that are kept: heads are scored once, and routers that differ in trade,
 //! prices or windows decide on them as often as somebody asks.
 
-use weighbridge_router::{Prediction, Probability, Router};
+use weighbridge_router::{Prediction, Probability, Router, Scratch, Trade};
 
 use super::decisions::{Decider, Decisions, in_parts, join};
 use super::stage::Stage;
@@ -41,6 +41,15 @@ impl Predicted {
         }
     }
 
+    /// The predictions for a request, adjusted.
+    fn adjusted(&self, row: usize, adjust: Option<Adjust<'_>>, out: &mut Vec<Prediction>) {
+        out.clear();
+        let held = self.of(row).iter().enumerate();
+        out.extend(held.map(|(head, &prediction)| {
+            adjust.map_or(prediction, |adjust| adjust(head, prediction))
+        }));
+    }
+
     fn push(&mut self, predictions: &[Prediction]) {
         let known = predictions.len() == self.heads && self.heads > 0;
         self.known.push(known);
@@ -56,14 +65,35 @@ impl Predicted {
     }
 }
 
+/// What [`decide_keeping`] gives.
+#[derive(Debug, Clone, Default)]
+pub struct Keeping {
+    /// Each router's decisions.
+    pub decisions: Vec<Decisions>,
+    /// What their heads predict.
+    pub predicted: Predicted,
+    /// For each router, which of its learned choices each request comes to; empty where it has none.
+    pub places: Vec<Places>,
+}
+
+/// Which learned choice of a router a request comes to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Places(Vec<u16>);
+
+/// None.
+const NOT_LEARNED: u16 = u16::MAX;
+
+impl Places {
+    fn push(&mut self, place: Option<usize>) {
+        let place = place.and_then(|place| u16::try_from(place).ok());
+        self.0.push(place.unwrap_or(NOT_LEARNED));
+    }
+}
+
 /// Decide every request by routers of the same features and heads, and keep what these predict. The
 /// decisions are those of [`run`](super::run).
 #[must_use]
-pub fn decide_keeping(
-    stage: &Stage<'_>,
-    routers: &[(String, &Router)],
-    threads: usize,
-) -> (Vec<Decisions>, Predicted) {
+pub fn decide_keeping(stage: &Stage<'_>, routers: &[(String, &Router)], threads: usize) -> Keeping {
     let rows = stage.trace().len();
     let heads = routers
         .first()
@@ -78,24 +108,83 @@ pub fn decide_keeping(
             .iter()
             .map(|(name, router)| Decider::new(stage, name, router, range.len()))
             .collect();
+        let mut places = vec![Places::default(); routers.len()];
+        let mut scratch = Scratch::default();
         for row in range {
             let request = stage.request(row);
             Decider::decide_all(&mut deciders, &request);
+            for ((_, router), places) in routers.iter().zip(&mut places) {
+                if is_learned(router) {
+                    scratch.begin();
+                    places.push(router.learned_place(&request, &mut scratch));
+                }
+            }
             match deciders.first_mut().filter(|_| learned) {
                 Some(first) => predicted.push(first.predictions(&request)),
                 None => predicted.push(&[]),
             }
         }
         let decisions = deciders.into_iter().map(|decider| decider.decisions);
-        (decisions.collect::<Vec<Decisions>>(), predicted)
+        (decisions.collect::<Vec<Decisions>>(), predicted, places)
     });
-    let (decisions, predicted): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
-    let whole = predicted.into_iter().reduce(|mut whole, part| {
-        whole.values.extend(part.values);
-        whole.known.extend(part.known);
-        whole
+    let mut keeping = Keeping::default();
+    let mut decisions = Vec::new();
+    for (decided, predicted, places) in parts {
+        decisions.push(decided);
+        keeping.predicted.heads = predicted.heads;
+        keeping.predicted.values.extend(predicted.values);
+        keeping.predicted.known.extend(predicted.known);
+        keeping.places.resize_with(routers.len(), Places::default);
+        let whole = keeping.places.iter_mut().zip(places);
+        whole.for_each(|(whole, part)| whole.0.extend(part.0));
+    }
+    keeping.decisions = join(decisions, rows);
+    keeping
+}
+
+/// Decide every request by routers that differ from a frozen one in prices and trade alone, all on
+/// the same adjusted predictions: what may be chosen is worked out once a request, and only where a
+/// learned choice chooses.
+#[must_use]
+pub fn decide_repriced(
+    stage: &Stage<'_>,
+    (frozen, decisions, places): (&Router, &Decisions, &Places),
+    (routers, adjust): (&[&Router], Option<Adjust<'_>>),
+    predicted: &Predicted,
+    threads: usize,
+) -> Vec<Decisions> {
+    let rows = stage.trace().len();
+    let trades: Vec<Vec<Trade>> = routers.iter().map(|router| router.trades()).collect();
+    let parts = in_parts(rows, threads, |range| {
+        let mut deciders: Vec<Decider<'_>> = routers
+            .iter()
+            .map(|router| Decider::new(stage, "", router, range.len()))
+            .collect();
+        let (mut scratch, mut candidates) = (Scratch::default(), Vec::new());
+        let mut adjusted = Vec::new();
+        for row in range {
+            let place = usize::from(places.0[row]);
+            if place == usize::from(NOT_LEARNED) {
+                for decider in &mut deciders {
+                    decider.decisions.push(decisions.get(row));
+                }
+                continue;
+            }
+            let request = stage.request(row);
+            predicted.adjusted(row, adjust, &mut adjusted);
+            frozen.candidates_given(&request, &adjusted, &mut scratch, &mut candidates);
+            let each = deciders.iter_mut().zip(routers).zip(&trades);
+            for ((decider, router), trades) in each {
+                match router.prefer(&candidates, trades[place].of(&request)) {
+                    Some(endpoint) => decider.send(endpoint),
+                    None => decider.decide_holding(&request, &adjusted),
+                }
+            }
+        }
+        let decisions = deciders.into_iter().map(|decider| decider.decisions);
+        decisions.collect::<Vec<Decisions>>()
     });
-    (join(decisions, rows), whole.unwrap_or_default())
+    join(parts, rows)
 }
 
 /// Decide every request by each router on predictions made before.
@@ -115,13 +204,8 @@ pub fn decide_kept(
         let mut adjusted = Vec::new();
         for row in range {
             let request = stage.request(row);
-            let held = predicted.of(row);
             for (decider, kept) in deciders.iter_mut().zip(routers) {
-                adjusted.clear();
-                adjusted.extend(held.iter().enumerate().map(|(head, &prediction)| {
-                    kept.adjust
-                        .map_or(prediction, |adjust| adjust(head, prediction))
-                }));
+                predicted.adjusted(row, kept.adjust, &mut adjusted);
                 decider.decide_holding(&request, &adjusted);
             }
         }

@@ -8,19 +8,21 @@ use serde_json::Value;
 use weighbridge_router::{Choose, Prediction, Probability, Router, Timestamp, Trade, Usd};
 
 use super::error::ScenarioError;
+use super::expected::{Expected, unclipped};
 use super::forms::{Forms, Mix, Terms};
 use super::name::{LifeEnd, Name, PricePart};
-use super::recompile::{Recompiled, StageRates, recompile};
+use super::recompile::{StageRates, recompile};
 use super::resample::Buckets;
 use super::resolve::{Meaning, Resolved};
 use super::setting::{Amount, Op, Setting};
-use super::table::{Key, Table, unclipped};
+use super::table::{Key, Table};
 use super::world::{Mode, World};
 use crate::catalog::Catalog;
 use crate::evaluate::TraceSummary;
 use crate::policy::Goal;
 use crate::replay::{
-    Adjust, Decisions, Kept, Predicted, Stage, decide_keeping, decide_kept, in_parts, unit_keys,
+    Adjust, Decisions, Kept, Places, Predicted, Stage, decide_keeping, decide_kept,
+    decide_repriced, unit_keys,
 };
 use crate::trace::Trace;
 
@@ -60,9 +62,13 @@ pub struct Base<'a> {
     pub(super) decisions: Vec<Decisions>,
     /// The routers that name the endpoints of every stage.
     routers: Vec<Router>,
-    families: Vec<Family>,
+    /// What the heads of each family of policies predict.
+    families: Vec<Predicted>,
+    /// The stage of the world as it is.
+    stage: Stage<'a>,
+    has_deadlines: bool,
     tables: Mutex<Vec<Arc<Table<'a>>>>,
-    scores: Mutex<BTreeMap<usize, Arc<Scores>>>,
+    expected: Mutex<BTreeMap<usize, Arc<Expected>>>,
 }
 
 /// A policy as it ships.
@@ -71,16 +77,11 @@ pub(super) struct Held {
     pub(super) router: Router,
     /// What its learned choices are set by, in the order in which they are visited.
     pub(super) goals: Vec<Goal>,
+    /// Its family: policies of the same features and heads.
+    family: usize,
+    /// Which of its learned choices each request comes to.
+    places: Places,
 }
-
-/// Policies of the same features and heads, and what these predict.
-struct Family {
-    policies: Vec<usize>,
-    predicted: Predicted,
-}
-
-/// How often each score, in millionths, stands in the trace for one endpoint.
-pub(super) struct Scores(BTreeMap<i32, u64>);
 
 /// Tables that are kept.
 const MOST_TABLES: usize = 4;
@@ -97,44 +98,52 @@ impl<'a> Base<'a> {
         let mut routers: Vec<Router> = policies.iter().map(|(_, router)| router.clone()).collect();
         routers.extend(added(catalog, &options.added));
         let stage = Stage::new(trace, catalog, &routers, options.as_of);
-        let mut families: Vec<Family> = Vec::new();
-        let mut decisions: Vec<Option<Decisions>> = vec![None; policies.len()];
+        let mut families = Vec::new();
+        let mut made: Vec<Option<(Decisions, Places, usize)>> = vec![None; policies.len()];
         for members in alike(policies) {
             let named: Vec<(String, &Router)> = members
                 .iter()
                 .map(|&member| (policies[member].0.clone(), &policies[member].1))
                 .collect();
-            let (decided, predicted) = decide_keeping(&stage, &named, options.threads);
-            for (&member, decided) in members.iter().zip(decided) {
-                decisions[member] = Some(decided);
+            let keeping = decide_keeping(&stage, &named, options.threads);
+            let each = keeping.decisions.into_iter().zip(keeping.places);
+            for (&member, (decisions, places)) in members.iter().zip(each) {
+                made[member] = Some((decisions, places, families.len()));
             }
-            families.push(Family {
-                policies: members,
-                predicted,
-            });
+            families.push(keeping.predicted);
         }
         let units = if options.replicates > 0 {
             unit_keys(trace, options.seed, options.threads)
         } else {
             Vec::new()
         };
-        let held = policies.iter().map(|(name, router)| Held {
-            name: name.clone(),
-            router: router.clone(),
-            goals: goals(router),
-        });
+        let (mut held, mut decisions) = (Vec::new(), Vec::new());
+        for ((name, router), made) in policies.iter().zip(made.into_iter().flatten()) {
+            let (decided, places, family) = made;
+            decisions.push(decided);
+            held.push(Held {
+                name: name.clone(),
+                router: router.clone(),
+                goals: goals(router),
+                family,
+                places,
+            });
+        }
+        let mut rows = 0..trace.len();
         Self {
             trace,
             catalog: catalog.clone(),
-            policies: held.collect(),
+            policies: held,
             buckets: Buckets::new(&units, trace.len(), options.seed, options.replicates),
             added: options.added.clone(),
             options,
-            decisions: decisions.into_iter().flatten().collect(),
+            decisions,
             routers,
             families,
+            stage,
+            has_deadlines: rows.any(|row| trace.request(row).deadline_ms.is_some()),
             tables: Mutex::default(),
-            scores: Mutex::default(),
+            expected: Mutex::default(),
         }
     }
 
@@ -153,23 +162,17 @@ impl<'a> Base<'a> {
     /// only recorded bills are known, or a policy that cannot be compiled for the world.
     pub fn at(&self, settings: &[Setting], mode: Mode) -> Result<World, ScenarioError> {
         let scene = self.scene(settings)?;
-        let mut notes = scene.notes.clone();
-        let decisions = match mode {
-            Mode::Frozen => vec![None; self.policies.len()],
-            Mode::Redecided => self.redecided(&scene, &mut notes)?,
-        };
-        let forms: Vec<Forms> = decisions
-            .iter()
-            .enumerate()
-            .map(|(policy, decisions)| {
-                let table = &scene.table;
-                table.forms(self, policy, decisions.as_ref(), &scene.terms)
-            })
-            .collect();
-        self.world(&scene, mode, &forms, notes)
+        let threads = self.options.threads;
+        match mode {
+            Mode::Frozen => self.decided(&scene, mode, &Decided::alike(self), threads),
+            Mode::Redecided => {
+                let decided = self.redecided(std::slice::from_ref(&scene))?;
+                self.decided(&scene, mode, &decided[0], threads)
+            }
+        }
     }
 
-    /// [`Self::at`] in both modes.
+    /// [`Self::at`] in both modes, frozen first.
     ///
     /// # Errors
     /// As [`Self::at`].
@@ -180,9 +183,58 @@ impl<'a> Base<'a> {
         ])
     }
 
+    /// [`Self::at`] in both modes, frozen first, for many worlds at once: requests are gone through
+    /// for many of them together.
+    ///
+    /// # Errors
+    /// As [`Self::at`].
+    pub fn all(&self, worlds: &[Vec<Setting>]) -> Result<Vec<[World; 2]>, ScenarioError> {
+        let mut all = Vec::with_capacity(worlds.len());
+        for batch in worlds.chunks(BATCH) {
+            let scenes: Vec<Scene<'a>> = batch
+                .iter()
+                .map(|settings| self.scene(settings))
+                .collect::<Result<_, _>>()?;
+            let decided = self.redecided(&scenes)?;
+            let threads = self.options.threads;
+            // Either the worlds are spread over the threads, or the work of the only one.
+            let inner = if scenes.len() > 1 { 1 } else { threads };
+            let both = |at: usize| {
+                let (scene, decided) = (&scenes[at], &decided[at]);
+                Ok([
+                    self.decided(scene, Mode::Frozen, &Decided::alike(self), inner)?,
+                    self.decided(scene, Mode::Redecided, decided, inner)?,
+                ])
+            };
+            let worlds: Result<Vec<[World; 2]>, ScenarioError> =
+                spread(scenes.len(), threads, both).into_iter().collect();
+            all.extend(worlds?);
+        }
+        Ok(all)
+    }
+
+    fn decided(
+        &self,
+        scene: &Scene<'a>,
+        mode: Mode,
+        decided: &Decided,
+        threads: usize,
+    ) -> Result<World, ScenarioError> {
+        let decisions = decided.decisions.iter().enumerate();
+        let forms: Vec<Forms> = decisions
+            .map(|(policy, decisions)| {
+                let terms = (&scene.terms, threads);
+                scene.table.forms(self, policy, decisions.as_ref(), terms)
+            })
+            .collect();
+        let mut notes = scene.notes.clone();
+        notes.extend(decided.notes.iter().cloned());
+        self.world(scene, mode, &forms, notes)
+    }
+
     /// What was replayed.
     pub(super) fn summary(&self) -> TraceSummary {
-        let table = self.table(Key::of_nothing(self.stage(&self.catalog).endpoints().len()));
+        let table = self.table(Key::of_nothing(self.stage.endpoints().len()));
         let compared = table.compared();
         TraceSummary {
             requests: self.trace.len() as u64,
@@ -197,7 +249,7 @@ impl<'a> Base<'a> {
 
     /// The world of these settings, before anybody decides in it.
     fn scene(&self, settings: &[Setting]) -> Result<Scene<'a>, ScenarioError> {
-        let stage = self.stage(&self.catalog);
+        let stage = &self.stage;
         let meaning = Meaning {
             catalog: &self.catalog,
             trace: self.trace,
@@ -216,20 +268,21 @@ impl<'a> Base<'a> {
             if changes.is_empty() {
                 continue;
             }
-            let scores = self.scores_of(&stage, endpoint);
-            assumptions.push(scores.told(&stage.endpoints()[endpoint].id, changes));
-            if scores.is_right_or_wrong() {
-                let at = |score: f64| unclipped(score, changes).clamp(0.0, 1.0);
-                linear[endpoint] = (at(0.0), at(1.0) - at(0.0));
-            } else {
+            let expected = self.expected(stage, endpoint);
+            let model = &stage.endpoints()[endpoint].model;
+            assumptions.extend(expected.told(model, changes));
+            if expected.clips(changes) {
                 other[endpoint].clone_from(changes);
+            } else {
+                let at = |score: f64| unclipped(score, changes);
+                linear[endpoint] = (at(0.0), at(1.0) - at(0.0));
             }
         }
         for (endpoint, &times) in resolved.tokens.iter().enumerate() {
             if times != 1.0 {
-                let id = &stage.endpoints()[endpoint].id;
                 assumptions.push(format!(
-                    "output tokens of {id} are assumed to be {times} times what they are, and its answers to take that much longer from the first token on"
+                    "output tokens of {} are taken to be {times} times what they are, and its answers to take that much longer from the first token on",
+                    stage.endpoints()[endpoint].model
                 ));
             }
         }
@@ -257,7 +310,7 @@ impl<'a> Base<'a> {
         })
     }
 
-    fn stage(&self, catalog: &Catalog) -> Stage<'a> {
+    fn stage_of(&self, catalog: &Catalog) -> Stage<'a> {
         Stage::new(self.trace, catalog, &self.routers, self.options.as_of)
     }
 
@@ -267,8 +320,8 @@ impl<'a> Base<'a> {
         if let Some(held) = tables.iter().find(|table| table.key == key) {
             return Arc::clone(held);
         }
-        let catalog = lived(&self.catalog, &self.stage(&self.catalog), &key);
-        let table = Arc::new(Table::new(self, self.stage(&catalog), key));
+        let catalog = lived(&self.catalog, &self.stage, &key);
+        let table = Arc::new(Table::new(self, self.stage_of(&catalog), key));
         // The first table is that of most worlds.
         if tables.len() == MOST_TABLES {
             tables.remove(1);
@@ -277,28 +330,13 @@ impl<'a> Base<'a> {
         table
     }
 
-    /// Every score that the trace has of an endpoint, counted.
-    fn scores_of(&self, stage: &Stage<'a>, endpoint: usize) -> Arc<Scores> {
-        let mut held = self.scores.lock().unwrap_or_else(PoisonError::into_inner);
-        let counted = held.entry(endpoint).or_insert_with(|| {
-            let place = u16::try_from(endpoint).unwrap_or(u16::MAX);
-            let parts = in_parts(self.trace.len(), self.options.threads, |range| {
-                let mut counts: BTreeMap<i32, u64> = BTreeMap::new();
-                for row in range {
-                    let seen = stage.observe(row, place, &stage.request(row));
-                    if let Some(score) = seen.score {
-                        *counts.entry(score).or_default() += 1;
-                    }
-                }
-                counts
-            });
-            let mut counts: BTreeMap<i32, u64> = BTreeMap::new();
-            for (score, count) in parts.into_iter().flatten() {
-                *counts.entry(score).or_default() += count;
-            }
-            Arc::new(Scores(counts))
-        });
-        Arc::clone(counted)
+    /// The expected scores of an endpoint.
+    pub(super) fn expected(&self, stage: &Stage<'a>, endpoint: usize) -> Arc<Expected> {
+        let mut held = self.expected.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = held
+            .entry(endpoint)
+            .or_insert_with(|| Arc::new(Expected::new(stage, endpoint, self.options.threads)));
+        Arc::clone(known)
     }
 
     /// Picodollars a token of each rate of each endpoint.
@@ -341,40 +379,122 @@ impl<'a> Base<'a> {
         Ok(rates)
     }
 
-    /// What each policy chooses when it is compiled for the world; none where it chooses alike.
-    fn redecided(
-        &self,
-        scene: &Scene<'a>,
-        notes: &mut Vec<String>,
-    ) -> Result<Vec<Option<Decisions>>, ScenarioError> {
-        let mut decisions: Vec<Option<Decisions>> = vec![None; self.policies.len()];
-        let stage = &scene.table.stage;
-        for family in &self.families {
-            let mut routers = Vec::new();
-            for &policy in &family.policies {
+    /// What each policy chooses when it is compiled for each world.
+    fn redecided(&self, scenes: &[Scene<'a>]) -> Result<Vec<Decided>, ScenarioError> {
+        let mut all: Vec<Decided> = scenes.iter().map(|_| Decided::alike(self)).collect();
+        for policy in 0..self.policies.len() {
+            let mut repriced = Vec::new();
+            for (at, scene) in scenes.iter().enumerate() {
                 let parts = (&*scene.table, &scene.terms.rates);
-                let Recompiled {
-                    router,
-                    notes: said,
-                } = recompile(self, policy, &scene.resolved, parts)?;
-                notes.extend(said);
-                routers.extend(router.map(|router| (policy, router)));
+                let recompiled = recompile(self, policy, &scene.resolved, parts)?;
+                all[at].notes.extend(recompiled.notes);
+                match recompiled.router {
+                    None => {}
+                    Some(router) if recompiled.repriced && scene.keeps_deadlines(self) => {
+                        repriced.push((at, router));
+                    }
+                    Some(router) => {
+                        let decisions = self.decided_anew(policy, scene, &router);
+                        all[at].decisions[policy] = Some(decisions);
+                    }
+                }
             }
-            let Some((_, first)) = routers.first() else {
-                continue;
+            // Those with the same assumptions decide on the same predictions.
+            let assumed = |at: usize| {
+                let resolved = &scenes[at].resolved;
+                (&resolved.tokens, &resolved.scores)
             };
-            let adjust = adjustment(stage, first, &scene.resolved);
-            let adjust: Option<Adjust<'_>> = adjust.as_deref().map(|it| it as Adjust<'_>);
-            let kept: Vec<Kept<'_>> = routers
-                .iter()
-                .map(|(_, router)| Kept { router, adjust })
-                .collect();
-            let decided = decide_kept(stage, &kept, &family.predicted, self.options.threads);
-            for ((policy, _), decided) in routers.iter().zip(decided) {
-                decisions[*policy] = Some(decided);
+            for group in repriced.chunk_by(|a, b| assumed(a.0) == assumed(b.0)) {
+                let decisions = self.repriced(policy, &scenes[group[0].0], group);
+                for ((at, _), decisions) in group.iter().zip(decisions) {
+                    all[*at].decisions[policy] = Some(decisions);
+                }
             }
         }
-        Ok(decisions)
+        Ok(all)
+    }
+
+    /// What a policy chooses by another router of the same features and heads.
+    fn decided_anew(&self, policy: usize, scene: &Scene<'a>, router: &Router) -> Decisions {
+        let stage = &scene.table.stage;
+        let adjust = adjustment(stage, router, &scene.resolved);
+        let adjust: Option<Adjust<'_>> = adjust.as_deref().map(|it| it as Adjust<'_>);
+        let kept = [Kept { router, adjust }];
+        let predicted = &self.families[self.policies[policy].family];
+        let decided = decide_kept(stage, &kept, predicted, self.options.threads);
+        decided
+            .into_iter()
+            .next()
+            .unwrap_or_else(|| Decisions::new(""))
+    }
+
+    /// What a policy chooses by routers that differ from it in prices and trade alone, under the
+    /// assumptions of one of their worlds.
+    fn repriced(
+        &self,
+        policy: usize,
+        scene: &Scene<'a>,
+        routers: &[(usize, Router)],
+    ) -> Vec<Decisions> {
+        let stage = &scene.table.stage;
+        let held = &self.policies[policy];
+        let adjust = adjustment(stage, &held.router, &scene.resolved);
+        let adjust: Option<Adjust<'_>> = adjust.as_deref().map(|it| it as Adjust<'_>);
+        let frozen = (&held.router, &self.decisions[policy], &held.places);
+        let routers: Vec<&Router> = routers.iter().map(|(_, router)| router).collect();
+        let predicted = &self.families[held.family];
+        decide_repriced(
+            stage,
+            frozen,
+            (&routers, adjust),
+            predicted,
+            self.options.threads,
+        )
+    }
+}
+
+/// Worlds that are decided in together.
+const BATCH: usize = 16;
+
+/// What each policy chooses in a world; none where it chooses as the frozen one.
+struct Decided {
+    decisions: Vec<Option<Decisions>>,
+    notes: Vec<String>,
+}
+
+impl Decided {
+    fn alike(base: &Base<'_>) -> Self {
+        Self {
+            decisions: vec![None; base.policies.len()],
+            notes: Vec::new(),
+        }
+    }
+}
+
+/// The results of a work for each of so many items, by several threads, in order.
+fn spread<T: Send>(items: usize, threads: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let threads = threads.clamp(1, items.max(1));
+    let of = |part: usize| items * part / threads..items * (part + 1) / threads;
+    if threads == 1 {
+        return of(0).map(work).collect();
+    }
+    std::thread::scope(|scope| {
+        let (work, of) = (&work, &of);
+        let handles: Vec<_> = (0..threads)
+            .map(|part| scope.spawn(move || of(part).map(work).collect::<Vec<T>>()))
+            .collect();
+        let parts = handles.into_iter().map(|handle| {
+            let joined: std::thread::Result<Vec<T>> = handle.join();
+            joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        });
+        parts.flatten().collect()
+    })
+}
+
+impl Scene<'_> {
+    /// Whether deadlines admit what they admitted: they are held against predicted tokens.
+    fn keeps_deadlines(&self, base: &Base<'_>) -> bool {
+        !base.has_deadlines || self.resolved.tokens.iter().all(|&times| times == 1.0)
     }
 }
 
@@ -549,36 +669,4 @@ fn shown(settings: &[Setting]) -> String {
 fn shortened(mut assumptions: Vec<String>) -> Vec<String> {
     assumptions.dedup();
     assumptions
-}
-
-impl Scores {
-    /// Whether every score is 0 or 1, so that whatever is done to them is linear in them.
-    fn is_right_or_wrong(&self) -> bool {
-        self.0.keys().all(|&score| score == 0 || score == 1_000_000)
-    }
-
-    /// What is done to the scores of an endpoint, in words.
-    fn told(&self, id: &str, changes: &[(Op, f64)]) -> String {
-        let (mut clipped, mut n, mut before, mut after) = (0, 0, 0.0, 0.0);
-        for (&score, &count) in &self.0 {
-            let score = f64::from(score) / 1e6;
-            let is = unclipped(score, changes);
-            let outside = !(0.0..=1.0).contains(&is);
-            clipped += if outside { count } else { 0 };
-            n += count;
-            before += score * count as f64;
-            after += is.clamp(0.0, 1.0) * count as f64;
-        }
-        let mean = |sum: f64| sum / (n.max(1)) as f64;
-        let what: Vec<String> = changes
-            .iter()
-            .map(|(op, by)| format!("{}{by}", op.sign()))
-            .collect();
-        format!(
-            "scores of {id} are assumed to be {}: {clipped} of {n} were clipped to [0, 1], and their mean goes from {:.4} to {:.4}",
-            what.join(" "),
-            mean(before),
-            mean(after),
-        )
-    }
 }

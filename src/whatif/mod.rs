@@ -8,6 +8,7 @@
 mod attention;
 mod base;
 mod error;
+mod expected;
 mod forms;
 mod margin;
 mod name;

@@ -4,8 +4,9 @@ use weighbridge_router::{Choose, Endpoint, Parts, PriceRow, Rates, Router, Trade
 
 use super::base::Base;
 use super::error::ScenarioError;
+use super::expected::unclipped;
 use super::resolve::Resolved;
-use super::table::{Table, unclipped};
+use super::table::Table;
 use crate::policy::{Dial, Goal, SolveOptions, solve};
 use crate::replay::Stage;
 
@@ -13,6 +14,8 @@ use crate::replay::Stage;
 pub(super) struct Recompiled {
     /// None where it decides as it did.
     pub(super) router: Option<Router>,
+    /// Whether it differs from the frozen router in prices and trade alone.
+    pub(super) repriced: bool,
     pub(super) notes: Vec<String>,
 }
 
@@ -37,10 +40,11 @@ pub(super) fn recompile(
     add_new(base, &table.stage, &mut endpoints, rates);
     let mut recompiled = Recompiled {
         router: None,
+        repriced: same_doors(&endpoints, &parts.endpoints),
         notes: Vec::new(),
     };
     if !learned {
-        if !same_doors(&endpoints, &parts.endpoints) {
+        if !recompiled.repriced {
             let parts = Parts {
                 endpoints,
                 ..parts.clone()
@@ -124,7 +128,7 @@ fn same_doors(a: &[Endpoint], b: &[Endpoint]) -> bool {
         let mut endpoint = endpoint.clone();
         for row in &mut endpoint.prices {
             row.rates = free;
-            row.tiers.clear();
+            row.tiers.iter_mut().for_each(|tier| tier.rates = free);
         }
         endpoint
     };

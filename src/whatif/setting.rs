@@ -261,9 +261,9 @@ fn range(from: &str, rest: &str) -> Result<Vec<Amount>, String> {
     Ok((0..steps).map(|i| Amount::Number(tidy(value(i)))).collect())
 }
 
-/// Twelve significant digits, so that a step reads as it is used.
+/// Six significant digits, so that a step reads as it is used.
 fn tidy(x: f64) -> f64 {
-    format!("{x:.11e}").parse().unwrap_or(x)
+    format!("{x:.5e}").parse().unwrap_or(x)
 }
 
 /// Every combination of the values of several sweeps, the last one fastest; one empty combination

@@ -117,12 +117,17 @@ impl WhatIf {
             let message = format!("more than {MOST_POINTS} combinations; take fewer values");
             return Err(ScenarioError::value("the ranges", message));
         }
-        let as_it_is = base.point(&[], None)?;
-        let points = if sweeps.is_empty() {
+        let as_it_is = Point::new(&[], base.both(&[])?, None);
+        let worlds = if sweeps.is_empty() {
             Vec::new()
         } else {
-            base.points(&grid(sweeps), &as_it_is)?
+            grid(sweeps)
         };
+        let held = Some(&as_it_is.frozen);
+        let points = worlds.iter().zip(base.all(&worlds)?);
+        let points = points
+            .map(|(settings, both)| Point::new(settings, both, held))
+            .collect();
         let axes = sweeps.iter().filter(|sweep| sweep.values.len() > 1);
         Ok(Self {
             format: "weighbridge.whatif/1",
@@ -150,25 +155,13 @@ impl WhatIf {
     }
 }
 
-impl Base<'_> {
-    fn points(
-        &self,
-        settings: &[Vec<Setting>],
-        as_it_is: &Point,
-    ) -> Result<Vec<Point>, ScenarioError> {
-        settings
-            .iter()
-            .map(|settings| self.point(settings, Some(as_it_is)))
-            .collect()
-    }
-
-    fn point(
-        &self,
+impl Point {
+    fn new(
         settings: &[Setting],
-        as_it_is: Option<&Point>,
-    ) -> Result<Point, ScenarioError> {
-        let [frozen, redecided] = self.both(settings)?;
-        Ok(Point {
+        [frozen, redecided]: [World; 2],
+        as_it_is: Option<&World>,
+    ) -> Self {
+        Self {
             settings: settings
                 .iter()
                 .map(|setting| SettingText {
@@ -178,14 +171,14 @@ impl Base<'_> {
                 })
                 .collect(),
             retuning: differences(&redecided, &frozen),
-            change: as_it_is.map_or_else(Vec::new, |held| differences(&frozen, &held.frozen)),
+            change: as_it_is.map_or_else(Vec::new, |held| differences(&frozen, held)),
             best: Best {
                 frozen: best(&frozen),
                 redecided: best(&redecided),
             },
             frozen,
             redecided,
-        })
+        }
     }
 }
 

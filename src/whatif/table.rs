@@ -1,10 +1,13 @@
 //! The sums of the frozen policies on the requests of a trace: one pass, and every world of the same
 //! endpoints, lives and segments is worked out from them.
 
+use std::sync::Arc;
+
 use weighbridge_router::{Ppm, RequestRef, within};
 
 use super::base::Base;
 use super::error::ScenarioError;
+use super::expected::Expected;
 use super::forms::{Forms, Terms};
 use super::name::{LifeEnd, Name};
 use super::resolve::{Resolved, ShareOf};
@@ -28,6 +31,8 @@ pub(super) struct Table<'a> {
     pub(super) key: Key,
     pub(super) stage: Stage<'a>,
     shape: Shape,
+    /// The expected scores of endpoints whose scores are changed otherwise than linearly.
+    expected: Vec<Option<Arc<Expected>>>,
     /// Each frozen policy's, resampled.
     pub(super) frozen: Vec<Columns>,
     /// The group of each request.
@@ -54,7 +59,12 @@ struct Seen(Vec<Option<Observation>>);
 impl<'a> Table<'a> {
     pub(super) fn new(base: &Base<'a>, stage: Stage<'a>, key: Key) -> Self {
         let shape = shape(&stage, base.buckets.count());
+        let expected = key.scores.iter().enumerate().map(|(endpoint, changes)| {
+            let changes = !changes.is_empty();
+            changes.then(|| base.expected(&stage, endpoint))
+        });
         let mut table = Self {
+            expected: expected.collect(),
             key,
             stage,
             shape,
@@ -224,15 +234,16 @@ impl<'a> Table<'a> {
         base: &Base<'a>,
         policy: usize,
         decisions: &Decisions,
+        threads: usize,
     ) -> Option<Columns> {
         let frozen = &base.decisions[policy];
+        let differs = frozen.differs(decisions);
         let count = usize::from(known::COUNT) * self.segment_count();
-        let parts = in_parts(base.trace.len(), base.options.threads, |range| {
+        let parts = in_parts(base.trace.len(), threads, |range| {
             let mut sums: Option<Sums> = None;
             let mut seen = Seen::new(&self.stage);
             for row in range {
-                let (old, new) = (frozen.get(row), decisions.get(row));
-                if old.masses == new.masses && old.unanswered == new.unanswered {
+                if !differs(row) {
                     continue;
                 }
                 let request = self.stage.request(row);
@@ -310,14 +321,14 @@ impl<'a> Table<'a> {
         base: &Base<'a>,
         policy: usize,
         decisions: Option<&Decisions>,
-        terms: &Terms,
+        (terms, threads): (&Terms, usize),
     ) -> Forms {
         let frozen = Forms::of(&self.frozen[policy], terms);
-        match decisions.and_then(|decisions| self.moved(base, policy, decisions)) {
+        match decisions.and_then(|decisions| self.moved(base, policy, decisions, threads)) {
             None => frozen,
             Some(moved) => {
                 let moved = Forms::of(&moved, terms);
-                frozen.plus(&moved.resampled(&base.buckets, base.options.threads))
+                frozen.plus(&moved.resampled(&base.buckets, threads))
             }
         }
     }
@@ -367,25 +378,15 @@ impl Seen {
         self.0[usize::from(endpoint)].get_or_insert_with(|| {
             let mut seen = table.stage.observe(row, endpoint, request);
             let changes = &table.key.scores[usize::from(endpoint)];
-            if !changes.is_empty() {
-                seen.score = seen.score.map(|score| changed(score, changes));
+            if let (false, Some(expected)) =
+                (changes.is_empty(), &table.expected[usize::from(endpoint)])
+            {
+                let changed = |score| expected.changed(score, request.task, changes);
+                seen.score = seen.score.map(changed);
             }
             seen
         })
     }
-}
-
-/// A score in millionths after what is done to it, clipped to [0, 1].
-pub(super) fn changed(score: i32, changes: &[(Op, f64)]) -> i32 {
-    let score = f64::from(score) / 1e6;
-    (unclipped(score, changes).clamp(0.0, 1.0) * 1e6).round_ties_even() as i32
-}
-
-/// A score after what is done to it, before it is clipped.
-pub(super) fn unclipped(score: f64, changes: &[(Op, f64)]) -> f64 {
-    changes
-        .iter()
-        .fold(score, |score, &(op, by)| op.apply(score, by))
 }
 
 impl Part {

@@ -1,8 +1,8 @@
 //! Deciding on predictions that are there already: what solves a dial on a calibration sample, or
 //! tries many trades, weighs and decides by the very code that will decide.
 
-use crate::choose::Trade;
-use crate::decide::{Decision, EndpointIndex, Prediction, Scratch, Terms};
+use crate::choose::{Choose, Trade};
+use crate::decide::{Candidate, Decision, EndpointIndex, Prediction, Scratch, Terms};
 use crate::request::RequestRef;
 use crate::router::Router;
 
@@ -33,6 +33,60 @@ impl Router {
         scratch.hold(predictions);
         decision.clear();
         self.follow(request, scratch, decision);
+    }
+
+    /// Which learned choice a request comes to, through thresholds and rules: its place among them
+    /// in the order of the file; none where something else chooses.
+    pub fn learned_place(&self, request: &RequestRef<'_>, scratch: &mut Scratch) -> Option<usize> {
+        let leaf = self.leaf(request, scratch, &mut |_| {});
+        let mut learned = 0;
+        let mut place = None;
+        self.chosen().leaves(&mut |held| {
+            if std::ptr::eq(held, leaf) && matches!(held, Choose::Router(_)) {
+                place = Some(learned);
+            }
+            learned += usize::from(matches!(held, Choose::Router(_)));
+        });
+        place
+    }
+
+    /// The trade of each learned choice, in the order of the file.
+    #[must_use]
+    pub fn trades(&self) -> Vec<Trade> {
+        let mut trades = Vec::new();
+        self.chosen().leaves(&mut |held| {
+            if let Choose::Router(trade) = held {
+                trades.push(*trade);
+            }
+        });
+        trades
+    }
+
+    /// Every endpoint that a learned choice may choose for a request, written to `out`;
+    /// `predictions` as in [`Self::decide_given`].
+    pub fn candidates_given(
+        &self,
+        request: &RequestRef<'_>,
+        predictions: &[Prediction],
+        scratch: &mut Scratch,
+        out: &mut Vec<Candidate>,
+    ) {
+        scratch.hold(predictions);
+        out.clear();
+        out.extend(
+            self.candidates()
+                .filter_map(|index| self.candidate(index, request, scratch).ok()),
+        );
+    }
+
+    /// The candidate that a learned choice of this trade, as it is for the request, prefers under
+    /// this router's prices; none where there is none, so that the fallback decides.
+    ///
+    /// `candidates` are this router's, or those of one that differs from it in prices and trade
+    /// alone.
+    #[must_use]
+    pub fn prefer(&self, candidates: &[Candidate], trade: Trade) -> Option<EndpointIndex> {
+        self.best_of(candidates.iter().copied(), trade.into())
     }
 
     /// Where a learned choice of this trade sends a request, fallback included; `predictions` are

@@ -65,7 +65,7 @@ pub use bloom::GroupFilter;
 pub use calibration::{Calibration, CalibrationModel};
 pub use choose::{Choose, Rule, Threshold, Trade};
 pub use condition::{Condition, Field, Limits, Quantity};
-pub use decide::{Decision, EndpointIndex, Prediction, Scratch, Terms};
+pub use decide::{Candidate, Decision, EndpointIndex, Prediction, Scratch, Terms};
 pub use endpoint::{Endpoint, Ineligible, PriceRow, Rates, Tier, Usage, within};
 pub use error::{Error, ErrorKind};
 pub use explain::{EndpointExplanation, Explanation, FeatureExplanation};
