@@ -1,8 +1,11 @@
 //! What would be, under other circumstances: plans over the policies at hand.
 //!
-//! Owns the search for the policy to ship and the figures of what a dial promises. Everything is
-//! replayed: nothing here decides, charges or reads a file. Start at [`plan`].
+//! Owns the search for the policy to ship, the figures of what a dial promises, and the checking of
+//! claims. Everything is replayed: nothing here decides, charges or reads a file. Start at [`plan`]
+//! and [`check_claims`].
 
+mod always;
+mod claims;
 mod margin;
 mod options;
 mod plan;
@@ -12,6 +15,10 @@ mod search;
 mod share;
 mod shortlist;
 
+pub use claims::{
+    ClaimError, ClaimOptions, ClaimResult, ClaimVerdict, Claims, ClaimsReport, Found, Ground,
+    GroundResult, ReadingResult, Source, check_claims,
+};
 pub use margin::Margin;
 pub use options::{PlanError, PlanOptions};
 pub use plan::{Planned, plan};
