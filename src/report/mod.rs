@@ -5,6 +5,7 @@
 //! every number was worked out before it comes here.
 
 mod catalog;
+mod claims;
 mod document;
 mod drift;
 mod eval;
@@ -28,6 +29,7 @@ pub use catalog::{
     EndpointResult, FindingsResult, catalog_document, catalog_result, findings_document,
     findings_result,
 };
+pub use claims::claims_document;
 pub use document::{Align, Block, Column, Document, Table};
 pub use drift::drift_document;
 pub use eval::evaluation_document;
