@@ -300,6 +300,8 @@ pub(super) struct EvalArgs {
     pub(super) read: ReadArgs,
     #[command(flatten)]
     pub(super) show: ShowArgs,
+    #[command(flatten)]
+    pub(super) page: PageArgs,
 }
 
 #[derive(Debug, Args)]

@@ -15,7 +15,7 @@ use crate::catalog::Catalog;
 use crate::evaluate::{EvalOptions, drop_training_rows, evaluate_file};
 use crate::policy::{Roles, SolveOptions};
 use crate::replay::{Stage, run as run_all};
-use crate::report::evaluation_document;
+use crate::report::{evaluation_document, evaluation_page};
 use crate::trace::Trace;
 
 pub(super) fn run(args: &EvalArgs, console: &Console) -> Outcome {
@@ -61,6 +61,7 @@ pub(super) fn run(args: &EvalArgs, console: &Console) -> Outcome {
     for warning in &evaluation.warnings {
         console.warn(warning);
     }
+    console.page(&args.page, |command| evaluation_page(&evaluation, command))?;
     console.result(&evaluation, &evaluation_document(&evaluation), &args.show)
 }
 

@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 use weighbridge_router::{Router, Timestamp};
 
-use super::args::{CatalogArgs, ReadArgs, RoleArgs, Shown, time};
+use super::args::{CatalogArgs, PageArgs, ReadArgs, RoleArgs, Shown, time};
 use super::decide::write_router;
 use super::dial::DialArgs;
 use super::exit::{self, Failure, Outcome, says_no, wrong_call};
@@ -15,7 +15,7 @@ use super::load;
 use super::output::{Console, write_json};
 use super::replay::unseen;
 use crate::policy::SolveOptions;
-use crate::report::plan_document;
+use crate::report::{plan_document, plan_page};
 use crate::trace::Trace;
 use crate::whatif::{Kept, Plan, PlanError, PlanOptions, PlanVerdict, plan};
 
@@ -48,6 +48,8 @@ pub(super) struct PlanArgs {
     /// other); repeatable
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) page: PageArgs,
 }
 
 pub(super) fn run(args: &PlanArgs, console: &Console) -> Outcome {
@@ -106,6 +108,7 @@ pub(super) fn run(args: &PlanArgs, console: &Console) -> Outcome {
             ));
         }
     }
+    console.page(&args.page, |command| plan_page(&planned.plan, command))?;
     console.show(&planned.plan, &plan_document(&planned.plan), args.format)?;
     let missed = planned.plan.goal.kept == Some(Kept::Missed);
     let attained = planned.plan.verdict != PlanVerdict::Unattainable && !missed;

@@ -31,9 +31,9 @@ pub(super) enum Content {
     /// From one number to the last, each marked.
     Span { numbers: Vec<f64>, look: Look },
     /// Parts of a whole of one.
-    Stack(Vec<(f64, Look, String)>),
+    Stack(Vec<(f64, Look)>),
     /// Bars from zero, one beneath the other.
-    Bars(Vec<(f64, Look, String)>),
+    Bars(Vec<(f64, Look)>),
 }
 
 /// A row.
@@ -185,7 +185,7 @@ impl Content {
             }
             Self::Stack(parts) => {
                 let mut from = 0.0;
-                for (share, look, _) in parts {
+                for (share, look) in parts {
                     let (start, end) = (axis.place(from), axis.place(from + share));
                     svg.rect((start, y - 6.0), (end - start - 1.0, 12.0), &look.fill());
                     from += share;
@@ -193,7 +193,7 @@ impl Content {
             }
             Self::Bars(bars) => {
                 let height = 14.0 / bars.len().max(1) as f64;
-                for (i, (x, look, _)) in bars.iter().enumerate() {
+                for (i, (x, look)) in bars.iter().enumerate() {
                     let ends = [axis.place(0.0), axis.place(*x)];
                     let top = y - 7.0 + height * i as f64;
                     let width = (ends[1] - ends[0]).abs();
