@@ -33,7 +33,7 @@ const CLOCK: [f64; 14] = [
 ];
 
 /// How far the even part of a signed axis reaches, of the greatest number.
-const EVEN_PART: f64 = 0.02;
+const EVEN_PART: f64 = 0.004;
 
 impl Axis {
     /// The axis that holds all of `numbers`, with a little room, from one place to another.

@@ -39,18 +39,12 @@ pub fn evaluation_page(evaluation: &RouterEvaluation, command: &str) -> String {
     );
     page.section(
         Reader::Architect,
-        "Does it know which requests gain",
+        "Does it know, and do its numbers hold",
         "",
         &grid([
             charts::deferral(evaluation),
             charts::predicted_gain(evaluation),
         ]),
-    );
-    page.section(
-        Reader::Architect,
-        "Do its probabilities hold",
-        "",
-        &grid([charts::reliability(evaluation)]),
     );
     let document = evaluation_document(evaluation);
     page.section(
@@ -103,8 +97,17 @@ fn sentence(net: &NetVerdict) -> String {
         let shown = net.difference.x.map(show).unwrap_or_default();
         format!("<em>{}</em>", text(&shown))
     };
-    let worth = format!("At ${} a right answer", money(net.at.trade.value_usd));
-    let simple = format!("<strong>{}</strong>", name(&net.best_simple));
+    let worth = format!(
+        "At {} a right answer",
+        words::usd_round(net.at.trade.value_usd)
+    );
+    let simple = ["best rule: ", "best single: "]
+        .iter()
+        .find_map(|kind| net.best_simple.strip_prefix(kind));
+    let simple = format!(
+        "<strong>{}</strong>",
+        name(simple.unwrap_or(&net.best_simple))
+    );
     match net.verdict {
         Verdict::Better => format!(
             "{worth} the router earns {} more for 1,000 requests than {simple}, the best of all that is simple.",
@@ -171,7 +174,7 @@ fn rests(evaluation: &RouterEvaluation) -> Vec<String> {
     }
     if let (Some(driver), Some(specialist)) = (&evaluation.driver, &evaluation.specialist) {
         items.push(format!(
-            "Driver {}, specialist {}, which is right {} more often.",
+            "Driver {}, specialist {}; the specialist's right answers less the driver's: {}.",
             name(driver),
             name(specialist),
             text(&words::figure(&evaluation.gap, words::points))

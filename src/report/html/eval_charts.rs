@@ -41,7 +41,6 @@ pub(super) fn front(evaluation: &RouterEvaluation) -> String {
 fn called(policy: &PolicyNet) -> String {
     match policy.kind {
         PolicyKind::Hindsight => "hindsight (nobody can reach it)".to_owned(),
-        PolicyKind::Fixed => format!("always {}", policy.name),
         _ => policy.name.clone(),
     }
 }
@@ -61,24 +60,6 @@ pub(super) fn values(evaluation: &RouterEvaluation) -> String {
             Look::of(2),
         ),
     ];
-    let mut table = Grid::new(
-        "value-numbers",
-        "What the router gains by the worth of a right answer, USD for 1,000 requests",
-        &[
-            "USD a right answer",
-            "over the best single",
-            "over the best rule",
-            "over chance",
-        ],
-    );
-    for at in &evaluation.values {
-        let mut row = vec![Cell::number(Some(at.trade.value_usd), words::usd)];
-        row.extend(kinds.iter().map(|(kind, ..)| match gain(at, *kind) {
-            Some(figure) => Cell::figure(figure, words::signed_usd_1000),
-            None => Cell::number(None, words::usd),
-        }));
-        table.row(row);
-    }
     let series = kinds.into_iter().map(|(kind, name, look)| {
         let points = evaluation.values.iter().filter_map(|at| {
             let figure = gain(at, kind)?;
@@ -104,6 +85,7 @@ pub(super) fn values(evaluation: &RouterEvaluation) -> String {
             drawn: Drawn::Line,
         }
     });
+    let table = values_table(evaluation, &kinds);
     let now = evaluation
         .net
         .as_ref()
@@ -121,6 +103,29 @@ pub(super) fn values(evaluation: &RouterEvaluation) -> String {
         table,
     }
     .html()
+}
+
+/// The same as numbers.
+fn values_table(evaluation: &RouterEvaluation, kinds: &[(PolicyKind, &str, Look)]) -> Grid {
+    let mut table = Grid::new(
+        "value-numbers",
+        "What the router gains by the worth of a right answer, USD for 1,000 requests",
+        &[
+            "USD a right answer",
+            "over the best single",
+            "over the best rule",
+            "over chance",
+        ],
+    );
+    for at in &evaluation.values {
+        let mut row = vec![Cell::number(Some(at.trade.value_usd), words::usd)];
+        row.extend(kinds.iter().map(|(kind, ..)| match gain(at, *kind) {
+            Some(figure) => Cell::figure(figure, words::signed_usd_1000),
+            None => Cell::number(None, words::usd),
+        }));
+        table.row(row);
+    }
+    table
 }
 
 /// The router less a policy of a kind.
@@ -230,10 +235,10 @@ pub(super) fn predicted_gain(evaluation: &RouterEvaluation) -> String {
             "Fifteen equal groups of requests by predicted gain. On the thin line, prediction and outcome agree; dollar thresholds can be trusted where the slope is 1: it is {slope}."
         ),
         [
-            ("predicted gain", Spread::Even),
-            ("observed gain", Spread::Even),
+            ("predicted gain, points", Spread::Even),
+            ("observed gain, points", Spread::Even),
         ],
-        words::points,
+        words::points_round,
         vec![series],
     )
 }
@@ -407,9 +412,9 @@ fn break_evens(by: &str, held: &[&SegmentReturn], value: Option<f64>) -> String 
         key: format!("returns-{by}"),
         title: format!("What the specialist returns, by {by}"),
         about: format!("How much more often the specialist is right, with 95% intervals, and the worth of a right answer above which that pays; the best return first.{at}"),
-        axis: "gain in right answers",
+        axis: "gain in right answers, points",
         spread: Spread::FromZero,
-        show: words::points,
+        show: words::points_round,
         rows,
         legend: Vec::new(),
         table,

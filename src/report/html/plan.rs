@@ -60,7 +60,13 @@ fn lead(plan: &Plan) -> Lead {
         verdict,
         sentence: sentence(plan),
         sure: difference(plan).map_or_else(String::new, |(what, shown)| {
-            format!("Against the best fixed choice: {what} {shown}.")
+            match (plan.verdict, &plan.routing) {
+                (PlanVerdict::DoNotRoute, Some(routing)) => format!(
+                    "The best that routes, {}, has no clear gain over it: {what} {shown}.",
+                    bold(&routing.name)
+                ),
+                _ => format!("Against the best fixed choice: {what} {shown}."),
+            }
         }),
         of: format!(
             "{} on requests that it was not chosen on:",

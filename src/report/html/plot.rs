@@ -165,15 +165,20 @@ impl Plot {
     }
 
     fn grid(&self, svg: &mut Svg, x: &Axis, y: &Axis) {
+        let mut free = f64::INFINITY;
         for tick in y.ticks() {
             let at = y.place(tick);
-            svg.line((LEFT, at), (RIGHT, at), "gr");
-            svg.text(
-                (LEFT - 6.0, at + 4.0),
-                Anchor::End,
-                "tk",
-                &self.y.shown(tick),
-            );
+            // Numbers that would run into each other are left out, but never zero.
+            if at <= free || tick == 0.0 {
+                svg.line((LEFT, at), (RIGHT, at), "gr");
+                svg.text(
+                    (LEFT - 6.0, at + 4.0),
+                    Anchor::End,
+                    "tk",
+                    &self.y.shown(tick),
+                );
+                free = at - 15.0;
+            }
         }
         let mut free = 0.0;
         for tick in x.ticks() {
@@ -227,7 +232,9 @@ impl Plot {
             .collect();
         let mut taken: Vec<Field> = marks.iter().map(|(_, at)| Field::around(*at)).collect();
         for (series, at) in &marks {
-            let name = shortened(&series.name, 26);
+            // What stands in brackets is in the legend.
+            let name = series.name.split(" (").next().unwrap_or_default();
+            let name = shortened(name, 26);
             let found = Field::beside(*at, width_of(&name));
             let free = found.into_iter().find(|(field, ..)| {
                 field.inside() && !taken.iter().any(|other| other.meets(field))

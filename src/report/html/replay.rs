@@ -13,7 +13,7 @@ use super::tables::{Cell, Grid};
 use super::words;
 use crate::evaluate::{HINDSIGHT, PolicyFigures, ReplayReport};
 use crate::report::document::Block;
-use crate::report::number::{count, share};
+use crate::report::number::{NONE, count, share};
 use crate::report::replay::replay_document;
 
 /// A replay as a page; `command` is what made it.
@@ -66,6 +66,12 @@ fn architect(page: &mut Page, report: &ReplayReport) {
         "Traffic and latency",
         "",
         &grid([charts::shares(report), charts::latency(report)]),
+    );
+    page.section(
+        Reader::Architect,
+        "What each endpoint admits",
+        "Eligibility is decided before any score: by what a request needs, where it comes from, its size and its time.",
+        &endpoints(report).html(),
     );
     page.section(
         Reader::Architect,
@@ -139,6 +145,68 @@ fn policies(report: &ReplayReport) -> Grid {
         );
     }
     grid
+}
+
+fn endpoints(report: &ReplayReport) -> Grid {
+    let mut grid = Grid::new(
+        "endpoints",
+        "Endpoints",
+        &[
+            "<endpoint",
+            "may take",
+            "recorded on",
+            "<can",
+            "<serves",
+            "context tokens",
+            "USD / million in, cached, out",
+            "<lives",
+            "to first token",
+            "tokens / s",
+        ],
+    );
+    let total = report.trace.requests.max(1) as f64;
+    for it in &report.endpoints {
+        let all = |names: &[String], what: &str| match names {
+            [] => format!("all {what}"),
+            names => names.join(", "),
+        };
+        let lives = match (&it.from, &it.until) {
+            (None, None) => "always".to_owned(),
+            (from, until) => [from, until]
+                .map(|at| at.as_deref().map_or("…", day))
+                .join(" to "),
+        };
+        let can = if it.in_catalog {
+            it.can.join(", ")
+        } else {
+            "not in the catalog".to_owned()
+        };
+        let prices = it
+            .usd_per_mtok
+            .map(|prices| prices.map(words::usd_round).join(" · "));
+        grid.row(vec![
+            Cell::name(&it.id),
+            Cell::number(Some(it.eligible as f64 / total), share),
+            Cell::number(Some(it.observed as f64 / total), share),
+            Cell::words(&can),
+            Cell::words(&format!(
+                "{}, {}",
+                all(&it.channels, "channels"),
+                all(&it.regions, "regions")
+            )),
+            Cell::number(it.context_tokens.map(f64::from), count),
+            Cell::words(&prices.unwrap_or_else(|| NONE.to_owned())),
+            Cell::words(&lives),
+            Cell::number(it.ttft_ms.map(f64::from), words::seconds_of_ms),
+            Cell::number(it.tokens_per_second, count),
+        ]);
+    }
+    grid
+}
+
+/// The day of a moment.
+fn day(at: &str) -> &str {
+    at.split('T').next().unwrap_or(at)
 }
 
 fn failures(report: &ReplayReport) -> Grid {

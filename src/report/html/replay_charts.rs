@@ -34,24 +34,7 @@ pub(super) fn gains(report: &ReplayReport) -> String {
         .fixed
         .as_deref()
         .unwrap_or("the fixed choice");
-    let names = report.policies.iter().map(|it| it.name.as_str());
-    let mut titles = vec!["USD a right answer"];
-    let named: Vec<String> = names.map(|name| name.to_owned()).collect();
-    titles.extend(named.iter().map(String::as_str));
-    let mut table = Grid::new(
-        "gain-numbers",
-        "Net value over the fixed choice, USD for 1,000 requests",
-        &titles,
-    );
-    for at in &report.gains {
-        let mut row = vec![Cell::number(Some(at.value_usd), words::usd)];
-        row.extend(
-            at.policies
-                .iter()
-                .map(|figure| Cell::figure(figure, words::usd_1000)),
-        );
-        table.row(row);
-    }
+    let table = gains_table(report);
     let mut series = Vec::new();
     for (place, policy) in report
         .policies
@@ -148,6 +131,24 @@ pub(super) fn bill(report: &ReplayReport) -> String {
         table,
     }
     .html()
+}
+
+/// The same as numbers.
+fn gains_table(report: &ReplayReport) -> Grid {
+    let mut titles = vec!["USD a right answer"];
+    titles.extend(report.policies.iter().map(|it| it.name.as_str()));
+    let caption = "Net value over the fixed choice, USD for 1,000 requests";
+    let mut table = Grid::new("gain-numbers", caption, &titles);
+    for at in &report.gains {
+        let mut row = vec![Cell::number(Some(at.value_usd), words::usd)];
+        row.extend(
+            at.policies
+                .iter()
+                .map(|figure| Cell::figure(figure, words::usd_1000)),
+        );
+        table.row(row);
+    }
+    table
 }
 
 /// Which endpoints the requests go to; those that get most come first, in every bar.

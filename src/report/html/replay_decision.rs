@@ -156,7 +156,10 @@ fn rests(report: &ReplayReport) -> Vec<String> {
         items.push("<b>Synthetic traffic:</b> nothing in this trace was recorded.".to_owned());
     }
     if let Some(trade) = report.trade {
-        let mut item = format!("A right answer worth <b>${}</b>", money(trade.value_usd));
+        let mut item = format!(
+            "A right answer worth <b>{}</b>",
+            words::usd_round(trade.value_usd)
+        );
         if trade.wrong_usd > 0.0 {
             item.push_str(&format!(
                 ", a wrong one costing ${}",

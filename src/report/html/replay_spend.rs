@@ -5,83 +5,87 @@ use super::palette::Look;
 use super::plot::{Drawn, Plot, Point, Scale, Series};
 use super::tables::{Cell, Grid};
 use super::words;
-use crate::evaluate::ReplayReport;
+use crate::evaluate::{ReplayReport, Spend};
+
+/// More lines than that cannot be told apart; the table has them all.
+const MOST: usize = 8;
 
 /// What was spent through time.
 pub(super) fn spend(report: &ReplayReport) -> String {
-    let Some((sums, spend)) = report
-        .sums
-        .as_ref()
-        .and_then(|sums| Some((sums, sums.spend.as_ref()?)))
-    else {
+    let Some(spend) = report.sums.as_ref().and_then(|sums| sums.spend.as_ref()) else {
         return String::new();
     };
-    let shown: Vec<(usize, Look)> = (0..report.policies.len())
-        .map(|place| (place, Look::of(place)))
-        .collect();
-    let mut titles = vec!["<from", "requests"];
-    titles.extend(
-        shown
-            .iter()
-            .map(|(place, _)| sums.policies[*place].name.as_str()),
-    );
-    let mut table = Grid::new("spend-numbers", "Spend through time, USD", &titles);
-    for period in &spend.periods {
-        let mut row = vec![
-            Cell::words(&moment(&period.from)),
-            Cell::number(Some(period.requests as f64), words::whole),
-        ];
-        row.extend(
-            shown
-                .iter()
-                .map(|(place, _)| Cell::number(period.cost_usd.get(*place).copied(), words::usd)),
-        );
-        table.row(row);
-    }
-    let series = shown.into_iter().map(|(place, look)| {
-        let name = &sums.policies[place].name;
-        let points = spend.periods.iter().enumerate().filter_map(|(i, period)| {
-            let y = *period.cost_usd.get(place)?;
-            Some(Point {
-                x: i as f64,
-                y,
-                x95: None,
-                y95: None,
-                tip: format!(
-                    "{name}\nfrom {}\n{} for {} requests",
+    let series = report
+        .policies
+        .iter()
+        .enumerate()
+        .take(MOST)
+        .map(|(place, policy)| {
+            let points = spend.periods.iter().enumerate().filter_map(|(i, period)| {
+                let y = *period.cost_usd.get(place)?;
+                let tip = format!(
+                    "{}\nfrom {}\n{} for {} requests",
+                    policy.name,
                     moment(&period.from),
                     words::usd(y),
                     words::whole(period.requests as f64)
-                ),
-            })
+                );
+                Some(Point {
+                    x: i as f64,
+                    y,
+                    x95: None,
+                    y95: None,
+                    tip,
+                })
+            });
+            Series {
+                name: policy.name.clone(),
+                look: Look::of(place),
+                points: points.collect(),
+                drawn: Drawn::Line,
+            }
         });
-        Series {
-            name: name.clone(),
-            look,
-            points: points.collect(),
-            drawn: Drawn::Line,
-        }
-    });
-    let from = spend
-        .periods
-        .first()
-        .map_or_else(String::new, |period| moment(&period.from));
+    let periods = spend.periods.iter();
+    let names: Vec<String> = periods.map(|period| moment(&period.from)).collect();
+    let more = match report.policies.len() {
+        n if n > MOST => format!(" The first {MOST} policies; the table has all."),
+        _ => String::new(),
+    };
     Plot {
         key: "spend",
         title: "Spend through time".to_owned(),
-        about: format!("What each policy would have spent {}, as recorded, from {from} on. The last stretch may be cut short by the end of the trace.", every(spend.hours)),
+        about: format!(
+            "What each policy would have spent {} on the recorded requests. The first and the last may be cut short.{more}",
+            every(spend.hours)
+        ),
         x: Scale {
-            names: spend.periods.iter().map(|period| moment(&period.from)).collect(),
-            ..Scale::new("from", Spread::Even, words::whole)
+            names,
+            ..Scale::new("from (UTC)", Spread::Even, words::whole)
         },
         y: Scale::new("USD", Spread::FromZero, words::usd_round),
         path: Vec::new(),
         series: series.collect(),
         uprights: Vec::new(),
         level: None,
-        table,
+        table: table(report, spend),
     }
     .html()
+}
+
+fn table(report: &ReplayReport, spend: &Spend) -> Grid {
+    let mut titles = vec!["<from", "requests"];
+    titles.extend(report.policies.iter().map(|it| it.name.as_str()));
+    let mut table = Grid::new("spend-numbers", "Spend through time, USD", &titles);
+    for period in &spend.periods {
+        let mut row = vec![
+            Cell::words(&moment(&period.from)),
+            Cell::number(Some(period.requests as f64), words::whole),
+        ];
+        let policies = 0..report.policies.len();
+        row.extend(policies.map(|it| Cell::number(period.cost_usd.get(it).copied(), words::usd)));
+        table.row(row);
+    }
+    table
 }
 
 /// A moment without what is the same for all.

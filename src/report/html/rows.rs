@@ -7,7 +7,7 @@ use super::axis::{Axis, Spread};
 use super::markup::text;
 use super::palette::Look;
 use super::plot::figure;
-use super::svg::{Anchor, Svg, shortened};
+use super::svg::{Anchor, Svg, shortened, width_of};
 use super::tables::Grid;
 use super::words::Show;
 
@@ -120,17 +120,20 @@ impl Rows {
 
     fn numbers(&self, svg: &mut Svg, axis: &Axis, bottom: f64) {
         svg.line((LEFT, bottom), (RIGHT, bottom), "ax");
-        let ticks = axis.ticks();
-        // No two numbers run into each other.
-        let step = ticks.len().div_ceil(6).max(1);
-        for tick in ticks.iter().step_by(step) {
-            let at = axis.place(*tick);
-            let anchor = match at {
-                x if x < LEFT + 20.0 => Anchor::Start,
-                x if x > RIGHT - 20.0 => Anchor::End,
-                _ => Anchor::Middle,
+        let mut free = 0.0;
+        for tick in axis.ticks() {
+            let (at, shown) = (axis.place(tick), (self.show)(tick));
+            let width = width_of(&shown);
+            let (anchor, from) = match at {
+                x if x < LEFT + width / 2.0 => (Anchor::Start, at),
+                x if x > RIGHT - width / 2.0 => (Anchor::End, at - width),
+                _ => (Anchor::Middle, at - width / 2.0),
             };
-            svg.text((at, bottom + 17.0), anchor, "tk", &(self.show)(*tick));
+            // Numbers that would run into each other are left out.
+            if from >= free {
+                svg.text((at, bottom + 17.0), anchor, "tk", &shown);
+                free = from + width + 8.0;
+            }
         }
         svg.text((RIGHT, bottom + 40.0), Anchor::End, "ti", self.axis);
     }

@@ -66,6 +66,11 @@ pub(super) fn points(x: f64) -> String {
     signed(x, |x| with_sign(100.0 * x, |x| format!("{x:.1} points")))
 }
 
+/// The same beside an axis that says so: `+5`.
+pub(super) fn points_round(x: f64) -> String {
+    signed(x, |x| trimmed(&with_sign(100.0 * x, |x| format!("{x:.1}"))))
+}
+
 /// Seconds, of ms.
 pub(super) fn seconds_of_ms(ms: f64) -> String {
     seconds(ms / 1000.0)
@@ -128,6 +133,10 @@ mod tests {
         assert_eq!(signed_usd_1000(0.0), "$0.00");
         assert_eq!(points(-0.004), "−0.4 points");
         assert_eq!(points(0.0), "0.0 points");
+        assert_eq!(
+            [points_round(0.05), points_round(-0.025), points_round(0.0)],
+            ["+5", "−2.5", "0"]
+        );
         assert_eq!(percent(0.0004), "0.04%");
         assert_eq!(
             [usd_round(0.5), usd_round(500.0), usd_round(0.0)],
