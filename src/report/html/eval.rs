@@ -44,6 +44,7 @@ pub fn evaluation_page(evaluation: &RouterEvaluation, command: &str) -> String {
         &grid([
             charts::deferral(evaluation),
             charts::predicted_gain(evaluation),
+            charts::reliability(evaluation),
         ]),
     );
     let document = evaluation_document(evaluation);

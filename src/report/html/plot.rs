@@ -198,8 +198,8 @@ impl Plot {
             let at = y.place(*level);
             svg.line((LEFT, at), (RIGHT, at), "lvl");
             svg.text(
-                (LEFT + 4.0, at - 5.0),
-                Anchor::Start,
+                (RIGHT, at - 5.0),
+                Anchor::End,
                 "nm",
                 &shortened(meaning, 30),
             );

@@ -211,7 +211,7 @@ fn changes(report: &ReplayReport) -> Vec<String> {
                 bold(&second.a)
             ),
             _ => format!(
-                "Not {}, which comes second ({behind} for 1,000 requests).",
+                "Not {}: it too beats the fixed choice, but by less ({behind} for 1,000 requests).",
                 bold(&second.a)
             ),
         });
