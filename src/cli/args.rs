@@ -11,6 +11,7 @@ use super::args_train::TrainArgs;
 use super::exit::{Failure, wrong_call};
 use super::inspect::InspectArgs;
 use super::plan::PlanArgs;
+use super::whatif::WhatIfArgs;
 use crate::replay::SegmentKey;
 
 /// Which requests deserve the expensive model, and what would that cost and gain?
@@ -90,6 +91,17 @@ pub(super) enum Command {
     Replay(ReplayArgs),
     /// Find the policy to ship under a budget, a share, a success or a value
     Plan(PlanArgs),
+    /// Say what policies come to under other prices, worths, tokens, shares, lives or endpoints
+    ///
+    /// Both as they ship and compiled anew for the new circumstances. NAME=VALUE sets, NAME*=VALUE
+    /// scales, NAME+=VALUE adds; a value may be a range, a..b:logN or a..b:linN, or a list, a,b,c.
+    ///
+    /// Names: value, wrong, second, requests_per_day, price.ENDPOINT.input|cached|output,
+    /// tokens.MODEL, success.MODEL, share.FIELD.VALUE, available.ENDPOINT.from|until, fixed.ENDPOINT.
+    /// ENDPOINT may be a model or a role, and means all of its endpoints. The first and the last dot
+    /// delimit; quotes keep a name together.
+    #[command(name = "whatif")]
+    WhatIf(WhatIfArgs),
     /// Train a router that predicts each model's success and tokens
     Train(TrainArgs),
     /// Measure a trained router on requests that it never saw

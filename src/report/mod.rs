@@ -22,6 +22,7 @@ mod render;
 mod replay;
 mod train;
 mod verify;
+mod whatif;
 
 pub use catalog::{
     EndpointResult, FindingsResult, catalog_document, catalog_result, findings_document,
@@ -42,3 +43,4 @@ pub use render::{Format, Screen, render};
 pub use replay::replay_document;
 pub use train::{AddingResult, TrainingParts, TrainingResult, adding_document, training_document};
 pub use verify::verification_document;
+pub use whatif::whatif_document;

@@ -38,3 +38,4 @@ mod schema;
 mod support;
 mod swebench;
 mod training;
+mod worlds;
