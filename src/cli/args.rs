@@ -343,6 +343,8 @@ pub(super) struct EvalArgs {
     pub(super) show: ShowArgs,
     #[command(flatten)]
     pub(super) plot: PlotArgs,
+    #[command(flatten)]
+    pub(super) page: PageArgs,
 }
 
 #[derive(Debug, Args)]

@@ -18,6 +18,7 @@ mod cli_generate;
 mod cli_import;
 mod cli_inspect;
 mod cli_learning_curve;
+mod cli_page;
 mod cli_plan;
 mod cli_plot;
 mod cli_replay;
