@@ -5,18 +5,20 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
-use weighbridge_router::{Choose, Prediction, Probability, Router, Timestamp, Trade, Usd};
+use weighbridge_router::{
+    Choose, Endpoint, Prediction, Probability, Router, Timestamp, Trade, Usd,
+};
 
 use super::error::ScenarioError;
 use super::expected::{Expected, unclipped};
-use super::forms::{Forms, Mix, Terms};
+use super::forms::{Mix, Terms};
 use super::name::{LifeEnd, Name, PricePart};
 use super::recompile::{StageRates, recompile};
 use super::resample::Buckets;
 use super::resolve::{Meaning, Resolved};
 use super::setting::{Amount, Op, Setting};
 use super::table::{Key, Table};
-use super::world::{Mode, World};
+use super::world::{Mode, World, WorldPolicy};
 use crate::catalog::Catalog;
 use crate::evaluate::TraceSummary;
 use crate::policy::Goal;
@@ -164,23 +166,12 @@ impl<'a> Base<'a> {
         let scene = self.scene(settings)?;
         let threads = self.options.threads;
         match mode {
-            Mode::Frozen => self.decided(&scene, mode, &Decided::alike(self), threads),
+            Mode::Frozen => self.decided(&scene, (mode, None), &Decided::alike(self), threads),
             Mode::Redecided => {
                 let decided = self.redecided(std::slice::from_ref(&scene))?;
-                self.decided(&scene, mode, &decided[0], threads)
+                self.decided(&scene, (mode, None), &decided[0], threads)
             }
         }
-    }
-
-    /// [`Self::at`] in both modes, frozen first.
-    ///
-    /// # Errors
-    /// As [`Self::at`].
-    pub fn both(&self, settings: &[Setting]) -> Result<[World; 2], ScenarioError> {
-        Ok([
-            self.at(settings, Mode::Frozen)?,
-            self.at(settings, Mode::Redecided)?,
-        ])
     }
 
     /// [`Self::at`] in both modes, frozen first, for many worlds at once: requests are gone through
@@ -201,10 +192,11 @@ impl<'a> Base<'a> {
             let inner = if scenes.len() > 1 { 1 } else { threads };
             let both = |at: usize| {
                 let (scene, decided) = (&scenes[at], &decided[at]);
-                Ok([
-                    self.decided(scene, Mode::Frozen, &Decided::alike(self), inner)?,
-                    self.decided(scene, Mode::Redecided, decided, inner)?,
-                ])
+                let alike = Decided::alike(self);
+                let frozen = self.decided(scene, (Mode::Frozen, None), &alike, inner)?;
+                let mode = (Mode::Redecided, Some(&frozen));
+                let redecided = self.decided(scene, mode, decided, inner)?;
+                Ok([frozen, redecided])
             };
             let worlds: Result<Vec<[World; 2]>, ScenarioError> =
                 spread(scenes.len(), threads, both).into_iter().collect();
@@ -213,23 +205,40 @@ impl<'a> Base<'a> {
         Ok(all)
     }
 
+    /// The figures of a world; those of `frozen` for policies that choose alike.
     fn decided(
         &self,
         scene: &Scene<'a>,
-        mode: Mode,
+        (mode, frozen): (Mode, Option<&World>),
         decided: &Decided,
         threads: usize,
     ) -> Result<World, ScenarioError> {
-        let decisions = decided.decisions.iter().enumerate();
-        let forms: Vec<Forms> = decisions
-            .map(|(policy, decisions)| {
-                let terms = (&scene.terms, threads);
-                scene.table.forms(self, policy, decisions.as_ref(), terms)
-            })
-            .collect();
         let mut notes = scene.notes.clone();
         notes.extend(decided.notes.iter().cloned());
-        self.world(scene, mode, &forms, notes)
+        let mut policies: Vec<WorldPolicy> = Vec::with_capacity(self.policies.len());
+        for (at, held) in self.policies.iter().enumerate() {
+            let twin = decided.twins[at].map(|twin| &policies[twin]);
+            let alike = || Some(&frozen.filter(|_| decided.decisions[at].is_none())?.policies[at]);
+            policies.push(match twin.or_else(alike) {
+                Some(same) => WorldPolicy {
+                    name: held.name.clone(),
+                    ..same.clone()
+                },
+                None => {
+                    let terms = (&scene.terms, threads);
+                    let decisions = decided.decisions[at].as_ref();
+                    let forms = scene.table.forms(self, at, decisions, terms);
+                    self.policy(scene, &held.name, &forms, &mut notes)?
+                }
+            });
+        }
+        notes.dedup();
+        Ok(World {
+            mode,
+            policies,
+            assumptions: scene.assumptions.clone(),
+            notes,
+        })
     }
 
     /// What was replayed.
@@ -382,12 +391,22 @@ impl<'a> Base<'a> {
     /// What each policy chooses when it is compiled for each world.
     fn redecided(&self, scenes: &[Scene<'a>]) -> Result<Vec<Decided>, ScenarioError> {
         let mut all: Vec<Decided> = scenes.iter().map(|_| Decided::alike(self)).collect();
+        let mut met: Vec<Vec<(usize, Choices)>> = vec![Vec::new(); scenes.len()];
         for policy in 0..self.policies.len() {
             let mut repriced = Vec::new();
             for (at, scene) in scenes.iter().enumerate() {
                 let parts = (&*scene.table, &scene.terms.rates);
                 let recompiled = recompile(self, policy, &scene.resolved, parts)?;
                 all[at].notes.extend(recompiled.notes);
+                let held = &self.policies[policy];
+                let router = recompiled.router.as_ref().unwrap_or(&held.router);
+                let choices = Choices::of(held.family, router);
+                let twin = met[at].iter().find(|(_, held)| *held == choices);
+                all[at].twins[policy] = twin.map(|(twin, _)| *twin);
+                if twin.is_some() {
+                    continue;
+                }
+                met[at].push((policy, choices));
                 match recompiled.router {
                     None => {}
                     Some(router) if recompiled.repriced && scene.keeps_deadlines(self) => {
@@ -459,13 +478,37 @@ const BATCH: usize = 16;
 /// What each policy chooses in a world; none where it chooses as the frozen one.
 struct Decided {
     decisions: Vec<Option<Decisions>>,
+    /// An earlier policy that became the same router.
+    twins: Vec<Option<usize>>,
     notes: Vec<String>,
+}
+
+/// What a router chooses by, heads aside, which are those of its family.
+#[derive(Debug, Clone, PartialEq)]
+struct Choices {
+    family: usize,
+    endpoints: Vec<Endpoint>,
+    choose: Option<Choose<String>>,
+    fallback: Vec<String>,
+}
+
+impl Choices {
+    fn of(family: usize, router: &Router) -> Self {
+        let parts = router.parts();
+        Self {
+            family,
+            endpoints: parts.endpoints.clone(),
+            choose: parts.choose.clone(),
+            fallback: parts.fallback.clone(),
+        }
+    }
 }
 
 impl Decided {
     fn alike(base: &Base<'_>) -> Self {
         Self {
             decisions: vec![None; base.policies.len()],
+            twins: vec![None; base.policies.len()],
             notes: Vec::new(),
         }
     }

@@ -153,6 +153,21 @@ impl Forms {
         forms
     }
 
+    /// What requests of a group that go to other endpoints change: success, cost, net value and
+    /// waiting, and mass by endpoint.
+    pub(super) fn changed(
+        group: u16,
+        [success, cost, net, wait]: [Vec<f64>; 4],
+        share: BTreeMap<usize, Vec<f64>>,
+    ) -> Self {
+        let group_sums = Group {
+            sums: [success, cost, net, wait, Vec::new()],
+            share,
+            ..Group::default()
+        };
+        Self([(group, group_sums)].into())
+    }
+
     fn vectors(&mut self) -> impl Iterator<Item = &mut Vec<f64>> {
         self.0.values_mut().flat_map(|group| {
             let plain = [&mut group.requests, &mut group.unanswered];

@@ -11,6 +11,7 @@ mod error;
 mod expected;
 mod forms;
 mod margin;
+mod moved;
 mod name;
 mod options;
 mod outcome;

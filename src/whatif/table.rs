@@ -1,7 +1,7 @@
 //! The sums of the frozen policies on the requests of a trace: one pass, and every world of the same
 //! endpoints, lives and segments is worked out from them.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use weighbridge_router::{Ppm, RequestRef, within};
 
@@ -9,6 +9,7 @@ use super::base::Base;
 use super::error::ScenarioError;
 use super::expected::Expected;
 use super::forms::{Forms, Terms};
+use super::moved::Observed;
 use super::name::{LifeEnd, Name};
 use super::resolve::{Resolved, ShareOf};
 use super::setting::{Amount, Op, Setting};
@@ -30,13 +31,14 @@ pub(super) struct Key {
 pub(super) struct Table<'a> {
     pub(super) key: Key,
     pub(super) stage: Stage<'a>,
-    shape: Shape,
+    pub(super) shape: Shape,
+    observed: OnceLock<Observed>,
     /// The expected scores of endpoints whose scores are changed otherwise than linearly.
     expected: Vec<Option<Arc<Expected>>>,
     /// Each frozen policy's, resampled.
     pub(super) frozen: Vec<Columns>,
     /// The group of each request.
-    groups: Vec<u16>,
+    pub(super) groups: Vec<u16>,
     /// Requests of each segment that is re-weighted, then of all others.
     pub(super) segments: Vec<u64>,
     /// Requests that bring a value of their own, and that bring a worth of a second.
@@ -54,7 +56,7 @@ struct Part {
 }
 
 /// Observations of one request, each made once.
-struct Seen(Vec<Option<Observation>>);
+pub(super) struct Seen(Vec<Option<Observation>>);
 
 impl<'a> Table<'a> {
     pub(super) fn new(base: &Base<'a>, stage: Stage<'a>, key: Key) -> Self {
@@ -68,6 +70,7 @@ impl<'a> Table<'a> {
             key,
             stage,
             shape,
+            observed: OnceLock::new(),
             frozen: Vec::new(),
             groups: Vec::new(),
             segments: Vec::new(),
@@ -166,7 +169,7 @@ impl<'a> Table<'a> {
     }
 
     /// Which figures of a choice are known.
-    fn known(
+    pub(super) fn known(
         &self,
         seen: &mut Seen,
         decisions: &Decisions,
@@ -192,7 +195,7 @@ impl<'a> Table<'a> {
         mask
     }
 
-    fn add(
+    pub(super) fn add(
         &self,
         sums: &mut Sums,
         at: At,
@@ -227,53 +230,34 @@ impl<'a> Table<'a> {
             .is_none_or(|(card, at)| within(at, card.from, card.until))
     }
 
-    /// The sums of a policy that decides otherwise than it did, less those of the frozen one, by
-    /// bucket; none where it decides alike.
-    pub(super) fn moved(
+    /// The observations of the endpoints that most requests go to, made at the first need.
+    pub(super) fn observed(&self, threads: usize) -> &Observed {
+        self.observed.get_or_init(|| Observed::new(self, threads))
+    }
+
+    /// Sums of nothing.
+    pub(super) fn no_sums(&self) -> Sums {
+        Sums::new(
+            &self.shape,
+            usize::from(known::COUNT) * self.segment_count(),
+        )
+    }
+
+    /// What an endpoint made of a request, its score as assumed.
+    pub(super) fn observe(
         &self,
-        base: &Base<'a>,
-        policy: usize,
-        decisions: &Decisions,
-        threads: usize,
-    ) -> Option<Columns> {
-        let frozen = &base.decisions[policy];
-        let differs = frozen.differs(decisions);
-        let count = usize::from(known::COUNT) * self.segment_count();
-        let parts = in_parts(base.trace.len(), threads, |range| {
-            let mut sums: Option<Sums> = None;
-            let mut seen = Seen::new(&self.stage);
-            for row in range {
-                if !differs(row) {
-                    continue;
-                }
-                let request = self.stage.request(row);
-                let own = Own::of(&request);
-                seen.clear();
-                let sums = sums.get_or_insert_with(|| Sums::new(&self.shape, count));
-                let group = self.groups[row];
-                let bucket = base.buckets.of(row);
-                let from = At {
-                    group,
-                    bucket,
-                    sign: -1,
-                };
-                let known = self.known(&mut seen, decisions, row, &request);
-                // The segment's part of the group stays.
-                let to = At {
-                    group: group & (known | !(known::COUNT - 1)),
-                    bucket,
-                    sign: 1,
-                };
-                self.add(sums, from, (frozen, row), &request, (&mut seen, own));
-                self.add(sums, to, (decisions, row), &request, (&mut seen, own));
-            }
-            sums
-        });
-        let whole = parts.into_iter().flatten().reduce(|mut whole, part| {
-            whole.merge(part);
-            whole
-        })?;
-        Some(whole.columns(&self.shape))
+        endpoint: u16,
+        row: usize,
+        request: &RequestRef<'_>,
+    ) -> Observation {
+        let mut seen = self.stage.observe(row, endpoint, request);
+        let endpoint = usize::from(endpoint);
+        let changes = &self.key.scores[endpoint];
+        if let (false, Some(expected)) = (changes.is_empty(), &self.expected[endpoint]) {
+            let changed = |score| expected.changed(score, request.task, changes);
+            seen.score = seen.score.map(changed);
+        }
+        seen
     }
 
     /// Requests on which every frozen policy's success is known.
@@ -324,12 +308,10 @@ impl<'a> Table<'a> {
         (terms, threads): (&Terms, usize),
     ) -> Forms {
         let frozen = Forms::of(&self.frozen[policy], terms);
-        match decisions.and_then(|decisions| self.moved(base, policy, decisions, threads)) {
+        let moved = |decisions| self.moved(base, policy, decisions, (terms, threads));
+        match decisions.and_then(moved) {
             None => frozen,
-            Some(moved) => {
-                let moved = Forms::of(&moved, terms);
-                frozen.plus(&moved.resampled(&base.buckets, threads))
-            }
+            Some(moved) => frozen.plus(&moved.resampled(&base.buckets, threads)),
         }
     }
 }
@@ -360,11 +342,11 @@ impl Key {
 }
 
 impl Seen {
-    fn new(stage: &Stage<'_>) -> Self {
+    pub(super) fn new(stage: &Stage<'_>) -> Self {
         Self(vec![None; stage.endpoints().len()])
     }
 
-    fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.0.iter_mut().for_each(|seen| *seen = None);
     }
 
@@ -375,17 +357,7 @@ impl Seen {
         row: usize,
         request: &RequestRef<'_>,
     ) -> &Observation {
-        self.0[usize::from(endpoint)].get_or_insert_with(|| {
-            let mut seen = table.stage.observe(row, endpoint, request);
-            let changes = &table.key.scores[usize::from(endpoint)];
-            if let (false, Some(expected)) =
-                (changes.is_empty(), &table.expected[usize::from(endpoint)])
-            {
-                let changed = |score| expected.changed(score, request.task, changes);
-                seen.score = seen.score.map(changed);
-            }
-            seen
-        })
+        self.0[usize::from(endpoint)].get_or_insert_with(|| table.observe(endpoint, row, request))
     }
 }
 

@@ -24,6 +24,7 @@ mod cli_router;
 mod cli_serve;
 mod cli_sheets;
 mod cli_tables;
+mod cli_whatif;
 mod corpus;
 mod features;
 mod naive;

@@ -104,6 +104,7 @@ impl Bundled {
             roles: BTreeMap::new(),
             seed: 1,
             replicates: REPLICATES,
+            sums: false,
             threads: 2,
         };
         replay_report(&stage, &charged, decisions, &options).policies
