@@ -1,8 +1,9 @@
 //! Figures of the policies in a world, from their sums.
 
-use super::base::{Base, Scene};
+use super::base::Base;
 use super::error::ScenarioError;
 use super::forms::{Forms, Mean, Sum};
+use super::scene::Scene;
 use super::world::{Draws, WorldPolicy};
 use crate::evaluate::{Figure, with_interval};
 

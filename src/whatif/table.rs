@@ -41,8 +41,8 @@ pub(super) struct Table<'a> {
     pub(super) groups: Vec<u16>,
     /// Requests of each segment that is re-weighted, then of all others.
     pub(super) segments: Vec<u64>,
-    /// Requests that bring a value of their own, and that bring a worth of a second.
-    pub(super) own_value: u64,
+    /// Requests that bring some worth of their own, and that bring one of a second.
+    pub(super) own: u64,
     pub(super) own_second: u64,
 }
 
@@ -51,7 +51,7 @@ struct Part {
     sums: Vec<Sums>,
     groups: Vec<u16>,
     segments: Vec<u64>,
-    own_value: u64,
+    own: u64,
     own_second: u64,
 }
 
@@ -74,7 +74,7 @@ impl<'a> Table<'a> {
             frozen: Vec::new(),
             groups: Vec::new(),
             segments: Vec::new(),
-            own_value: 0,
+            own: 0,
             own_second: 0,
         };
         let segment_of = table.segments_of();
@@ -93,7 +93,7 @@ impl<'a> Table<'a> {
         table.frozen = columns.collect();
         table.groups = whole.groups;
         table.segments = whole.segments;
-        (table.own_value, table.own_second) = (whole.own_value, whole.own_second);
+        (table.own, table.own_second) = (whole.own, whole.own_second);
         table
     }
 
@@ -136,14 +136,14 @@ impl<'a> Table<'a> {
                 .collect(),
             groups: Vec::with_capacity(rows.len()),
             segments: vec![0; self.segment_count()],
-            own_value: 0,
+            own: 0,
             own_second: 0,
         };
         let mut seen = Seen::new(&self.stage);
         for row in rows {
             let request = self.stage.request(row);
             let own = Own::of(&request);
-            part.own_value += u64::from(own.value.is_some());
+            part.own += u64::from(own.is_any());
             part.own_second += u64::from(own.second.is_some());
             seen.clear();
             let mut mask = known::COUNT - 1;
@@ -275,26 +275,31 @@ impl<'a> Table<'a> {
         resolved: &Resolved,
         settings: &[Setting],
     ) -> Result<(), ScenarioError> {
+        let of = |setting: &&Setting| matches!(setting.name, Name::Price { .. });
+        let setting = settings.iter().find(of).map(ToString::to_string);
+        let setting = setting.unwrap_or_default();
         for &(endpoint, ..) in &resolved.prices {
             let slots = self.frozen.iter().flat_map(|columns| &columns.slots);
             let (mut billed, mut priced) = (0.0, false);
             for slot in slots.filter(|slot| slot.endpoint == endpoint) {
                 billed += slot.columns[column::BILLED].first().unwrap_or(&0.0);
-                priced |= slot.columns[column::TOKENS..]
-                    .iter()
-                    .any(|it| !it.is_empty());
+                let mut tokens = slot.columns[column::TOKENS..].iter();
+                priced |= tokens.any(|it| !it.is_empty());
             }
             if billed > 0.0 && !priced {
-                let id = &self.stage.endpoints()[endpoint].id;
-                let of = |setting: &&Setting| matches!(setting.name, Name::Price { .. });
-                let setting = settings.iter().find(of).map(ToString::to_string);
-                return Err(ScenarioError::data(
-                    setting.unwrap_or_default(),
-                    format!(
-                        "the trace has only recorded bills of {id}, which no price changes; it takes output tokens in the trace and a price row in the catalog"
-                    ),
-                ));
+                let message = format!(
+                    "the trace has only recorded bills of {}, which no price changes; it takes output tokens in the trace and a price row in the catalog",
+                    self.stage.endpoints()[endpoint].id
+                );
+                return Err(ScenarioError::data(setting, message));
             }
+        }
+        let mut changed = resolved.prices.iter();
+        if !resolved.prices.is_empty()
+            && changed.all(|(endpoint, ..)| self.shape.rates[*endpoint].is_empty())
+        {
+            let message = "the catalog has no price of it that could change; add a price row";
+            return Err(ScenarioError::data(setting, message));
         }
         Ok(())
     }
@@ -368,7 +373,7 @@ impl Part {
         self.groups.extend(other.groups);
         let segments = self.segments.iter_mut().zip(other.segments);
         segments.for_each(|(count, other)| *count += other);
-        self.own_value += other.own_value;
+        self.own += other.own;
         self.own_second += other.own_second;
         self
     }
