@@ -15,7 +15,7 @@ use crate::catalog::Catalog;
 use crate::evaluate::{EvalOptions, drop_training_rows, evaluate_file};
 use crate::policy::{Roles, SolveOptions};
 use crate::replay::{Stage, run as run_all};
-use crate::report::{evaluation_document, evaluation_plot};
+use crate::report::{evaluation_document, evaluation_page, evaluation_plot};
 use crate::trace::Trace;
 
 pub(super) fn run(args: &EvalArgs, console: &Console) -> Outcome {
@@ -62,6 +62,7 @@ pub(super) fn run(args: &EvalArgs, console: &Console) -> Outcome {
     for warning in &evaluation.warnings {
         console.warn(warning);
     }
+    console.page(&args.page, |command| evaluation_page(&evaluation, command))?;
     let mut document = evaluation_document(&evaluation);
     if args.plot.plot {
         document.plot(evaluation_plot(&evaluation));

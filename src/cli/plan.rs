@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 use weighbridge_router::{Router, Timestamp};
 
-use super::args::{CatalogArgs, PlotArgs, ReadArgs, RoleArgs, Shown, time};
+use super::args::{CatalogArgs, PageArgs, PlotArgs, ReadArgs, RoleArgs, Shown, time};
 use super::decide::write_router;
 use super::dial::DialArgs;
 use super::exit::{self, Failure, Outcome, says_no, wrong_call};
@@ -15,7 +15,7 @@ use super::load;
 use super::output::{Console, write_json};
 use super::replay::unseen;
 use crate::policy::SolveOptions;
-use crate::report::{plan_document, plan_plot};
+use crate::report::{plan_document, plan_page, plan_plot};
 use crate::trace::Trace;
 use crate::whatif::{Kept, Plan, PlanError, PlanOptions, PlanVerdict, plan};
 
@@ -50,6 +50,8 @@ pub(super) struct PlanArgs {
     /// other); repeatable
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) page: PageArgs,
 }
 
 pub(super) fn run(args: &PlanArgs, console: &Console) -> Outcome {
@@ -109,6 +111,7 @@ pub(super) fn run(args: &PlanArgs, console: &Console) -> Outcome {
             ));
         }
     }
+    console.page(&args.page, |command| plan_page(&planned.plan, command))?;
     let mut document = plan_document(&planned.plan);
     if args.plot.plot {
         document.plot(plan_plot(&planned.plan));

@@ -40,8 +40,9 @@ pub struct SegmentGain {
     pub cost_usd_per_request: Figure,
 }
 
-/// Values each way from the middle, and how many to a doubling.
-const POINTS: i32 = 10;
+/// Values below and above the middle, and how many to a doubling: break-evens of use lie below.
+const BELOW: i32 = 10;
+const ABOVE: i32 = 6;
 const PER_DOUBLING: f64 = 2.0;
 
 /// Gains of the first `policies` policies over `fixed` at values around `value`, else around the
@@ -72,13 +73,13 @@ pub(super) fn gains(
             .map(|line| line.at(value_usd, reader.support(priced)))
             .collect(),
     };
-    let points = (-POINTS..=POINTS).map(|step| middle * libm::exp2(f64::from(step) / PER_DOUBLING));
+    let points = (-BELOW..=ABOVE).map(|step| middle * libm::exp2(f64::from(step) / PER_DOUBLING));
     // Two digits, so that a command can name them.
     let mut values: Vec<f64> = points
         .filter_map(|x| format!("{x:.1e}").parse().ok())
         .collect();
     if let Some(value) = value.filter(|&value| value > 0.0) {
-        values[POINTS.unsigned_abs() as usize] = value;
+        values[BELOW.unsigned_abs() as usize] = value;
     }
     values.into_iter().map(at).collect()
 }

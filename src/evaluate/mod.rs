@@ -10,6 +10,7 @@ mod compare;
 mod curve;
 mod decision;
 mod drift;
+mod endpoints;
 mod figure;
 mod floors;
 mod gain_curve;
@@ -37,6 +38,7 @@ pub use drift::{
     DriftVerdict, FeatureBins, Incoming, NewTask, RateShift, RateTest, Reference, ReferenceError,
     Scored, Shift, State, TrainingRate, drift,
 };
+pub use endpoints::EndpointSummary;
 pub use figure::Figure;
 pub use gain_curve::{GainAtValue, SegmentGain};
 pub use heldout::{HeldOut, drop_training_rows};

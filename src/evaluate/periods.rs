@@ -5,9 +5,9 @@ use weighbridge_router::Timestamp;
 use crate::trace::Trace;
 
 const HOUR: i64 = 3_600_000;
-/// Lengths of a stretch to choose from, in hours: an hour, a quarter of a day, a day, a week, four
-/// weeks, a quarter and a year of weeks.
-const LENGTHS: [i64; 7] = [1, 6, 24, 168, 672, 2_184, 8_736];
+/// Lengths of a stretch to choose from, in hours: an hour, a day, a week, four weeks, a quarter and a
+/// year of weeks.
+const LENGTHS: [i64; 6] = [1, 24, 168, 672, 2_184, 8_736];
 /// No more stretches than that.
 const MOST: i64 = 62;
 

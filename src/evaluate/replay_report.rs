@@ -8,6 +8,7 @@ use weighbridge_router::{Ppm, Trade};
 use super::break_even::{BreakEven, break_evens};
 use super::compare::{Comparison, compare};
 use super::decision::{Decision, NET, decide};
+use super::endpoints::{EndpointSummary, endpoints};
 use super::floors::{Outcomes, Single};
 use super::gain_curve::{GainAtValue, SegmentGain, front, gains, segment_gain};
 use super::summary::{PolicyFigures, Reader};
@@ -45,6 +46,8 @@ pub struct ReplayReport {
     pub version: &'static str,
     /// What was replayed.
     pub trace: TraceSummary,
+    /// What each endpoint admits and asks.
+    pub endpoints: Vec<EndpointSummary>,
     /// The worth of an answer that was charged.
     pub trade: Option<TradeSummary>,
     /// The seed.
@@ -182,6 +185,7 @@ pub fn replay_report(
         format: "weighbridge.replay/1",
         version: env!("CARGO_PKG_VERSION"),
         trace: summary(stage, &tally),
+        endpoints: endpoints(stage, charged),
         trade: options.trade.map(TradeSummary::from),
         seed: options.seed,
         replicates: options.replicates,

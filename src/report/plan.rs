@@ -47,7 +47,8 @@ fn opening(plan: &Plan) -> String {
     )
 }
 
-fn goal(goal: &GoalResult) -> String {
+/// What was asked for, in words.
+pub(super) fn goal(goal: &GoalResult) -> String {
     match (goal.dial, goal.requests_per_day) {
         ("share", _) => format!(
             "The most right answers with at most {} of the requests not on the driver",
@@ -190,7 +191,8 @@ fn notes(plan: &Plan) -> Vec<String> {
     notes
 }
 
-fn margin(margin: &Margin) -> String {
+/// What the next hundredth of the traffic brings, in words.
+pub(super) fn margin(margin: &Margin) -> String {
     let pays = match margin.break_even_value_usd.x {
         Some(_) => format!(
             "; it pays from ${} a right answer on",

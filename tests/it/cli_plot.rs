@@ -29,6 +29,10 @@ fn a_replay_draws_every_policy_and_floor_or_says_where_it_is_hidden() {
         assert!(drawn != hidden, "{mark}\n{chart}");
         assert!(legend.contains(&format!("\n {mark}   ")), "{mark}\n{chart}");
     }
+    assert!(
+        grid.matches('·').count() > 20,
+        "the front is joined\n{chart}"
+    );
     assert!(!said.out.contains('\u{1b}'), "a pipe gets no colours");
 }
 

@@ -11,12 +11,14 @@
 mod architecture;
 mod bad_input;
 mod cli_catalog;
+mod cli_claims;
 mod cli_drift;
 mod cli_eval;
 mod cli_generate;
 mod cli_import;
 mod cli_inspect;
 mod cli_learning_curve;
+mod cli_page;
 mod cli_plan;
 mod cli_plot;
 mod cli_replay;

@@ -106,6 +106,7 @@ impl Bundled {
             replicates: REPLICATES,
             sums: false,
             threads: 2,
+            sums: false,
         };
         replay_report(&stage, &charged, decisions, &options).policies
     }

@@ -5,7 +5,9 @@
 pub(super) struct Axis {
     low: f64,
     high: f64,
-    log: bool,
+    spread: Spread,
+    /// Up to that a signed axis is even.
+    unit: f64,
     from: f64,
     to: f64,
 }
@@ -19,7 +21,19 @@ pub(super) enum Spread {
     FromZero,
     /// By their logarithm, where all are above zero; else evenly.
     Log,
+    /// The same, marked as clocks are: seconds, minutes, hours.
+    Time,
+    /// Evenly near zero, which is on it, and by the logarithm far from it on both sides.
+    Signed,
 }
+
+/// Seconds that people count in.
+const CLOCK: [f64; 14] = [
+    0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 60.0, 180.0, 600.0, 1800.0, 3600.0, 10_800.0, 86_400.0,
+];
+
+/// How far the even part of a signed axis reaches, of the greatest number.
+const EVEN_PART: f64 = 0.004;
 
 impl Axis {
     /// The axis that holds all of `numbers`, with a little room, from one place to another.
@@ -32,32 +46,34 @@ impl Axis {
         let min = numbers.iter().copied().fold(f64::INFINITY, f64::min);
         let max = numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let (min, max) = if min > max { (0.0, 1.0) } else { (min, max) };
-        let log = spread == Spread::Log && min > 0.0;
-        let (low, high) = if log {
-            if max / min < 1.2 {
-                (min / 1.2, max * 1.2)
+        let spread = match spread {
+            Spread::Log | Spread::Time if min <= 0.0 => Spread::FromZero,
+            spread => spread,
+        };
+        let zero = matches!(spread, Spread::FromZero | Spread::Signed);
+        let (low, high) = match spread {
+            Spread::Log | Spread::Time if max / min < 1.2 => (min / 1.2, max * 1.2),
+            Spread::Log | Spread::Time => (min, max),
+            _ if zero => (min.min(0.0), max.max(0.0)),
+            _ => (min, max),
+        };
+        let room = match spread {
+            Spread::Log | Spread::Time => 0.0,
+            _ if high > low => 0.06 * (high - low),
+            _ => (0.1 * high.abs()).max(1e-9),
+        };
+        let pad = |end: f64, by: f64| {
+            if zero && end == 0.0 && high > low {
+                0.0
             } else {
-                (min, max)
+                end + by
             }
-        } else {
-            let zero = spread == Spread::FromZero;
-            let (low, high) = if zero {
-                (min.min(0.0), max.max(0.0))
-            } else {
-                (min, max)
-            };
-            let room = if high > low {
-                0.06 * (high - low)
-            } else {
-                (0.1 * high.abs()).max(1e-9)
-            };
-            let pad = |end: f64, by: f64| if zero && end == 0.0 { 0.0 } else { end + by };
-            (pad(low, -room), pad(high, room))
         };
         Self {
-            low,
-            high,
-            log,
+            low: pad(low, -room),
+            high: pad(high, room),
+            spread,
+            unit: EVEN_PART * low.abs().max(high.abs()).max(1e-9),
             from,
             to,
         }
@@ -65,11 +81,12 @@ impl Axis {
 
     /// Where a number stands; numbers beyond the axis stand at its end.
     pub(super) fn place(&self, x: f64) -> f64 {
-        let part = if self.log {
-            (x.max(f64::MIN_POSITIVE) / self.low).ln() / (self.high / self.low).ln()
-        } else {
-            (x - self.low) / (self.high - self.low)
+        let bent = |x: f64| match self.spread {
+            Spread::Log | Spread::Time => x.max(f64::MIN_POSITIVE).ln(),
+            Spread::Signed => (x / self.unit).asinh(),
+            Spread::Even | Spread::FromZero => x,
         };
+        let part = (bent(x) - bent(self.low)) / (bent(self.high) - bent(self.low));
         let part = if part.is_nan() {
             0.0
         } else {
@@ -85,10 +102,18 @@ impl Axis {
 
     /// Some five round numbers on it.
     pub(super) fn ticks(&self) -> Vec<f64> {
-        let ticks = if self.log {
-            self.log_ticks()
-        } else {
-            self.even_ticks(5.0)
+        let ticks = match self.spread {
+            Spread::Log => self.log_ticks(),
+            Spread::Time => {
+                let on_clock = CLOCK.into_iter().filter(|&x| self.holds(x)).count();
+                if on_clock < 2 {
+                    self.log_ticks()
+                } else {
+                    CLOCK.to_vec()
+                }
+            }
+            Spread::Signed => self.signed_ticks(),
+            Spread::Even | Spread::FromZero => self.even_ticks(5.0),
         };
         ticks.into_iter().filter(|&x| self.holds(x)).collect()
     }
@@ -136,6 +161,16 @@ impl Axis {
             within
         }
     }
+
+    /// Zero, and powers of ten on both sides.
+    fn signed_ticks(&self) -> Vec<f64> {
+        let most = self.low.abs().max(self.high.abs()).log10().floor();
+        let powers = [most - 2.0, most - 1.0, most].map(|exponent| 10f64.powf(exponent));
+        let below = powers.iter().rev().map(|x| -x);
+        let most = 5.0 * powers[2];
+        let ticks = std::iter::once(-most).chain(below).chain([0.0]);
+        ticks.chain(powers).chain([most]).collect()
+    }
 }
 
 #[cfg(test)]
@@ -148,12 +183,18 @@ mod tests {
 
     #[test]
     fn ticks_are_round_and_few_on_any_axis() {
-        assert_eq!(
-            axis(&[0.0, 1.0], Spread::FromZero).ticks(),
-            [0.0, 0.25, 0.5, 0.75, 1.0]
-        );
+        let even = axis(&[0.0, 1.0], Spread::FromZero).ticks();
+        assert_eq!(even, [0.0, 0.25, 0.5, 0.75, 1.0]);
         assert_eq!(axis(&[0.01, 100.0], Spread::Log).ticks().len(), 9);
-        for numbers in [
+        assert_eq!(
+            axis(&[5.0, 700.0], Spread::Time).ticks(),
+            [10.0, 30.0, 60.0, 180.0, 600.0]
+        );
+        assert_eq!(
+            axis(&[-2.0, 30.0], Spread::Signed).ticks(),
+            [-1.0, -0.1, 0.0, 0.1, 1.0, 10.0]
+        );
+        let all = [
             &[][..],
             &[5.0],
             &[0.0],
@@ -161,17 +202,20 @@ mod tests {
             &[1e-12, 1e-11],
             &[f64::NAN, f64::INFINITY, 2.0],
             &[1e-300, 1e300],
-        ] {
-            for spread in [Spread::Even, Spread::FromZero, Spread::Log] {
-                let axis = axis(numbers, spread);
-                let ticks = axis.ticks();
-                assert!(ticks.len() <= 14, "{numbers:?} {ticks:?}");
-                assert!(
-                    ticks
-                        .iter()
-                        .all(|&x| (0.0..=100.0).contains(&axis.place(x)))
-                );
-            }
+        ];
+        let spreads = [
+            Spread::Even,
+            Spread::FromZero,
+            Spread::Log,
+            Spread::Time,
+            Spread::Signed,
+        ];
+        for (numbers, spread) in all.iter().flat_map(|it| spreads.map(|spread| (it, spread))) {
+            let axis = axis(numbers, spread);
+            let ticks = axis.ticks();
+            assert!(ticks.len() <= 14, "{numbers:?} {spread:?} {ticks:?}");
+            let places = ticks.iter().map(|&x| axis.place(x));
+            assert!(places.into_iter().all(|x| (0.0..=100.0).contains(&x)));
         }
     }
 }

@@ -7,18 +7,29 @@
 //! where.
 
 mod axis;
+mod front;
+mod lead;
 mod markup;
+mod output;
 mod page;
 mod palette;
 mod plot;
 mod rows;
+mod share_bars;
 mod svg;
 mod tables;
 mod words;
 
+mod eval;
+mod eval_charts;
+mod plan;
 mod replay;
 mod replay_charts;
 mod replay_decision;
+mod replay_segments;
+mod replay_spend;
 mod sliders;
 
+pub use eval::evaluation_page;
+pub use plan::plan_page;
 pub use replay::replay_page;

@@ -42,11 +42,6 @@ impl Page {
         }
     }
 
-    /// The decision, markup: the first thing on the page.
-    pub(super) fn decision(&mut self, markup: &str) {
-        self.body.push_str(markup);
-    }
-
     /// A part with a heading and what it is about; `inner` is markup.
     pub(super) fn section(&mut self, reader: Reader, heading: &str, about: &str, inner: &str) {
         if inner.is_empty() {
@@ -80,7 +75,7 @@ impl Page {
         );
     }
 
-    /// Markup of the page's own shape, as the sliders' part.
+    /// Markup of a shape of its own: the decision, the sliders.
     pub(super) fn raw(&mut self, markup: &str) {
         self.body.push_str(markup);
     }

@@ -17,12 +17,35 @@ const TOP: f64 = 30.0;
 const BOTTOM: f64 = 286.0;
 
 /// One direction of a chart.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Scale {
     /// What it counts, with its unit.
     pub(super) title: &'static str,
     pub(super) spread: Spread,
     pub(super) show: Show,
+    /// Names of 0, 1, 2, ... in place of numbers, where there are any.
+    pub(super) names: Vec<String>,
+}
+
+impl Scale {
+    /// Of numbers.
+    pub(super) fn new(title: &'static str, spread: Spread, show: Show) -> Self {
+        Self {
+            title,
+            spread,
+            show,
+            names: Vec::new(),
+        }
+    }
+
+    fn shown(&self, tick: f64) -> String {
+        let place = (tick >= 0.0 && tick.fract() == 0.0).then_some(tick as usize);
+        match place.and_then(|place| self.names.get(place)) {
+            Some(name) => name.clone(),
+            None if self.names.is_empty() => (self.show)(tick),
+            None => String::new(),
+        }
+    }
 }
 
 /// A point.
@@ -53,8 +76,6 @@ pub(super) enum Drawn {
     Marks,
     /// A line with the intervals of y as a band, and a small mark a point.
     Line,
-    /// The same in steps: each point's number holds until the next.
-    Steps,
 }
 
 /// A chart with two axes.
@@ -72,8 +93,8 @@ pub(super) struct Plot {
     pub(super) path: Vec<(f64, f64)>,
     /// Upright lines at numbers of x, with what they mean.
     pub(super) uprights: Vec<(f64, String)>,
-    /// A level line at a number of y.
-    pub(super) level: Option<f64>,
+    /// A level line at a number of y, with what it means.
+    pub(super) level: Option<(f64, String)>,
     pub(super) table: Grid,
 }
 
@@ -103,7 +124,7 @@ impl Plot {
         for series in &self.series {
             match series.drawn {
                 Drawn::Marks => cross_bars(&mut svg, series, &x, &y),
-                Drawn::Line | Drawn::Steps => line(&mut svg, series, &x, &y),
+                Drawn::Line => line(&mut svg, series, &x, &y),
             }
         }
         for series in &self.series {
@@ -112,7 +133,8 @@ impl Plot {
             } else {
                 2.4
             };
-            for point in &series.points {
+            // A point without a tip is part of a line only.
+            for point in series.points.iter().filter(|point| !point.tip.is_empty()) {
                 let (px, py) = (x.place(point.x), y.place(point.y));
                 svg.mark(&point.tip, |svg| {
                     // Something to hit with a finger.
@@ -135,7 +157,7 @@ impl Plot {
             .chain(uprights);
         let ys = points()
             .flat_map(|point| ends(point.y, point.y95))
-            .chain(self.level);
+            .chain(self.level.as_ref().map(|level| level.0));
         (
             Axis::around(xs, self.x.spread, [LEFT, RIGHT]),
             Axis::around(ys, self.y.spread, [BOTTOM, TOP]),
@@ -143,19 +165,24 @@ impl Plot {
     }
 
     fn grid(&self, svg: &mut Svg, x: &Axis, y: &Axis) {
+        let mut free = f64::INFINITY;
         for tick in y.ticks() {
             let at = y.place(tick);
-            svg.line((LEFT, at), (RIGHT, at), "gr");
-            svg.text(
-                (LEFT - 6.0, at + 4.0),
-                Anchor::End,
-                "tk",
-                &(self.y.show)(tick),
-            );
+            // Numbers that would run into each other are left out, but never zero.
+            if at <= free || tick == 0.0 {
+                svg.line((LEFT, at), (RIGHT, at), "gr");
+                svg.text(
+                    (LEFT - 6.0, at + 4.0),
+                    Anchor::End,
+                    "tk",
+                    &self.y.shown(tick),
+                );
+                free = at - 15.0;
+            }
         }
         let mut free = 0.0;
         for tick in x.ticks() {
-            let (at, shown) = (x.place(tick), (self.x.show)(tick));
+            let (at, shown) = (x.place(tick), self.x.shown(tick));
             svg.line((at, BOTTOM), (at, BOTTOM + 4.0), "ax");
             let half = width_of(&shown) / 2.0;
             // Numbers that would run into each other are left out.
@@ -167,8 +194,15 @@ impl Plot {
         svg.line((LEFT, BOTTOM), (RIGHT, BOTTOM), "ax");
         svg.text((4.0, 16.0), Anchor::Start, "ti", self.y.title);
         svg.text((RIGHT, BOTTOM + 42.0), Anchor::End, "ti", self.x.title);
-        if let Some(level) = self.level.filter(|&level| y.holds(level)) {
-            svg.line((LEFT, y.place(level)), (RIGHT, y.place(level)), "lvl");
+        if let Some((level, meaning)) = self.level.as_ref().filter(|level| y.holds(level.0)) {
+            let at = y.place(*level);
+            svg.line((LEFT, at), (RIGHT, at), "lvl");
+            svg.text(
+                (RIGHT, at - 5.0),
+                Anchor::End,
+                "nm",
+                &shortened(meaning, 30),
+            );
         }
         for (number, meaning) in self.uprights.iter().filter(|upright| x.holds(upright.0)) {
             let at = x.place(*number);
@@ -198,7 +232,9 @@ impl Plot {
             .collect();
         let mut taken: Vec<Field> = marks.iter().map(|(_, at)| Field::around(*at)).collect();
         for (series, at) in &marks {
-            let name = shortened(&series.name, 26);
+            // What stands in brackets is in the legend.
+            let name = series.name.split(" (").next().unwrap_or_default();
+            let name = shortened(name, 26);
             let found = Field::beside(*at, width_of(&name));
             let free = found.into_iter().find(|(field, ..)| {
                 field.inside() && !taken.iter().any(|other| other.meets(field))
@@ -275,14 +311,11 @@ fn line(svg: &mut Svg, series: &Series, x: &Axis, y: &Axis) {
         .map(|(at, ends)| (x.place(*at), y.place(ends[1])));
     let area: Vec<(f64, f64)> = low.chain(high).collect();
     svg.polygon(&area, &format!("band {}", series.look.color()));
-    let mut points: Vec<(f64, f64)> = Vec::new();
-    for point in &series.points {
-        let next = (x.place(point.x), y.place(point.y));
-        if let (Drawn::Steps, Some(&(_, last))) = (series.drawn, points.last()) {
-            points.push((next.0, last));
-        }
-        points.push(next);
-    }
+    let points = series
+        .points
+        .iter()
+        .map(|point| (x.place(point.x), y.place(point.y)));
+    let points: Vec<(f64, f64)> = points.collect();
     svg.polyline(&points, &series.look.line());
 }
 

@@ -1,23 +1,26 @@
 //! The page of a replay: what stands on it and in which order.
 
 use super::markup::name;
+use super::output::{grid, list, tables};
 use super::page::{Page, Reader};
 use super::palette::Look;
 use super::replay_charts as charts;
 use super::replay_decision::decision;
+use super::replay_segments::segments;
+use super::replay_spend::spend;
 use super::sliders::sliders;
 use super::tables::{Cell, Grid};
 use super::words;
 use crate::evaluate::{HINDSIGHT, PolicyFigures, ReplayReport};
 use crate::report::document::Block;
-use crate::report::number::{count, share};
+use crate::report::number::{NONE, count, share};
 use crate::report::replay::replay_document;
 
 /// A replay as a page; `command` is what made it.
 #[must_use]
 pub fn replay_page(report: &ReplayReport, command: &str) -> String {
     let mut page = Page::new("Which policy to ship", "replay of recorded requests");
-    page.decision(&decision(report));
+    page.raw(&decision(report).html());
     page.section(
         Reader::Everybody,
         "Side by side",
@@ -31,7 +34,7 @@ pub fn replay_page(report: &ReplayReport, command: &str) -> String {
         Reader::Everybody,
         "What to know before believing it",
         "",
-        &caveats(report),
+        &list(&caveats(report)),
     );
     page.finish(command)
 }
@@ -47,22 +50,28 @@ fn manager(page: &mut Page, report: &ReplayReport) {
         Reader::Manager,
         "Where routing pays",
         "",
-        &grid(charts::segments(report)),
+        &grid(segments(report)),
     );
     page.section(
         Reader::Manager,
         "The bill",
         "",
-        &grid([charts::spend(report), charts::bill(report)]),
+        &grid([spend(report), charts::bill(report)]),
     );
 }
 
 fn architect(page: &mut Page, report: &ReplayReport) {
     page.section(
         Reader::Architect,
-        "Where requests go",
+        "Traffic and latency",
         "",
         &grid([charts::shares(report), charts::latency(report)]),
+    );
+    page.section(
+        Reader::Architect,
+        "What each endpoint admits",
+        "Eligibility is decided before any score: by what a request needs, where it comes from, its size and its time.",
+        &endpoints(report).html(),
     );
     page.section(
         Reader::Architect,
@@ -74,18 +83,8 @@ fn architect(page: &mut Page, report: &ReplayReport) {
         Reader::Architect,
         "Pairs and segments",
         "Differences on the same requests and the same resamples; verdicts are corrected for the number of comparisons (Holm).",
-        &output(report),
+        &tables(&replay_document(report), "Policies", &["policies"]),
     );
-}
-
-/// Charts beside each other, where there are any.
-pub(super) fn grid(charts: impl IntoIterator<Item = String>) -> String {
-    let charts: String = charts.into_iter().collect();
-    if charts.is_empty() {
-        charts
-    } else {
-        format!(r#"<div class="grid">{charts}</div>"#)
-    }
 }
 
 /// Policies and floors, each with its look.
@@ -148,6 +147,68 @@ fn policies(report: &ReplayReport) -> Grid {
     grid
 }
 
+fn endpoints(report: &ReplayReport) -> Grid {
+    let mut grid = Grid::new(
+        "endpoints",
+        "Endpoints",
+        &[
+            "<endpoint",
+            "may take",
+            "recorded on",
+            "<can",
+            "<serves",
+            "context tokens",
+            "USD / million in, cached, out",
+            "<lives",
+            "to first token",
+            "tokens / s",
+        ],
+    );
+    let total = report.trace.requests.max(1) as f64;
+    for it in &report.endpoints {
+        let all = |names: &[String], what: &str| match names {
+            [] => format!("all {what}"),
+            names => names.join(", "),
+        };
+        let lives = match (&it.from, &it.until) {
+            (None, None) => "always".to_owned(),
+            (from, until) => [from, until]
+                .map(|at| at.as_deref().map_or("…", day))
+                .join(" to "),
+        };
+        let can = if it.in_catalog {
+            it.can.join(", ")
+        } else {
+            "not in the catalog".to_owned()
+        };
+        let prices = it
+            .usd_per_mtok
+            .map(|prices| prices.map(words::usd_round).join(" · "));
+        grid.row(vec![
+            Cell::name(&it.id),
+            Cell::number(Some(it.eligible as f64 / total), share),
+            Cell::number(Some(it.observed as f64 / total), share),
+            Cell::words(&can),
+            Cell::words(&format!(
+                "{}, {}",
+                all(&it.channels, "channels"),
+                all(&it.regions, "regions")
+            )),
+            Cell::number(it.context_tokens.map(f64::from), count),
+            Cell::words(&prices.unwrap_or_else(|| NONE.to_owned())),
+            Cell::words(&lives),
+            Cell::number(it.ttft_ms.map(f64::from), words::seconds_of_ms),
+            Cell::number(it.tokens_per_second, count),
+        ]);
+    }
+    grid
+}
+
+/// The day of a moment.
+fn day(at: &str) -> &str {
+    at.split('T').next().unwrap_or(at)
+}
+
 fn failures(report: &ReplayReport) -> Grid {
     let mut grid = Grid::new(
         "failures",
@@ -177,54 +238,29 @@ fn failures(report: &ReplayReport) -> Grid {
     grid
 }
 
-/// The tables of the command's own output that the page does not have yet.
-fn output(report: &ReplayReport) -> String {
+fn caveats(report: &ReplayReport) -> Vec<String> {
+    let mut items = report.warnings.clone();
     let document = replay_document(report);
-    let mut markup = String::new();
-    let mut heading = String::from("Comparisons");
-    let mut tables = 0;
-    for block in &document.blocks {
-        match block {
-            Block::Heading(text) => heading.clone_from(text),
-            Block::Table(table) if table.name != "policies" => {
-                tables += 1;
-                let grid = Grid::of(table, &format!("{}-{tables}", table.name), &heading);
-                markup.push_str(&folded(&heading, &grid.html()));
-            }
-            _ => {}
+    let notes = document.blocks.iter().filter_map(|block| match block {
+        Block::Notes(notes) if *notes != report.warnings => Some(notes),
+        _ => None,
+    });
+    items.extend(notes.flatten().map(|note| match note.split_once(": ") {
+        Some((figure, evidence)) => {
+            format!(
+                "What {figure} rests on: {}.",
+                evidence.replacen("full", "every request", 1)
+            )
         }
-    }
-    markup
-}
-
-/// Something that is shown when it is asked for.
-pub(super) fn folded(title: &str, inner: &str) -> String {
-    format!(
-        "<details><summary>{}</summary>{inner}</details>",
-        super::markup::text(title)
-    )
-}
-
-fn caveats(report: &ReplayReport) -> String {
-    let document = replay_document(report);
-    let mut items: Vec<String> = report.warnings.clone();
-    items.extend(document.blocks.iter().flat_map(|block| match block {
-        Block::Notes(notes) if *notes != report.warnings => notes.clone(),
-        _ => Vec::new(),
+        None => note.clone(),
     }));
     items.push(format!(
-        "Intervals: 95%, {} bootstrap resamples of sessions or prompt groups, the same for all policies. Trace fingerprint {}.",
-        count(report.replicates as f64),
+        "Intervals: 95%, {} bootstrap resamples of sessions or prompt groups, the same for all policies. The policies were compared on the requests that the best was chosen by, which flatters it a little; verdicts are corrected for that.",
+        count(report.replicates as f64)
+    ));
+    items.push(format!(
+        "Fingerprint of the trace: {}.",
         report.trace.fingerprint
     ));
-    list(&items)
-}
-
-/// Remarks.
-pub(super) fn list(items: &[String]) -> String {
-    let items: String = items
-        .iter()
-        .map(|item| format!("<li>{}</li>", super::markup::text(item)))
-        .collect();
-    format!(r#"<ul class="notes">{items}</ul>"#)
+    items
 }

@@ -1,91 +1,77 @@
 //! The first thing on the page of a replay: what to do, by how much, resting on what, and what would
 //! change it.
 
+use super::lead::{Lead, Lean, Tile};
 use super::markup::{name, text};
 use super::words;
-use crate::evaluate::{
-    BreakEven, Comparison, DecisionVerdict, Figure, PolicyFigures, ReplayReport,
-};
+use crate::evaluate::{BreakEven, DecisionVerdict, ReplayReport, Verdict};
 use crate::report::number::{count, money};
 
-/// The decision as markup.
-pub(super) fn decision(report: &ReplayReport) -> String {
-    let parts = [
-        ("It rests on", rests(report)),
-        ("It would change", changes(report)),
-    ];
-    let parts = parts.iter().filter(|(_, items)| !items.is_empty());
-    let parts: String = parts
-        .map(|(title, items)| {
-            let items: String = items
-                .iter()
-                .map(|item| format!("<li>{item}</li>"))
-                .collect();
-            format!(r#"<div><h2>{title}</h2><ul>{items}</ul></div>"#)
-        })
-        .collect();
-    format!(
-        r#"<section class="decision {}"><p class="verdict">{}</p><h1>{}</h1>{}<div class="because">{parts}</div></section>"#,
-        class(report),
-        verdict(report),
-        sentence(report),
-        tiles(report),
-    )
-}
-
-fn class(report: &ReplayReport) -> &'static str {
-    match report.decision.verdict {
-        DecisionVerdict::Route => "yes",
-        DecisionVerdict::DoNotRoute => "no",
-        DecisionVerdict::CannotTell => "open",
-    }
-}
-
-fn verdict(report: &ReplayReport) -> &'static str {
-    match report.decision.verdict {
-        DecisionVerdict::Route => "Route",
-        DecisionVerdict::DoNotRoute => "Do not route",
-        DecisionVerdict::CannotTell => "Cannot tell yet",
+/// The decision of a replay.
+pub(super) fn decision(report: &ReplayReport) -> Lead {
+    let (lean, verdict) = match report.decision.verdict {
+        DecisionVerdict::Route => (Lean::Yes, "Route"),
+        DecisionVerdict::DoNotRoute => (Lean::No, "Do not route"),
+        DecisionVerdict::CannotTell => (Lean::Open, "Cannot tell yet"),
+    };
+    let (of, tiles) = tiles(report);
+    Lead {
+        lean,
+        verdict,
+        sentence: sentence(report),
+        sure: sure(report),
+        of,
+        tiles,
+        rests: rests(report),
+        changes: changes(report),
     }
 }
 
 /// One sentence with the numbers in it.
 fn sentence(report: &ReplayReport) -> String {
     let decision = &report.decision;
-    let ship = decision.ship.as_deref().map(bold).unwrap_or_default();
-    let fixed = decision
-        .fixed
-        .as_deref()
-        .map(fixed_name)
-        .unwrap_or_default();
-    let earns = |held: &Comparison| {
-        let amount = held
-            .difference
-            .x
-            .map(words::signed_usd_1000)
-            .unwrap_or_default();
-        let sure = words::interval(&held.difference, words::usd_1000)
-            .map_or_else(String::new, |range| {
-                format!(r#" <span class="sure">(95% interval {range})</span>"#)
-            });
-        (amount, sure)
+    let [ship, fixed] = [&decision.ship, &decision.fixed]
+        .map(|it| it.as_deref().map(fixed_name).unwrap_or_default());
+    let by = |show: words::Show| {
+        let held = decision.comparison.as_ref();
+        let amount = held.and_then(|held| held.difference.x).map(show);
+        format!("<em>{}</em>", text(&amount.unwrap_or_default()))
     };
     match (decision.verdict, &decision.comparison) {
-        (DecisionVerdict::Route, Some(held)) => {
-            let (amount, sure) = earns(held);
-            format!("Ship {ship}: it earns <em>{amount}</em> for 1,000 requests over {fixed}, the best fixed choice{sure}.")
+        (DecisionVerdict::Route, _) => format!(
+            "Ship {ship}: for 1,000 requests it earns {} more than {fixed}, the best fixed choice.",
+            by(words::usd_1000)
+        ),
+        (DecisionVerdict::DoNotRoute, Some(held)) => format!(
+            "Keep everything on {fixed}: the best that routes, {}, comes to {} for 1,000 requests against it, which is no clear gain.",
+            bold(&held.a),
+            by(words::signed_usd_1000)
+        ),
+        (DecisionVerdict::DoNotRoute, None) => {
+            format!("Keep everything on {fixed}: nothing that was compared routes otherwise.")
         }
-        (DecisionVerdict::DoNotRoute, Some(held)) => {
-            let (amount, sure) = earns(held);
-            let tell = held.requests_to_tell.map_or_else(String::new, |n| {
-                format!(" Some {} such requests would tell a difference of that size.", count(n as f64))
-            });
-            format!("Keep everything on {fixed}. The best that routes, {}, comes to <em>{amount}</em> for 1,000 requests against it{sure}, which is no clear gain.{tell}", bold(&held.a))
-        }
-        (DecisionVerdict::DoNotRoute, None) => format!("Keep everything on {fixed}: nothing that was compared routes differently."),
-        _ if report.trade.is_none() => "What a right answer is worth was not said, so cost and quality stand side by side and nobody wins yet.".to_owned(),
-        _ => "What comes of the policies is not known on the same requests, so they cannot be weighed against each other.".to_owned(),
+        _ if report.trade.is_none() => "Nobody wins yet: what a right answer is worth was not said, so cost and quality stand side by side.".to_owned(),
+        _ => "Nobody wins yet: what comes of the policies is not known on the same requests.".to_owned(),
     }
+}
+
+/// The interval of the sentence's number, and what would tell where it holds zero.
+fn sure(report: &ReplayReport) -> String {
+    let decision = &report.decision;
+    let Some(held) = &decision.comparison else {
+        return String::new();
+    };
+    let mut sure = match words::interval(&held.difference, words::signed_usd_1000) {
+        Some(range) => format!("95% interval {}.", text(&range)),
+        None => "No interval: the replay was not resampled.".to_owned(),
+    };
+    if let (DecisionVerdict::DoNotRoute, Some(n)) = (decision.verdict, held.requests_to_tell) {
+        sure.push_str(&format!(
+            " About {} such requests would tell a difference of that size.",
+            count(n as f64)
+        ));
+    }
+    sure
 }
 
 fn bold(raw: &str) -> String {
@@ -97,77 +83,52 @@ fn fixed_name(raw: &str) -> String {
     bold(raw.strip_prefix("best single: ").unwrap_or(raw))
 }
 
-/// Four figures of the policy in question beside the fixed choice.
-fn tiles(report: &ReplayReport) -> String {
+/// Four figures of the policy in question beside the fixed choice, and of what they are.
+fn tiles(report: &ReplayReport) -> (String, Vec<Tile>) {
     let decision = &report.decision;
     let find = |name: &Option<String>| {
-        let all = || report.policies.iter().chain(&report.floors);
-        name.as_ref()
-            .and_then(|name| all().find(|it| it.name == *name))
+        let mut all = report.policies.iter().chain(&report.floors);
+        all.find(|it| Some(&it.name) == name.as_ref())
     };
     let Some((routing, fixed)) = find(&decision.routing).zip(find(&decision.fixed)) else {
-        return String::new();
+        return (String::new(), Vec::new());
     };
     let difference = |figure: &str| {
-        let of =
-            |it: &&Comparison| it.figure == figure && it.a == routing.name && it.b == fixed.name;
-        report
-            .comparisons
-            .iter()
-            .find(of)
-            .map(|held| &held.difference)
+        let mut all = report.comparisons.iter();
+        let found =
+            all.find(|it| it.figure == figure && it.a == routing.name && it.b == fixed.name);
+        found.map(|held| &held.difference)
     };
-    let mut tiles = String::new();
-    let mut tile = |label: &str, shown: Option<String>, beneath: String| {
-        if let Some(shown) = shown {
-            let (label, shown, beneath) = (text(label), text(&shown), text(&beneath));
-            tiles.push_str(&format!(
-                "<li><span>{label}</span><b>{shown}</b><small>{beneath}</small></li>"
-            ));
-        }
-    };
-    let shown =
-        |figure: Option<&Figure>, show: fn(f64) -> String| figure.and_then(|it| it.x).map(show);
-    let range = |figure: Option<&Figure>, show: fn(f64) -> String| {
-        figure
-            .and_then(|it| words::interval(it, show))
-            .unwrap_or_default()
-    };
-    let net = difference("net_usd_per_request");
-    tile(
-        "Net value, 1,000 requests",
-        shown(net, words::signed_usd_1000),
-        range(net, words::usd_1000),
-    );
-    let right = difference("success");
-    tile(
-        "Right answers",
-        shown(right, words::points),
-        range(right, words::points),
-    );
-    let cost = difference("cost_usd_per_request");
-    tile(
-        "Cost, 1,000 requests",
-        shown(cost, words::signed_usd_1000),
-        range(cost, words::usd_1000),
-    );
-    let wait = |of: fn(&PolicyFigures) -> &Figure, policy| of(policy).x.map(words::seconds_of_ms);
-    let from = wait(|it| &it.latency_ms_p95, fixed)
-        .map_or_else(String::new, |wait| format!("fixed choice {wait}"));
-    tile(
-        "Slowest twentieth waits",
-        wait(|it| &it.latency_ms_p95, routing),
-        from,
-    );
-    let who = if decision.ship.as_ref() == Some(&routing.name) {
+    let before = fixed.latency_ms_p95.x.map(words::seconds_of_ms);
+    let before = before.map_or_else(String::new, |wait| format!("{wait} with the fixed choice"));
+    let tiles = [
+        Tile::of(
+            "Net value, 1,000 requests",
+            difference("net_usd_per_request"),
+            words::signed_usd_1000,
+        ),
+        Tile::of("Right answers", difference("success"), words::points),
+        Tile::of(
+            "Cost, 1,000 requests",
+            difference("cost_usd_per_request"),
+            words::signed_usd_1000,
+        ),
+        Tile::beside(
+            "One in twenty waits more than",
+            &routing.latency_ms_p95,
+            words::seconds_of_ms,
+            before,
+        ),
+    ];
+    let of = if decision.ship.as_ref() == Some(&routing.name) {
         String::new()
     } else {
         format!(
-            r#"<p class="of">The best that routes, {}, against the fixed choice:</p>"#,
+            "The best that routes, {}, against the fixed choice:",
             name(&routing.name)
         )
     };
-    format!(r#"{who}<ul class="tiles">{tiles}</ul>"#)
+    (of, tiles.into_iter().flatten().collect())
 }
 
 fn rests(report: &ReplayReport) -> Vec<String> {
@@ -195,7 +156,10 @@ fn rests(report: &ReplayReport) -> Vec<String> {
         items.push("<b>Synthetic traffic:</b> nothing in this trace was recorded.".to_owned());
     }
     if let Some(trade) = report.trade {
-        let mut item = format!("A right answer worth <b>${}</b>", money(trade.value_usd));
+        let mut item = format!(
+            "A right answer worth <b>{}</b>",
+            words::usd_round(trade.value_usd)
+        );
         if trade.wrong_usd > 0.0 {
             item.push_str(&format!(
                 ", a wrong one costing ${}",
@@ -228,73 +192,56 @@ fn changes(report: &ReplayReport) -> Vec<String> {
     let decision = &report.decision;
     let mut items = Vec::new();
     let pair = decision.routing.as_ref().zip(decision.fixed.as_ref());
-    let pair = pair.and_then(|(a, b)| {
-        report
-            .break_evens
-            .iter()
-            .find(|it| it.a == *a && it.b == *b)
-    });
-    items.extend(pair.map(break_even));
-    if pair.is_none() {
-        items.extend(
-            report
+    let mut met = report.break_evens.iter();
+    match pair.and_then(|(a, b)| met.find(|it| it.a == *a && it.b == *b)) {
+        Some(met) => items.push(break_even(met)),
+        None => {
+            let known = report
                 .break_evens
                 .iter()
-                .filter(|it| it.better_above.is_some())
-                .take(4)
-                .map(break_even),
-        );
+                .filter(|it| it.better_above.is_some());
+            items.extend(known.take(MOST).map(break_even));
+        }
     }
     if let Some(second) = &decision.runner_up {
+        let behind = text(&words::figure(&second.difference, words::signed_usd_1000));
         items.push(match second.verdict {
-            crate::evaluate::Verdict::CannotTell => format!(
-                "for {}, if it is simpler to run: the two cannot be told apart ({} for 1,000 requests).",
-                bold(&second.a),
-                words::figure(&second.difference, words::signed_usd_1000)
+            Verdict::CannotTell => format!(
+                "Ease of running: {} cannot be told from it ({behind} for 1,000 requests).",
+                bold(&second.a)
             ),
             _ => format!(
-                "not for {}, which is second ({} for 1,000 requests).",
-                bold(&second.a),
-                words::figure(&second.difference, words::signed_usd_1000)
+                "Not {}: it too beats the fixed choice, but by less ({behind} for 1,000 requests).",
+                bold(&second.a)
             ),
         });
     }
     if report.trade.is_none() {
-        items.push(
-            "once it is said what a right answer is worth: <code>--value USD</code>.".to_owned(),
-        );
+        items.push("What a right answer is worth: <code>--value USD</code>.".to_owned());
     }
     items
 }
 
+/// No more break-evens than that where no pair stands out.
+const MOST: usize = 4;
+
 /// Where two policies meet, in words.
 fn break_even(met: &BreakEven) -> String {
-    let above = met.better_above.as_deref();
-    match (met.value_usd.x, above) {
-        (Some(x), Some(above)) => {
-            let below = if above == met.a { &met.b } else { &met.a };
-            let range = words::interval(&met.value_usd, words::usd)
-                .or(met.value_usd.why.clone())
-                .map_or_else(String::new, |range| format!(" ({})", text(&range)));
-            format!(
-                "at <b>{}</b> a right answer{range}: below it {} earns more, above it {}.",
-                words::usd(x),
-                fixed_name(below),
-                fixed_name(above)
-            )
-        }
-        (None, Some(above)) => format!(
-            "at no worth of a right answer: {} earns more at any.",
-            fixed_name(above)
-        ),
-        _ => format!(
-            "at no worth of a right answer that is known: {}.",
-            text(
-                met.value_usd
-                    .why
-                    .as_deref()
-                    .unwrap_or("the two are the same")
-            )
-        ),
-    }
+    let reason = || text(met.value_usd.why.as_deref().unwrap_or(""));
+    let Some(above) = met.better_above.as_deref() else {
+        return format!("No worth of a right answer that is known: {}.", reason());
+    };
+    let below = fixed_name(if above == met.a { &met.b } else { &met.a });
+    let above = fixed_name(above);
+    let Some(x) = met.value_usd.x else {
+        return format!("No worth of a right answer: {above} earns more at any.");
+    };
+    let range =
+        words::interval(&met.value_usd, words::usd).map(|range| format!("95%: {}", text(&range)));
+    let range = range.or(met.value_usd.why.is_some().then(reason));
+    let range = range.map_or_else(String::new, |range| format!(" ({range})"));
+    format!(
+        "The worth of a right answer: below <b>{}</b>{range} {below} earns more, above it {above}.",
+        words::usd(x)
+    )
 }

@@ -7,7 +7,7 @@ use super::axis::{Axis, Spread};
 use super::markup::text;
 use super::palette::Look;
 use super::plot::figure;
-use super::svg::{Anchor, Svg, shortened};
+use super::svg::{Anchor, Svg, shortened, width_of};
 use super::tables::Grid;
 use super::words::Show;
 
@@ -31,9 +31,9 @@ pub(super) enum Content {
     /// From one number to the last, each marked.
     Span { numbers: Vec<f64>, look: Look },
     /// Parts of a whole of one.
-    Stack(Vec<(f64, Look, String)>),
+    Stack(Vec<(f64, Look)>),
     /// Bars from zero, one beneath the other.
-    Bars(Vec<(f64, Look, String)>),
+    Bars(Vec<(f64, Look)>),
 }
 
 /// A row.
@@ -120,17 +120,20 @@ impl Rows {
 
     fn numbers(&self, svg: &mut Svg, axis: &Axis, bottom: f64) {
         svg.line((LEFT, bottom), (RIGHT, bottom), "ax");
-        let ticks = axis.ticks();
-        // No two numbers run into each other.
-        let step = ticks.len().div_ceil(6).max(1);
-        for tick in ticks.iter().step_by(step) {
-            let at = axis.place(*tick);
-            let anchor = match at {
-                x if x < LEFT + 20.0 => Anchor::Start,
-                x if x > RIGHT - 20.0 => Anchor::End,
-                _ => Anchor::Middle,
+        let mut free = 0.0;
+        for tick in axis.ticks() {
+            let (at, shown) = (axis.place(tick), (self.show)(tick));
+            let width = width_of(&shown);
+            let (anchor, from) = match at {
+                x if x < LEFT + width / 2.0 => (Anchor::Start, at),
+                x if x > RIGHT - width / 2.0 => (Anchor::End, at - width),
+                _ => (Anchor::Middle, at - width / 2.0),
             };
-            svg.text((at, bottom + 17.0), anchor, "tk", &(self.show)(*tick));
+            // Numbers that would run into each other are left out.
+            if from >= free {
+                svg.text((at, bottom + 17.0), anchor, "tk", &shown);
+                free = from + width + 8.0;
+            }
         }
         svg.text((RIGHT, bottom + 40.0), Anchor::End, "ti", self.axis);
     }
@@ -185,7 +188,7 @@ impl Content {
             }
             Self::Stack(parts) => {
                 let mut from = 0.0;
-                for (share, look, _) in parts {
+                for (share, look) in parts {
                     let (start, end) = (axis.place(from), axis.place(from + share));
                     svg.rect((start, y - 6.0), (end - start - 1.0, 12.0), &look.fill());
                     from += share;
@@ -193,7 +196,7 @@ impl Content {
             }
             Self::Bars(bars) => {
                 let height = 14.0 / bars.len().max(1) as f64;
-                for (i, (x, look, _)) in bars.iter().enumerate() {
+                for (i, (x, look)) in bars.iter().enumerate() {
                     let ends = [axis.place(0.0), axis.place(*x)];
                     let top = y - 7.0 + height * i as f64;
                     let width = (ends[1] - ends[0]).abs();

@@ -23,6 +23,26 @@ pub(super) fn usd(x: f64) -> String {
     with_sign(x, |x| format!("${}", money(x)))
 }
 
+/// The same beside an axis: `$0.5`, `$500`.
+pub(super) fn usd_round(x: f64) -> String {
+    trimmed(&usd(x))
+}
+
+/// The same of `94.0%`: `94%`.
+pub(super) fn percent_round(x: f64) -> String {
+    let shown = percent(x);
+    format!("{}%", trimmed(shown.trim_end_matches('%')))
+}
+
+/// Without zeros at the end of the places behind the point.
+fn trimmed(shown: &str) -> String {
+    if shown.contains('.') {
+        shown.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        shown.to_owned()
+    }
+}
+
 /// An amount a request, shown for a thousand of them.
 pub(super) fn usd_1000(x: f64) -> String {
     usd(1000.0 * x)
@@ -44,6 +64,11 @@ pub(super) fn percent(x: f64) -> String {
 /// `+0.7 points`, of a difference of two shares.
 pub(super) fn points(x: f64) -> String {
     signed(x, |x| with_sign(100.0 * x, |x| format!("{x:.1} points")))
+}
+
+/// The same beside an axis that says so: `+5`.
+pub(super) fn points_round(x: f64) -> String {
+    signed(x, |x| trimmed(&with_sign(100.0 * x, |x| format!("{x:.1}"))))
 }
 
 /// Seconds, of ms.
@@ -108,7 +133,16 @@ mod tests {
         assert_eq!(signed_usd_1000(0.0), "$0.00");
         assert_eq!(points(-0.004), "−0.4 points");
         assert_eq!(points(0.0), "0.0 points");
+        assert_eq!(
+            [points_round(0.05), points_round(-0.025), points_round(0.0)],
+            ["+5", "−2.5", "0"]
+        );
         assert_eq!(percent(0.0004), "0.04%");
+        assert_eq!(
+            [usd_round(0.5), usd_round(500.0), usd_round(0.0)],
+            ["$0.5", "$500", "$0"]
+        );
+        assert_eq!([percent_round(0.9), percent_round(0.905)], ["90%", "90.5%"]);
         let known = Figure {
             ci95: Some([0.9, 0.95]),
             ..Figure::known(0.931, "share", 3)

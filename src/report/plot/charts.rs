@@ -38,6 +38,15 @@ pub fn replay_plot(report: &ReplayReport) -> Plot {
         };
         chart.add(role, &name, &floor.cost_usd_per_request, &floor.success);
     }
+    let all = || report.policies.iter().chain(&report.floors);
+    let front = report.front.iter().filter_map(|name| {
+        let held = all().find(|held| held.name == *name)?;
+        Some(place(held.cost_usd_per_request.x?, held.success.x?))
+    });
+    chart.join(
+        front.collect(),
+        "the front: nothing is right more often at no more cost",
+    );
     chart.plot
 }
 
@@ -53,7 +62,17 @@ pub fn plan_plot(plan: &Plan) -> Plot {
             &policy.success,
         );
     }
+    let front = plan
+        .front
+        .iter()
+        .filter_map(|held| Some(place(held.cost_usd_per_request.x?, held.success.x?)));
+    chart.join(front.collect(), "the front, as chosen on other requests");
     chart.plot
+}
+
+/// Where a policy stands that costs and succeeds so much a request.
+fn place(cost_usd: f64, success: f64) -> [f64; 2] {
+    [cost_usd * 1000.0, success * 100.0]
 }
 
 /// The deferral curve of an evaluation beside those of its floors.
@@ -177,7 +196,24 @@ impl Scatter {
         self.plot.series.push(Series {
             glyph,
             tone,
-            shape: Shape::Point([x * 1000.0, y * 100.0]),
+            shape: Shape::Point(place(x, y)),
+        });
+    }
+
+    /// Draw the front behind the points.
+    fn join(&mut self, mut front: Vec<[f64; 2]>, name: &str) {
+        if front.len() < 2 {
+            return;
+        }
+        front.sort_by(|a, b| a[0].total_cmp(&b[0]));
+        let mut row = vec![String::new(); self.plot.legend.columns.len()];
+        row[0] = "·".to_owned();
+        row[1] = name.to_owned();
+        self.plot.legend.row(row);
+        self.plot.series.push(Series {
+            glyph: '·',
+            tone: Tone::Faint,
+            shape: Shape::Line(front),
         });
     }
 }
