@@ -27,6 +27,7 @@ mod cli_serve;
 mod cli_sheets;
 mod cli_solve;
 mod cli_tables;
+mod cli_whatif;
 mod corpus;
 mod features;
 mod naive;
