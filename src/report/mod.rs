@@ -34,7 +34,7 @@ pub use eval_splits::splits_document;
 pub use explain::{ExplanationResult, explanation_document, explanation_result};
 pub use inspect::inspection_document;
 pub use learning_curve::learning_curve_document;
-pub use plan::plan_document;
+pub use plan::{dated_plans_document, plan_document};
 pub use promise::{CompileResult, compile_document, promise_document};
 pub use render::{Format, render};
 pub use replay::replay_document;

@@ -1,9 +1,9 @@
 //! A plan as a document.
 
-use super::document::{Document, Table};
+use super::document::{Block, Document, Table};
 use super::number::{NONE, count, money, percent, seconds, share, signed, usd, usd_per_1000};
 use crate::evaluate::Figure;
-use crate::whatif::{GoalResult, Kept, Kind, Margin, Plan, PlanVerdict, PlannedPolicy};
+use crate::whatif::{DatedPlans, GoalResult, Kept, Kind, Margin, Plan, PlanVerdict, PlannedPolicy};
 
 /// Lay a plan out.
 #[must_use]
@@ -21,12 +21,130 @@ pub fn plan_document(plan: &Plan) -> Document {
         || "No learned policy at hand sends more requests there.".to_owned(),
         margin,
     ));
+    if !plan.models.is_empty() {
+        document.heading("Which model to introduce or retire");
+        document.table(models(plan));
+    }
     if !plan.warnings.is_empty() {
         document.heading("Note");
         document.notes(plan.warnings.clone());
     }
     document.data(figures(plan));
     document
+}
+
+/// Lay the plans of several dates out: one beside the other, then each.
+#[must_use]
+pub fn dated_plans_document(dated: &DatedPlans) -> Document {
+    let mut document = Document::default();
+    document.text("What to ship when: the same requests, all of them at each date.");
+    let titles = [
+        "<from",
+        "<",
+        "<policy",
+        "not on the driver",
+        "right",
+        "USD / 1,000 requests",
+        "net USD / 1,000",
+    ];
+    let mut table = Table::new("dates", &titles);
+    for plan in &dated.plans {
+        let ship = &plan.recommended;
+        let lines = |text: String| text.replacen(" [", "\n[", 1);
+        table.row(vec![
+            plan.date.clone().unwrap_or_default(),
+            word(plan.verdict).to_owned(),
+            ship.name.clone(),
+            lines(percent(&ship.share)),
+            lines(percent(&ship.success)),
+            lines(usd_per_1000(&ship.cost_usd_per_request)),
+            lines(usd_per_1000(&ship.net_usd_per_request)),
+        ]);
+    }
+    document.table(table);
+    let mut raw: Option<Table> = None;
+    for plan in &dated.plans {
+        let date = plan.date.clone().unwrap_or_default();
+        document.heading(format!("On {date}"));
+        for block in plan_document(plan).blocks {
+            let Block::Data(table) = block else {
+                document.blocks.push(block);
+                continue;
+            };
+            let raw = raw.get_or_insert_with(|| with_dates(&table));
+            for mut row in table.rows {
+                row.insert(0, date.clone());
+                raw.row(row);
+            }
+        }
+    }
+    if let Some(raw) = raw {
+        document.data(raw);
+    }
+    document
+}
+
+/// A table of the same columns, the date before them, without rows.
+fn with_dates(table: &Table) -> Table {
+    let mut dated = Table::new(&table.name, &["<date"]);
+    dated.columns.extend(table.columns.iter().cloned());
+    dated
+}
+
+const fn word(verdict: PlanVerdict) -> &'static str {
+    match verdict {
+        PlanVerdict::Route => "route",
+        PlanVerdict::DoNotRoute => "do not route",
+        PlanVerdict::Unattainable => "unattainable",
+    }
+}
+
+/// The best policy with each model against the best without it.
+fn models(plan: &Plan) -> Table {
+    let titles = [
+        "<model",
+        "takes",
+        "<best without it",
+        "with it, less without",
+        "<advice",
+    ];
+    let mut table = Table::new("models", &titles);
+    for model in &plan.models {
+        let (shown, to_tell) = match &model.difference {
+            None => (NONE.to_owned(), None),
+            Some(it) if it.figure == "success" => {
+                (signed(&percent(&it.difference)), it.requests_to_tell)
+            }
+            Some(it) => {
+                let per_1000 = signed(&usd_per_1000(&it.difference));
+                let what = if it.figure == "net_usd_per_request" {
+                    "net USD"
+                } else {
+                    "USD"
+                };
+                (
+                    format!("{per_1000} {what} / 1,000 requests"),
+                    it.requests_to_tell,
+                )
+            }
+        };
+        let advice = match to_tell {
+            Some(n) => format!(
+                "{}; {} requests would",
+                model.advice.words(),
+                count(n as f64)
+            ),
+            None => model.advice.words().to_owned(),
+        };
+        table.row(vec![
+            model.model.clone(),
+            percent(&model.share),
+            model.without.clone().unwrap_or_else(|| NONE.to_owned()),
+            shown,
+            advice,
+        ]);
+    }
+    table
 }
 
 fn opening(plan: &Plan) -> String {
@@ -38,8 +156,12 @@ fn opening(plan: &Plan) -> String {
             count(n as f64)
         ),
     };
+    let date = plan
+        .date
+        .as_ref()
+        .map_or_else(String::new, |date| format!(", every request at {date}"));
     format!(
-        "{}. {} policies tried; chosen on {} requests, every figure is of {} others{left_out}.",
+        "{}{date}. {} policies tried; chosen on {} requests, every figure is of {} others{left_out}.",
         goal(&plan.goal),
         count(plan.tried as f64),
         count(requests.chosen_on as f64),
@@ -256,6 +378,14 @@ fn figures(plan: &Plan) -> Table {
     if let Some(difference) = &plan.difference {
         let of = ["difference", "routing less fixed", "", ""];
         table.row(row(of, difference.figure, &difference.difference));
+    }
+    for model in &plan.models {
+        let of = ["model", &model.model, "", ""];
+        table.row(row(of, "share", &model.share));
+        if let Some(difference) = &model.difference {
+            let of = ["model, with less without", &model.model, "", ""];
+            table.row(row(of, difference.figure, &difference.difference));
+        }
     }
     if let Some(margin) = &plan.next_percent {
         let of = ["next_percent", &margin.policy, "learned", ""];

@@ -6,8 +6,11 @@
 
 mod always;
 mod claims;
+mod dates;
 mod margin;
+mod models;
 mod options;
+mod paired;
 mod plan;
 mod promise;
 mod result;
@@ -19,9 +22,13 @@ pub use claims::{
     ClaimError, ClaimOptions, ClaimResult, ClaimVerdict, Claims, ClaimsReport, Found, Ground,
     GroundResult, ReadingResult, Source, check_claims,
 };
+pub use dates::changes;
 pub use margin::Margin;
+pub use models::{Advice, ModelWorth};
 pub use options::{PlanError, PlanOptions};
 pub use plan::{Planned, plan};
 pub use promise::PromiseFigures;
-pub use result::{Difference, GoalResult, Kept, Parts, Plan, PlanVerdict, PlannedPolicy};
+pub use result::{
+    DatedPlans, Difference, GoalResult, Kept, Parts, Plan, PlanVerdict, PlannedPolicy,
+};
 pub use search::Kind;
