@@ -12,7 +12,7 @@ use super::output::{Console, write_json};
 use super::replay::unseen;
 use crate::catalog::Catalog;
 use crate::policy::SolveOptions;
-use crate::report::{Format, claims_document, render};
+use crate::report::{Format, Screen, claims_document, render};
 use crate::trace_io::write_file;
 use crate::whatif::{ClaimOptions, Claims, Ground, check_claims};
 
@@ -74,7 +74,7 @@ pub(super) fn run(args: &ClaimsArgs, console: &Console) -> Outcome {
     let document = claims_document(&report);
     for path in &args.output {
         if path.extension().is_some_and(|ending| ending == "md") {
-            let text = render(&document, Format::Markdown, None);
+            let text = render(&document, Format::Markdown, Screen::default());
             write_file(path, |file| file.write_all(text.as_bytes())).map_err(says_no)?;
         } else {
             write_json(path, &report)?;

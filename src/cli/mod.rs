@@ -23,6 +23,8 @@ mod replay;
 mod serve;
 mod train;
 mod train_measure;
+mod whatif;
+mod whatif_questions;
 
 use std::process::ExitCode;
 
@@ -56,6 +58,7 @@ pub fn main() -> ExitCode {
         Command::Compile(args) => decide::compile(&args, &console),
         Command::Replay(args) => replay::run(&args, &console),
         Command::Plan(args) => plan::run(&args, &console),
+        Command::WhatIf(args) => whatif::run(&args, &console),
         Command::Claims(args) => claims::run(&args, &console),
         Command::Eval(args) => eval::run(&args, &console),
         Command::Explain(args) => decide::explain(&args, &console),

@@ -1,6 +1,8 @@
 //! Where text goes: results to standard output, all else to standard error.
 
+use std::env;
 use std::io::{self, IsTerminal, Write};
+use std::iter;
 use std::path::Path;
 use std::process::ExitCode;
 use std::thread::available_parallelism;
@@ -10,9 +12,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use weighbridge_router::Timestamp;
 
-use super::args::{Common, ShowArgs, Shown};
+use super::args::{Common, PageArgs, ShowArgs, Shown};
 use super::exit::{self, Failure, Outcome, says_no};
-use crate::report::{Document, Format, render};
+use crate::report::{Document, Format, Screen, render};
 use crate::trace_io::write_file;
 
 /// The streams, and how much to say on them.
@@ -65,6 +67,20 @@ impl Console {
         bar
     }
 
+    /// Write the page of a result where it is asked for; `page` makes it of the command that it is
+    /// the result of.
+    pub(super) fn page(
+        &self,
+        args: &PageArgs,
+        page: impl FnOnce(&str) -> String,
+    ) -> Result<(), Failure> {
+        let Some(path) = &args.html else {
+            return Ok(());
+        };
+        let page = page(&command());
+        write_file(path, |file| file.write_all(page.as_bytes())).map_err(says_no)
+    }
+
     /// Show a result, and write it as JSON where that is asked for.
     pub(super) fn result<T: Serialize>(
         &self,
@@ -87,17 +103,27 @@ impl Console {
     ) -> Outcome {
         let text = match shown {
             Shown::Json => json(result)?,
-            Shown::Table => render(document, Format::Table, piped_width()),
-            Shown::Csv => render(document, Format::Csv, None),
-            Shown::Markdown => render(document, Format::Markdown, None),
+            Shown::Table => render(document, Format::Table, screen()),
+            Shown::Csv => render(document, Format::Csv, Screen::default()),
+            Shown::Markdown => render(document, Format::Markdown, Screen::default()),
         };
         print(&text)
     }
 }
 
-/// The width of a table that goes to a file or a pipe; a terminal tells its own.
-fn piped_width() -> Option<u16> {
-    (!io::stdout().is_terminal()).then_some(160)
+/// A file or a pipe is wide and has no colours; a terminal tells its own width, and has colours
+/// unless its user said that he wants none (<https://no-color.org>).
+fn screen() -> Screen {
+    if !io::stdout().is_terminal() {
+        return Screen {
+            width: Some(160),
+            colour: false,
+        };
+    }
+    Screen {
+        width: None,
+        colour: env::var_os("NO_COLOR").is_none_or(|wish| wish.is_empty()),
+    }
 }
 
 /// Write to standard output. A reader that has seen enough (`| head`) is no error.
@@ -120,6 +146,24 @@ fn json<T: Serialize>(result: &T) -> Result<String, Failure> {
     let text = serde_json::to_string_pretty(result)
         .map_err(|error| says_no(format!("the result cannot be written as JSON: {error}")))?;
     Ok(text + "\n")
+}
+
+/// The command that was called, for a shell; the binary by its name alone.
+fn command() -> String {
+    let arguments = env::args_os().skip(1);
+    let quoted = arguments.map(|argument| quoted(&argument.to_string_lossy()));
+    let words: Vec<String> = iter::once("weighbridge".to_owned()).chain(quoted).collect();
+    words.join(" ")
+}
+
+/// A word as a shell reads it back.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./,:=@+%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 fn to_stderr(text: &str) {

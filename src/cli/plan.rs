@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 use weighbridge_router::{Router, Timestamp};
 
-use super::args::{CatalogArgs, ReadArgs, RoleArgs, Shown, time};
+use super::args::{CatalogArgs, PageArgs, PlotArgs, ReadArgs, RoleArgs, Shown, time};
 use super::decide::write_router;
 use super::dial::DialArgs;
 use super::exit::{self, Failure, Outcome, says_no, wrong_call};
@@ -16,7 +16,7 @@ use super::output::{Console, write_json};
 use super::replay::unseen;
 use crate::catalog::Catalog;
 use crate::policy::SolveOptions;
-use crate::report::{dated_plans_document, plan_document};
+use crate::report::{dated_plans_document, plan_document, plan_page, plan_plot};
 use crate::trace::Trace;
 use crate::whatif::{
     DatedPlans, Kept, Plan, PlanError, PlanOptions, PlanVerdict, Planned, changes, plan,
@@ -51,10 +51,14 @@ pub(super) struct PlanArgs {
     /// How the plan is printed
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(super) format: Shown,
+    #[command(flatten)]
+    pub(super) plot: PlotArgs,
     /// Write the recommended policy (a name that ends in .router.json) or the plan as JSON (any
     /// other); repeatable
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) page: PageArgs,
 }
 
 /// When every request is to have arrived.
@@ -72,15 +76,11 @@ pub(super) fn run(args: &PlanArgs, console: &Console) -> Outcome {
             "say what is to be attained: --budget USD a day, --share S, --min-success P, or --value USD an answer",
         ));
     };
+    args.plot.check(args.format)?;
     let catalog = load::catalog(&args.catalog)?;
     let trace = load::traces(&args.traces, &args.read, console)?;
     let dates = dates(&args.dates, &trace, &catalog);
-    if dates.len() > 1 && args.output.iter().any(|path| is_router(path)) {
-        return Err(wrong_call(format!(
-            "a router file holds the policy of one date, and --dates has {}; write it for one of them",
-            dates.len()
-        )));
-    }
+    one_date(args, dates.len())?;
     let options = PlanOptions {
         goal: dial.goal,
         wrong: args.dial.wrong,
@@ -103,7 +103,7 @@ pub(super) fn run(args: &PlanArgs, console: &Console) -> Outcome {
     for path in &args.output {
         write(path, &planned, console)?;
     }
-    show(&planned, args.format, console)?;
+    show(&planned, args, console)?;
     let attained = planned.iter().all(|it| {
         let missed = it.plan.goal.kept == Some(Kept::Missed);
         it.plan.verdict != PlanVerdict::Unattainable && !missed
@@ -113,6 +113,25 @@ pub(super) fn run(args: &PlanArgs, console: &Console) -> Outcome {
     } else {
         exit::SAYS_NO
     }))
+}
+
+/// What shows one plan, or holds one, takes one date.
+fn one_date(args: &PlanArgs, dates: usize) -> Result<(), Failure> {
+    let what = if args.output.iter().any(|path| is_router(path)) {
+        "a router file holds the policy"
+    } else if args.page.html.is_some() {
+        "a page shows the plan"
+    } else if args.plot.plot {
+        "a plot shows the plan"
+    } else {
+        return Ok(());
+    };
+    if dates < 2 {
+        return Ok(());
+    }
+    Err(wrong_call(format!(
+        "{what} of one date, and --dates has {dates}; write it for one of them"
+    )))
 }
 
 /// The dates that are asked for, in order; none for the requests' own times.
@@ -194,12 +213,17 @@ fn write(path: &Path, planned: &[Planned], console: &Console) -> Result<(), Fail
     Ok(())
 }
 
-fn show(planned: &[Planned], shown: Shown, console: &Console) -> Outcome {
-    if let [only] = planned {
-        return console.show(&only.plan, &plan_document(&only.plan), shown);
+fn show(planned: &[Planned], args: &PlanArgs, console: &Console) -> Outcome {
+    let [only] = planned else {
+        let dated = dated(planned);
+        return console.show(&dated, &dated_plans_document(&dated), args.format);
+    };
+    console.page(&args.page, |command| plan_page(&only.plan, command))?;
+    let mut document = plan_document(&only.plan);
+    if args.plot.plot {
+        document.plot(plan_plot(&only.plan));
     }
-    let dated = dated(planned);
-    console.show(&dated, &dated_plans_document(&dated), shown)
+    console.show(&only.plan, &document, args.format)
 }
 
 fn dated(planned: &[Planned]) -> DatedPlans {

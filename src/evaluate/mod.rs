@@ -4,33 +4,43 @@
 //! a policy decides, nor any file. Start at [`replay_report`].
 
 mod answers;
+mod break_even;
 mod calibration;
 mod compare;
 mod curve;
+mod decision;
 mod drift;
+mod endpoints;
 mod figure;
 mod floors;
+mod gain_curve;
 mod heldout;
 mod inspect;
 mod path;
+mod periods;
 mod replay_report;
 mod resample;
 mod router_eval;
 mod spread;
 mod summary;
+mod sums;
 
 pub use answers::Answer;
+pub use break_even::BreakEven;
 pub use calibration::{
     Bin, CALIBRATION_BINS, Calibration, GainCalibration, calibration, gain_calibration,
 };
 pub use compare::{Comparison, Verdict};
 pub use curve::{CurveMetrics, CurvePoint, PairCosts, PairRows, curve_metrics, gap};
+pub use decision::{Decision, DecisionVerdict};
 pub use drift::{
     Alarm, AlarmKind, ClusteredMean, DRIFT_LIMITS, DriftInput, DriftLimits, DriftReport,
     DriftVerdict, FeatureBins, Incoming, NewTask, RateShift, RateTest, Reference, ReferenceError,
     Scored, Shift, State, TrainingRate, drift,
 };
+pub use endpoints::EndpointSummary;
 pub use figure::Figure;
+pub use gain_curve::{GainAtValue, SegmentGain};
 pub use heldout::{HeldOut, drop_training_rows};
 pub use inspect::{Coverage, Groups, Inspection, Logging, PairRates, inspect};
 pub use replay_report::{
@@ -45,3 +55,4 @@ pub use router_eval::{
 };
 pub use spread::Spread;
 pub use summary::{PolicyFigures, SegmentFigures};
+pub use sums::{EndpointSums, Period, PolicySums, ReplaySums, Spend};

@@ -3,7 +3,9 @@
 use super::document::{Block, Document, Table};
 use super::number::{NONE, count, money, percent, seconds, share, signed, usd, usd_per_1000};
 use crate::evaluate::Figure;
-use crate::whatif::{DatedPlans, GoalResult, Kept, Kind, Margin, Plan, PlanVerdict, PlannedPolicy};
+use crate::whatif::{
+    DatedPlans, GoalResult, Kept, Kind, Margin, ModelWorth, Plan, PlanVerdict, PlannedPolicy,
+};
 
 /// Lay a plan out.
 #[must_use]
@@ -110,32 +112,7 @@ fn models(plan: &Plan) -> Table {
     ];
     let mut table = Table::new("models", &titles);
     for model in &plan.models {
-        let (shown, to_tell) = match &model.difference {
-            None => (NONE.to_owned(), None),
-            Some(it) if it.figure == "success" => {
-                (signed(&percent(&it.difference)), it.requests_to_tell)
-            }
-            Some(it) => {
-                let per_1000 = signed(&usd_per_1000(&it.difference));
-                let what = if it.figure == "net_usd_per_request" {
-                    "net USD"
-                } else {
-                    "USD"
-                };
-                (
-                    format!("{per_1000} {what} / 1,000 requests"),
-                    it.requests_to_tell,
-                )
-            }
-        };
-        let advice = match to_tell {
-            Some(n) => format!(
-                "{}; {} requests would",
-                model.advice.words(),
-                count(n as f64)
-            ),
-            None => model.advice.words().to_owned(),
-        };
+        let (shown, advice) = (worth(model), advice(model));
         table.row(vec![
             model.model.clone(),
             percent(&model.share),
@@ -145,6 +122,50 @@ fn models(plan: &Plan) -> Table {
         ]);
     }
     table
+}
+
+/// What having a model is worth, with its unit.
+fn worth(model: &ModelWorth) -> String {
+    let Some(it) = &model.difference else {
+        return NONE.to_owned();
+    };
+    match it.figure {
+        "success" => signed(&percent(&it.difference)),
+        figure => format!(
+            "{} {} / 1,000 requests",
+            signed(&usd_per_1000(&it.difference)),
+            if figure == "net_usd_per_request" {
+                "net USD"
+            } else {
+                "USD"
+            }
+        ),
+    }
+}
+
+fn advice(model: &ModelWorth) -> String {
+    let words = model.advice.words();
+    let to_tell = model.difference.as_ref().and_then(|it| it.requests_to_tell);
+    to_tell.map_or_else(
+        || words.to_owned(),
+        |n| format!("{words}; {} requests would", count(n as f64)),
+    )
+}
+
+/// The same in a sentence a model.
+pub(super) fn model_lines(plan: &Plan) -> Vec<String> {
+    let line = |model: &ModelWorth| {
+        let (name, takes) = (&model.model, percent(&model.share));
+        match &model.without {
+            Some(without) => format!(
+                "{name} takes {takes}: {}; against the best without it, {without}, {}",
+                advice(model),
+                worth(model)
+            ),
+            None => format!("{name} takes {takes}: {}", advice(model)),
+        }
+    };
+    plan.models.iter().map(line).collect()
 }
 
 fn opening(plan: &Plan) -> String {
@@ -169,7 +190,8 @@ fn opening(plan: &Plan) -> String {
     )
 }
 
-fn goal(goal: &GoalResult) -> String {
+/// What was asked for, in words.
+pub(super) fn goal(goal: &GoalResult) -> String {
     match (goal.dial, goal.requests_per_day) {
         ("share", _) => format!(
             "The most right answers with at most {} of the requests not on the driver",
@@ -312,7 +334,8 @@ fn notes(plan: &Plan) -> Vec<String> {
     notes
 }
 
-fn margin(margin: &Margin) -> String {
+/// What the next hundredth of the traffic brings, in words.
+pub(super) fn margin(margin: &Margin) -> String {
     let pays = match margin.break_even_value_usd.x {
         Some(_) => format!(
             "; it pays from ${} a right answer on",

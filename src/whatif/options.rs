@@ -83,6 +83,7 @@ impl PlanOptions {
             seed: self.seed,
             replicates: self.replicates,
             threads: self.threads,
+            sums: false,
         }
     }
 }

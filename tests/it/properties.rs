@@ -84,6 +84,7 @@ impl Replayed<'_> {
             seed: 7,
             replicates: self.replicates,
             threads: self.threads,
+            sums: true,
         };
         replay_report(&stage, &charged, decisions, &options)
     }

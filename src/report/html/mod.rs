@@ -1,0 +1,35 @@
+//! A result as one self-contained page: read, mailed, printed, without a script and without a
+//! network.
+//!
+//! Owns markup, drawings and their words; works out nothing: a chart shows numbers of the result and
+//! places them. `page` is the shell with its security policy, `markup` the one place where text
+//! becomes markup, `plot` and `rows` draw, and each kind of result has a file that says what goes
+//! where.
+
+mod axis;
+mod front;
+mod lead;
+mod markup;
+mod output;
+mod page;
+mod palette;
+mod plot;
+mod rows;
+mod share_bars;
+mod svg;
+mod tables;
+mod words;
+
+mod eval;
+mod eval_charts;
+mod plan;
+mod replay;
+mod replay_charts;
+mod replay_decision;
+mod replay_segments;
+mod replay_spend;
+mod sliders;
+
+pub use eval::evaluation_page;
+pub use plan::plan_page;
+pub use replay::replay_page;

@@ -1,0 +1,345 @@
+//! The page of `--html` as bytes: safe, self-contained, and with the command line's figures. What a
+//! browser makes of it is checked elsewhere.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::support::{Folder, SMALL_TRACE, always, run, trained};
+
+/// What stands between two texts, the first time.
+#[track_caller]
+fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
+    let rest = text
+        .split_once(before)
+        .unwrap_or_else(|| panic!("no {before}"))
+        .1;
+    rest.split_once(after)
+        .unwrap_or_else(|| panic!("no {after}"))
+        .0
+}
+
+/// The page of a command, checked as every page is.
+#[track_caller]
+fn page(arguments: &[&str]) -> String {
+    let folder = Folder::new();
+    let path = folder.at("page.html");
+    let said = run(&[arguments, &["--html", &path]].concat());
+    assert!(matches!(said.code, Some(0 | 1)), "{}", said.err);
+    let page = folder.read("page.html");
+    let policy = between(
+        &page,
+        "http-equiv=\"Content-Security-Policy\" content=\"",
+        "\"",
+    );
+    assert!(policy.starts_with("default-src 'none';"), "{policy}");
+    let parts = [
+        ("style-src", between(&page, "<style>", "</style>")),
+        ("script-src", between(&page, "<script>", "</script>")),
+    ];
+    for (part, content) in parts {
+        let hash = STANDARD.encode(Sha256::digest(content));
+        assert!(
+            policy.contains(&format!("{part} 'sha256-{hash}'")),
+            "{part}: {policy}"
+        );
+    }
+    let markup = page.replace(parts[0].1, "").replace(parts[1].1, "");
+    for banned in [
+        " style=", " src=", "<iframe", "<object", "<form", "url(", "@import",
+    ] {
+        assert!(!markup.contains(banned), "{banned}");
+    }
+    let attributes = markup.split('<').filter_map(|tag| tag.split('>').next());
+    for tag in attributes.filter(|tag| !tag.starts_with("meta")) {
+        assert!(!tag.contains(" on"), "<{tag}");
+        assert!(!tag.contains("href=\"http"), "<{tag}");
+    }
+    let mut ids: Vec<&str> = markup
+        .split(" id=\"")
+        .skip(1)
+        .map(|rest| rest.split('"').next().unwrap())
+        .collect();
+    ids.sort_unstable();
+    let count = ids.len();
+    ids.dedup();
+    assert_eq!(ids.len(), count, "every id is on the page once");
+    page
+}
+
+#[test]
+fn a_replay_leads_with_its_decision_and_draws_its_charts() {
+    let page = page(&[
+        "replay",
+        "traces/engineering.jsonl",
+        "-p",
+        "policies/always-driver.toml",
+        "policies/hard-math-and-code.toml",
+        "policies/random-95-5.toml",
+        "--value",
+        "2",
+        "--by",
+        "task",
+    ]);
+    assert!(
+        page.contains("Ship <strong><bdi>hard-math-and-code</bdi></strong>"),
+        "the decision"
+    );
+    for key in [
+        "front",
+        "gains",
+        "spend",
+        "bill",
+        "shares",
+        "latency",
+        "segment-gains-task",
+        "segment-shares-task",
+    ] {
+        let chart = format!("<figure class=\"chart\" id=\"chart-{key}\">");
+        let drawing = between(&page, &chart, "</figure>");
+        for part in [
+            "<svg ",
+            "<title ",
+            "<desc ",
+            "data-tip=",
+            "<table ",
+            "class=\"csv\"",
+        ] {
+            assert!(drawing.contains(part), "{key}: {part}");
+        }
+        assert!(
+            !drawing.contains("NaN") && !drawing.contains("inf"),
+            "{key}"
+        );
+    }
+    assert!(page.len() < 1_000_000, "{}", page.len());
+}
+
+#[test]
+fn the_same_command_makes_the_same_bytes_and_changes_no_figure() {
+    let folder = Folder::new();
+    let trace = folder.file("t.jsonl", SMALL_TRACE);
+    let path = folder.at("page.html");
+    let command = [
+        "replay",
+        &trace,
+        "-p",
+        "policies/always-driver.toml",
+        "--value",
+        "2",
+        "--format",
+        "json",
+    ];
+    let plain = run(&command).done().json();
+    let with_page = [&command[..], &["--html", &path]].concat();
+    let mut report = run(&with_page).done().json();
+    let first = folder.read("page.html");
+    run(&[&with_page[..], &["--threads", "3"]].concat()).done();
+    let second = folder.read("page.html").replace(" --threads 3", "");
+    assert!(first == second, "threads change no byte");
+    report
+        .as_object_mut()
+        .unwrap()
+        .remove("sums")
+        .expect("sums for the sliders");
+    assert_eq!(report, plain);
+}
+
+#[test]
+fn sums_of_the_sliders_give_the_figures_of_the_command_line() {
+    let own = SMALL_TRACE.replace(
+        "\"input_tokens\":10}",
+        "\"input_tokens\":10,\"value_usd\":0.7,\"second_usd\":0.01}",
+    );
+    let folder = Folder::new();
+    let own = folder.file("own.jsonl", own);
+    let policies = [
+        "-p",
+        "policies/random-95-5.toml",
+        "policies/hard-math-and-code.toml",
+        "--replicates",
+        "0",
+    ];
+    for trace in ["traces/engineering.jsonl", &own] {
+        let page = page(&[&["replay", trace], &policies[..], &["--value", "2"]].concat());
+        let block = between(&page, "id=\"sliders\">", "</script>");
+        let data: Value = serde_json::from_str(block).expect("the sliders' data are JSON");
+        for (value, wrong, second) in [("2", "0", "0"), ("0.05", "0.3", "0"), ("7", "0.1", "0.002")]
+        {
+            let flags = [
+                "--value", value, "--wrong", wrong, "--second", second, "--format", "json",
+            ];
+            let said = run(&[&["replay", trace], &policies[..], &flags].concat()).done();
+            let told = said.json();
+            let set = [value, wrong, second].map(|x| x.parse::<f64>().unwrap());
+            for (place, policy) in told["policies"].as_array().unwrap().iter().enumerate() {
+                let held = &data["policies"][place];
+                assert_eq!(held["name"], policy["name"]);
+                let net = net(held, set);
+                let exact = policy["net_usd_per_request"]["x"].as_f64().unwrap();
+                assert!(
+                    (net - exact).abs() < 1e-9,
+                    "{}: {net} and {exact}",
+                    policy["name"]
+                );
+                let cost = policy["cost_usd_per_request"]["x"].as_f64().unwrap();
+                let sum: f64 = parts(held)
+                    .map(|part| part["cost_usd"].as_f64().unwrap())
+                    .sum();
+                assert!((sum / held["n"].as_f64().unwrap() - cost).abs() < 1e-12);
+            }
+        }
+    }
+}
+
+fn parts(policy: &Value) -> impl Iterator<Item = &Value> {
+    policy["per_endpoint"].as_array().unwrap().iter()
+}
+
+fn net(policy: &Value, [value, wrong, second]: [f64; 3]) -> f64 {
+    let of = |part: &Value, name: &str| part[name].as_f64().unwrap();
+    let sum: f64 = parts(policy)
+        .map(|part| {
+            value * of(part, "score")
+                - wrong * of(part, "wrong")
+                - of(part, "cost_usd")
+                - second * of(part, "seconds")
+                + of(part, "own_usd")
+        })
+        .sum();
+    sum / policy["n"].as_f64().unwrap()
+}
+
+#[test]
+fn names_that_are_markup_stay_names() {
+    let evil = "</script><img src=x onerror=alert(1)>";
+    let folder = Folder::new();
+    let trace = SMALL_TRACE
+        .replace("\"task\":\"math\"", &format!("\"task\":\"{evil}\""))
+        .replace("\"task\":\"chat\"", "\"task\":\"数学 עברית\"");
+    let trace = folder.file("t.jsonl", trace);
+    let policy = folder.file("<b>&'bold'.toml", always("driver"));
+    let page = page(&[
+        "replay",
+        &trace,
+        "-p",
+        "policies/always-specialist.toml",
+        &policy,
+        "--value",
+        "2",
+        "--by",
+        "task",
+    ]);
+    assert!(
+        !page.contains("<img") && !page.contains("<b>&'bold'"),
+        "nothing became markup"
+    );
+    assert!(
+        page.contains("&lt;/script&gt;&lt;img src=x onerror=alert(1)&gt;"),
+        "the task is shown"
+    );
+    assert!(page.contains("数学 עברית") && page.contains("&lt;b&gt;&amp;&#39;bold&#39;"));
+    assert_eq!(
+        page.matches("<script").count(),
+        2,
+        "the data and the script"
+    );
+    let data: Value = serde_json::from_str(between(&page, "id=\"sliders\">", "</script>")).unwrap();
+    assert_eq!(data["policies"][1]["name"], "<b>&'bold'");
+}
+
+#[test]
+fn a_single_request_and_a_policy_that_answers_nothing_make_a_page() {
+    let folder = Folder::new();
+    let lines: Vec<&str> = SMALL_TRACE.lines().take(2).collect();
+    let trace = folder.file("one.jsonl", lines.join("\n") + "\n");
+    for value in [&["--value", "2"][..], &[]] {
+        let command = [
+            "replay",
+            &trace,
+            "-p",
+            "policies/always-driver.toml",
+            "--by",
+            "task",
+        ];
+        let page = page(&[&command[..], value].concat());
+        assert!(!page.contains("NaN") && !page.contains("$inf"));
+    }
+    // Agents need tools, which the specialist does not have, and nothing is left to fall back on.
+    let nobody = folder.file("nobody.toml", always("deepseek-v3.2-speciale@deepseek"));
+    let lines: Vec<&str> = SMALL_TRACE
+        .lines()
+        .filter(|line| !line.contains("\"id\":\"a\"") && !line.contains("\"id\":\"b\""))
+        .collect();
+    let trace = folder.file("tools.jsonl", lines.join("\n") + "\n");
+    let page = page(&["replay", &trace, "-p", &nobody, "--value", "2"]);
+    assert!(page.contains("unanswered") && !page.contains("NaN"));
+}
+
+#[test]
+fn without_a_value_the_page_says_that_nobody_wins_yet() {
+    let page = page(&[
+        "replay",
+        "traces/engineering.jsonl",
+        "-p",
+        "policies/always-driver.toml",
+        "policies/hard-math-and-code.toml",
+        "--replicates",
+        "100",
+    ]);
+    assert!(page.contains("Nobody wins yet") && page.contains("--value USD"));
+    assert!(
+        page.contains("The worth of a right answer: below"),
+        "break-evens need no value"
+    );
+}
+
+#[test]
+fn evaluations_and_plans_have_pages_too() {
+    let evaluation = page(&[
+        "eval",
+        trained(),
+        "traces/engineering.jsonl",
+        "--replicates",
+        "50",
+    ]);
+    for key in [
+        "front",
+        "values",
+        "deferral",
+        "gain",
+        "reliability",
+        "returns-task",
+    ] {
+        assert!(evaluation.contains(&format!("id=\"chart-{key}\"")), "{key}");
+    }
+    let plan = page(&[
+        "plan",
+        "traces/engineering.jsonl",
+        "-p",
+        "policies/hard-math-and-code.toml",
+        "--value",
+        "2",
+        "--replicates",
+        "100",
+    ]);
+    assert!(
+        plan.contains("id=\"chart-front\"") && plan.contains("which it was not chosen on")
+            || plan.contains("not chosen on")
+    );
+    let nowhere = run(&[
+        "replay",
+        "traces/engineering.jsonl",
+        "-p",
+        "policies/always-driver.toml",
+        "--html",
+        "/nowhere/page.html",
+    ]);
+    assert_eq!(nowhere.code, Some(1), "{}", nowhere.err);
+    assert!(
+        nowhere.err.contains("/nowhere/page.html"),
+        "{}",
+        nowhere.err
+    );
+}
