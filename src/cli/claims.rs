@@ -74,7 +74,7 @@ pub(super) fn run(args: &ClaimsArgs, console: &Console) -> Outcome {
     let document = claims_document(&report);
     for path in &args.output {
         if path.extension().is_some_and(|ending| ending == "md") {
-            let text = render(&document, Format::Markdown, None);
+            let text = render(&document, Format::Markdown, Screen::default());
             write_file(path, |file| file.write_all(text.as_bytes())).map_err(says_no)?;
         } else {
             write_json(path, &report)?;
