@@ -1466,6 +1466,40 @@ class Heads:
                 raise error.within(predicts).within(self.model).within("heads") from None
 
 
+class Shrink:
+    """Takes the differences between the models' probabilities part of the way back to their means."""
+
+    def __init__(self, value):
+        fields = Fields(value)
+        kind = fields.need("kind", _text)
+        if kind != "differences/1":
+            raise _newer(kind).within("kind")
+        self.factor = fields.need("factor", _number)
+        self.centres = fields.need("centres", _list(_number))
+        fields.finish()
+
+    def check(self, models):
+        try:
+            _bounded(self.factor, 0.0, 1.0, "factor")
+            if len(self.centres) != models:
+                raise RouterError(f"{len(self.centres)} centres for the heads of {models} models", "centres")
+            _all_bounded(self.centres, 0.0, 1.0, "centres")
+        except RouterError as error:
+            raise error.within("shrink") from None
+
+    def apply(self, predictions):
+        shared = 0.0
+        for (p, _), centre in zip(predictions, self.centres):
+            shared += p - centre
+        shared /= len(predictions)
+
+        def shrunk(p, centre):
+            own = p - centre - shared
+            return min(max(centre + shared + self.factor * own, 0.0), 1.0)
+
+        return [(shrunk(p, centre), tokens) for (p, tokens), centre in zip(predictions, self.centres)]
+
+
 def _heads(value):
     """A pair for each model, in the order of the first entries."""
     pairs = {}
@@ -1556,6 +1590,9 @@ class Router:
         fields.take("roles", self._roles)
         steps = fields.take("features", _list(_step), [])
         self.heads = fields.take("heads", _heads, [])
+        self.shrink = fields.take("shrink", Shrink)
+        if self.shrink is not None:
+            self.shrink.check(len(self.heads))
         fields.take("calibration", self._calibration)
         fields.take("training", self._training)
         self.provenance = fields.take("provenance", lambda value: Fields(value).rest, {})
@@ -1683,6 +1720,8 @@ class Router:
         if request.prompt is not None and self.heads:
             entries = self._entries(request)
             predictions = [heads.predict(entries) for heads in self.heads]
+            if self.shrink is not None:
+                predictions = self.shrink.apply(predictions)
         shares, fell_back = {}, 0
         for target, share in self._targets(request, predictions):
             place = self._first(target, request, predictions)

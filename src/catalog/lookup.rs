@@ -169,6 +169,43 @@ impl Catalog {
         Some(row.cost(usage))
     }
 
+    /// The same catalog with one endpoint more, after all others; one of the same id is replaced.
+    #[must_use]
+    pub fn with_endpoint(mut self, card: Card) -> Self {
+        let id = card.endpoint.id.clone();
+        match self.cards.iter_mut().find(|held| held.endpoint.id == id) {
+            Some(held) => *held = card,
+            None => {
+                self.names.insert(id, Name::Endpoint(self.cards.len()));
+                self.cards.push(card);
+            }
+        }
+        self
+    }
+
+    /// The same catalog with other ends of an endpoint's life, which `set` changes. A price row
+    /// that began or ended with the old life, or before the new one does, goes along.
+    #[must_use]
+    pub fn with_life(
+        mut self,
+        id: &str,
+        set: impl FnOnce(&mut Option<Timestamp>, &mut Option<Timestamp>),
+    ) -> Self {
+        let mut cards = self.cards.iter_mut();
+        if let Some(card) = cards.find(|card| card.endpoint.id == id) {
+            let endpoint = &mut card.endpoint;
+            set(&mut endpoint.from, &mut endpoint.until);
+            let (from, until) = (endpoint.from, endpoint.until);
+            if let Some(first) = endpoint.prices.first_mut() {
+                first.from = first.from.zip(from).map(|(row, life)| row.min(life));
+            }
+            if let Some(last) = endpoint.prices.last_mut() {
+                last.until = last.until.zip(until).map(|(row, life)| row.max(life));
+            }
+        }
+        self
+    }
+
     /// Every name that [`Self::resolve`] knows, for suggestions.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.names.keys().map(String::as_str)

@@ -8,8 +8,11 @@ use weighbridge_router::{Timestamp, Trade, Usd};
 
 use super::args_data::{CatalogCommand, ImportArgs};
 use super::args_train::TrainArgs;
+use super::claims::ClaimsArgs;
+use super::exit::{Failure, wrong_call};
 use super::inspect::InspectArgs;
 use super::plan::PlanArgs;
+use super::whatif::WhatIfArgs;
 use crate::replay::SegmentKey;
 
 /// Which requests deserve the expensive model, and what would that cost and gain?
@@ -89,6 +92,22 @@ pub(super) enum Command {
     Replay(ReplayArgs),
     /// Find the policy to ship under a budget, a share, a success or a value
     Plan(PlanArgs),
+    /// Say what policies come to under other prices, worths, tokens, shares, lives or endpoints
+    ///
+    /// Both as they ship and compiled anew for the new circumstances. NAME=VALUE sets, NAME*=VALUE
+    /// scales, NAME+=VALUE adds; a value may be a range, a..b:logN or a..b:linN, or a list, a,b,c.
+    ///
+    /// Names: value, wrong, second, requests_per_day, price.ENDPOINT.input|cached|output,
+    /// tokens.MODEL, success.MODEL, share.FIELD.VALUE, available.ENDPOINT.from|until, fixed.ENDPOINT.
+    /// ENDPOINT may be a model or a role, and means all of its endpoints. The first and the last dot
+    /// delimit; quotes keep a name together.
+    #[command(name = "whatif")]
+    WhatIf(WhatIfArgs),
+    /// Check statements about models: which hold, under which reading and assumption
+    ///
+    /// A statement is data: facts with their sources, prices of the catalog, figures of policies on
+    /// traces, and arithmetic over them. Write a vendor's claims down and test them on your own trace.
+    Claims(ClaimsArgs),
     /// Train a router that predicts each model's success and tokens
     Train(TrainArgs),
     /// Measure a trained router on requests that it never saw
@@ -191,6 +210,26 @@ pub(super) struct ShowArgs {
     pub(super) output: Option<PathBuf>,
 }
 
+/// Whether a chart is drawn.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct PlotArgs {
+    /// Draw a chart in characters below the tables; with the formats table and markdown
+    #[arg(long)]
+    pub(super) plot: bool,
+}
+
+impl PlotArgs {
+    /// Refuse a chart where a program reads.
+    pub(super) fn check(&self, format: Shown) -> Result<(), Failure> {
+        if self.plot && !matches!(format, Shown::Table | Shown::Markdown) {
+            return Err(wrong_call(
+                "--plot draws characters: it goes with --format table or markdown",
+            ));
+        }
+        Ok(())
+    }
+}
+
 /// Whether a page is written.
 #[derive(Debug, Clone, Args)]
 pub(super) struct PageArgs {
@@ -266,6 +305,8 @@ pub(super) struct ReplayArgs {
     #[command(flatten)]
     pub(super) show: ShowArgs,
     #[command(flatten)]
+    pub(super) plot: PlotArgs,
+    #[command(flatten)]
     pub(super) page: PageArgs,
 }
 
@@ -300,6 +341,8 @@ pub(super) struct EvalArgs {
     pub(super) read: ReadArgs,
     #[command(flatten)]
     pub(super) show: ShowArgs,
+    #[command(flatten)]
+    pub(super) plot: PlotArgs,
     #[command(flatten)]
     pub(super) page: PageArgs,
 }

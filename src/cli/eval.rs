@@ -15,10 +15,11 @@ use crate::catalog::Catalog;
 use crate::evaluate::{EvalOptions, drop_training_rows, evaluate_file};
 use crate::policy::{Roles, SolveOptions};
 use crate::replay::{Stage, run as run_all};
-use crate::report::{evaluation_document, evaluation_page};
+use crate::report::{evaluation_document, evaluation_page, evaluation_plot};
 use crate::trace::Trace;
 
 pub(super) fn run(args: &EvalArgs, console: &Console) -> Outcome {
+    args.plot.check(args.show.format)?;
     let catalog = load::catalog(&args.catalog)?;
     let router = load::router(&args.router)?;
     let trace = load::traces(&args.traces, &args.read, console)?;
@@ -62,7 +63,11 @@ pub(super) fn run(args: &EvalArgs, console: &Console) -> Outcome {
         console.warn(warning);
     }
     console.page(&args.page, |command| evaluation_page(&evaluation, command))?;
-    console.result(&evaluation, &evaluation_document(&evaluation), &args.show)
+    let mut document = evaluation_document(&evaluation);
+    if args.plot.plot {
+        document.plot(evaluation_plot(&evaluation));
+    }
+    console.result(&evaluation, &document, &args.show)
 }
 
 /// The policies of `-p`, none of which may be learned: its training rows would have to be dropped

@@ -45,7 +45,7 @@ fn texts(paths: &[PathBuf]) -> Result<Vec<(String, String)>, Failure> {
         .collect()
 }
 
-fn text(path: &Path) -> Result<String, Failure> {
+pub(super) fn text(path: &Path) -> Result<String, Failure> {
     fs::read_to_string(path).map_err(|error| wrong_call(format!("{}: {error}", path.display())))
 }
 

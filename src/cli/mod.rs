@@ -7,6 +7,7 @@ mod args;
 mod args_data;
 mod args_train;
 mod catalog;
+mod claims;
 mod decide;
 mod dial;
 mod eval;
@@ -22,6 +23,7 @@ mod replay;
 mod serve;
 mod train;
 mod train_measure;
+mod whatif;
 
 use std::process::ExitCode;
 
@@ -55,6 +57,8 @@ pub fn main() -> ExitCode {
         Command::Compile(args) => decide::compile(&args, &console),
         Command::Replay(args) => replay::run(&args, &console),
         Command::Plan(args) => plan::run(&args, &console),
+        Command::WhatIf(args) => whatif::run(&args, &console),
+        Command::Claims(args) => claims::run(&args, &console),
         Command::Eval(args) => eval::run(&args, &console),
         Command::Explain(args) => decide::explain(&args, &console),
         Command::Decide(args) => decide::decide(&args, &console),

@@ -14,7 +14,7 @@ use weighbridge_router::Timestamp;
 
 use super::args::{Common, PageArgs, ShowArgs, Shown};
 use super::exit::{self, Failure, Outcome, says_no};
-use crate::report::{Document, Format, render};
+use crate::report::{Document, Format, Screen, render};
 use crate::trace_io::write_file;
 
 /// The streams, and how much to say on them.
@@ -103,17 +103,27 @@ impl Console {
     ) -> Outcome {
         let text = match shown {
             Shown::Json => json(result)?,
-            Shown::Table => render(document, Format::Table, piped_width()),
-            Shown::Csv => render(document, Format::Csv, None),
-            Shown::Markdown => render(document, Format::Markdown, None),
+            Shown::Table => render(document, Format::Table, screen()),
+            Shown::Csv => render(document, Format::Csv, Screen::default()),
+            Shown::Markdown => render(document, Format::Markdown, Screen::default()),
         };
         print(&text)
     }
 }
 
-/// The width of a table that goes to a file or a pipe; a terminal tells its own.
-fn piped_width() -> Option<u16> {
-    (!io::stdout().is_terminal()).then_some(160)
+/// A file or a pipe is wide and has no colours; a terminal tells its own width, and has colours
+/// unless its user said that he wants none (<https://no-color.org>).
+fn screen() -> Screen {
+    if !io::stdout().is_terminal() {
+        return Screen {
+            width: Some(160),
+            colour: false,
+        };
+    }
+    Screen {
+        width: None,
+        colour: env::var_os("NO_COLOR").is_none_or(|wish| wish.is_empty()),
+    }
 }
 
 /// Write to standard output. A reader that has seen enough (`| head`) is no error.

@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 use weighbridge_router::{Router, Timestamp};
 
-use super::args::{CatalogArgs, PageArgs, ReadArgs, RoleArgs, Shown, time};
+use super::args::{CatalogArgs, PageArgs, PlotArgs, ReadArgs, RoleArgs, Shown, time};
 use super::decide::write_router;
 use super::dial::DialArgs;
 use super::exit::{self, Failure, Outcome, says_no, wrong_call};
@@ -15,7 +15,7 @@ use super::load;
 use super::output::{Console, write_json};
 use super::replay::unseen;
 use crate::policy::SolveOptions;
-use crate::report::{plan_document, plan_page};
+use crate::report::{plan_document, plan_page, plan_plot};
 use crate::trace::Trace;
 use crate::whatif::{Kept, Plan, PlanError, PlanOptions, PlanVerdict, plan};
 
@@ -44,6 +44,8 @@ pub(super) struct PlanArgs {
     /// How the plan is printed
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(super) format: Shown,
+    #[command(flatten)]
+    pub(super) plot: PlotArgs,
     /// Write the recommended policy (a name that ends in .router.json) or the plan as JSON (any
     /// other); repeatable
     #[arg(short, long, value_name = "FILE")]
@@ -58,6 +60,7 @@ pub(super) fn run(args: &PlanArgs, console: &Console) -> Outcome {
             "say what is to be attained: --budget USD a day, --share S, --min-success P, or --value USD an answer",
         ));
     };
+    args.plot.check(args.format)?;
     let catalog = load::catalog(&args.catalog)?;
     let trace = load::traces(&args.traces, &args.read, console)?;
     let roles = load::roles(&args.roles, Some(trace.header()));
@@ -109,7 +112,11 @@ pub(super) fn run(args: &PlanArgs, console: &Console) -> Outcome {
         }
     }
     console.page(&args.page, |command| plan_page(&planned.plan, command))?;
-    console.show(&planned.plan, &plan_document(&planned.plan), args.format)?;
+    let mut document = plan_document(&planned.plan);
+    if args.plot.plot {
+        document.plot(plan_plot(&planned.plan));
+    }
+    console.show(&planned.plan, &document, args.format)?;
     let missed = planned.plan.goal.kept == Some(Kept::Missed);
     let attained = planned.plan.verdict != PlanVerdict::Unattainable && !missed;
     Ok(ExitCode::from(if attained {

@@ -9,10 +9,11 @@ use super::output::Console;
 use crate::evaluate::{ReplayOptions, drop_training_rows, replay_report};
 use crate::policy::SolveOptions;
 use crate::replay::{Stage, run as run_all};
-use crate::report::{replay_document, replay_page};
+use crate::report::{replay_document, replay_page, replay_plot};
 use crate::trace::Trace;
 
 pub(super) fn run(args: &ReplayArgs, console: &Console) -> Outcome {
+    args.plot.check(args.show.format)?;
     let catalog = load::catalog(&args.catalog)?;
     let trace = load::traces(&args.traces, &args.read, console)?;
     let roles = load::roles(&args.roles, Some(trace.header()));
@@ -60,7 +61,11 @@ pub(super) fn run(args: &ReplayArgs, console: &Console) -> Outcome {
     bar.finish_and_clear();
     report.trace.dropped_training_rows = dropped;
     console.page(&args.page, |command| replay_page(&report, command))?;
-    console.result(&report, &replay_document(&report), &args.show)
+    let mut document = replay_document(&report);
+    if args.plot.plot {
+        document.plot(replay_plot(&report));
+    }
+    console.result(&report, &document, &args.show)
 }
 
 /// The requests that no candidate can have learned from; for all candidates alike, so that they

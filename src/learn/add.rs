@@ -13,6 +13,7 @@ use super::jobs::Progress;
 use super::labels::Target;
 use super::options::TrainOptions;
 use super::reference;
+use super::shrink;
 use super::split;
 use super::train::{ModelRows, check_labels, model_rows, training_set};
 use crate::catalog::Catalog;
@@ -62,12 +63,14 @@ pub fn add_model(
 
     let mut warnings = Vec::new();
     let places = sample_places(router, &set, options.seed, &mut warnings);
-    let mut sampled = of_others(router, &set, &places);
+    let mut sampled = of_others(&unshrunk(router)?, &set, &places);
     sampled.push(assemble::calibration_model(
         &targets[0].model,
         &fitted.models[0],
         &places,
     ));
+    let shrink = shrink::widened(router.parts().shrink.as_ref(), &labels[0], &set.rows);
+    shrink::apply(shrink.as_ref(), &mut sampled);
     let old = router.parts().clone();
     let mut heads = widened(old.heads, &fitted.steps)?;
     heads.extend(assemble::heads(&targets, &fitted.models));
@@ -87,6 +90,7 @@ pub fn add_model(
         endpoints,
         heads,
         steps: fitted.steps,
+        shrink,
         calibration: assemble::calibration(&set, &places, sampled),
         training: Some(training),
         provenance,
@@ -193,6 +197,14 @@ fn sample_places(
         places.len()
     ));
     places
+}
+
+/// The router with what its heads say, and no more.
+fn unshrunk(router: &Router) -> Result<Router, LearnError> {
+    Ok(Router::try_new(Parts {
+        shrink: None,
+        ..router.parts().clone()
+    })?)
 }
 
 /// What the heads of the file say of the rows.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use weighbridge_router::{LogLinear, Recipe, Step, Success, WordScores};
+use weighbridge_router::{LogLinear, Recipe, Shrink, Step, Success, WordScores};
 
 use super::boost::{self, Binned};
 use super::error::LearnError;
@@ -19,7 +19,7 @@ use super::logistic::Copies;
 use super::matrix::{Dense, Matrix, Sparse, WordCounts};
 use super::recipe::{self, FeatureGroups, WEIGHT};
 use super::split::{self, Group};
-use super::{logistic, tokens, words};
+use super::{logistic, shrink, tokens, words};
 use crate::stats;
 use crate::trace::Trace;
 
@@ -92,12 +92,15 @@ pub(super) struct Fitted {
     pub(super) kind: HeadKind,
     /// In the order of the labels.
     pub(super) models: Vec<FittedModel>,
+    /// What takes the models' differences back; none of a single model.
+    pub(super) shrink: Option<Shrink>,
 }
 
 /// One model's heads, and what they say of rows that they were not fitted on.
 pub(super) struct FittedModel {
     pub(super) success: Success,
-    /// The calibrated out-of-fold probability of each training row; empty where not asked for.
+    /// The calibrated out-of-fold probability of each training row, not shrunk; empty where not
+    /// asked for.
     pub(super) success_out_of_fold: Vec<f64>,
     /// The token head, where it was wanted.
     pub(super) output_tokens: Option<LogLinear>,
@@ -191,7 +194,11 @@ pub(super) fn fit(
     let fitted = job.assemble(fits, &columns, layout)?;
     let mut steps = shared;
     steps.extend(own.map(|own| Step::WordScores(own.step)));
-    Ok(Fitted { steps, ..fitted })
+    Ok(Fitted {
+        steps,
+        shrink: shrink::shrink(set.labels, &set.rows),
+        ..fitted
+    })
 }
 
 impl TrainingSet<'_> {

@@ -170,6 +170,7 @@ impl Job<'_> {
             steps: Vec::new(),
             kind,
             models,
+            shrink: None,
         })
     }
 

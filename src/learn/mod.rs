@@ -27,6 +27,7 @@ mod predictions;
 mod recipe;
 mod reference;
 mod separate;
+mod shrink;
 mod split;
 mod split_file;
 mod tokens;

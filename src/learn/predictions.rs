@@ -194,7 +194,18 @@ fn predict(
         recipe.compute(&request, &mut scratch);
         let p = |model: usize| fitted.models[model].success.probability(scratch.entries());
         // The labels are in the order driver, specialist.
-        Ok((row, p(1), p(0)))
+        let (weak, strong) = (p(0), p(1));
+        Ok(match &fitted.shrink {
+            None => (row, strong, weak),
+            Some(shrink) => {
+                let shared = shrink.shared([weak, strong].into_iter());
+                (
+                    row,
+                    shrink.of(1, strong, shared),
+                    shrink.of(0, weak, shared),
+                )
+            }
+        })
     });
     rows.collect()
 }

@@ -11,6 +11,7 @@ use super::jobs::Progress;
 use super::labels::{Labels, Target};
 use super::options::TrainOptions;
 use super::reference;
+use super::shrink;
 use super::split::{self, Group, is_held_out};
 use crate::catalog::Catalog;
 use crate::trace::Trace;
@@ -97,13 +98,15 @@ pub fn train(
     let places = assemble::sample(&set, options.seed);
     provenance["reference"] = reference::reference(&set, &places);
     let rows = labels.iter().zip(&fitted.models);
-    let sampled = rows
+    let mut sampled: Vec<_> = rows
         .map(|(labels, fitted)| assemble::calibration_model(&labels.model, fitted, &places))
         .collect();
+    shrink::apply(fitted.shrink.as_ref(), &mut sampled);
     let router = Router::try_new(Parts {
         calibration: assemble::calibration(&set, &places, sampled),
         heads: assemble::heads(&targets, &fitted.models),
         steps: fitted.steps,
+        shrink: fitted.shrink,
         training: Some(GroupFilter::of(&training_groups)),
         provenance: provenance.to_string(),
         ..bare
@@ -246,6 +249,7 @@ pub(super) fn fold_router(
     Ok(Router::try_new(Parts {
         heads: assemble::heads(targets, &fitted.models),
         steps: fitted.steps,
+        shrink: fitted.shrink,
         ..bare.clone()
     })?)
 }

@@ -215,6 +215,7 @@ fn learned(policy: &Policy, names: &Names<'_>, trained: &Router) -> Result<Parts
     Ok(Parts {
         steps: trained.steps.clone(),
         heads: heads.collect::<Result<_, PolicyError>>()?,
+        shrink: trained.shrink.clone(),
         calibration,
         training: trained.training.clone(),
         provenance: trained.provenance.clone(),

@@ -246,6 +246,18 @@ impl<'a> Charger<'a> {
     }
 }
 
+/// The tokens that are paid for, where the output's are known.
+pub(super) fn usage_of(request: &RequestRef<'_>, outcome: &OutcomeNumbers) -> Option<Usage> {
+    let input = outcome
+        .input_tokens
+        .or(request.input_tokens_or_estimate())?;
+    Some(Usage {
+        input,
+        cached: outcome.cached_tokens.unwrap_or_default(),
+        output: outcome.output_tokens?,
+    })
+}
+
 fn known(picos: i64) -> Option<Usd> {
     (picos != UNKNOWN).then(|| Usd::from_picos(picos))
 }
@@ -267,14 +279,14 @@ struct Finding {
 }
 
 /// Sums over the samples of one endpoint.
-#[derive(Default)]
-struct Samples {
-    sum: i128,
-    count: i128,
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Samples {
+    pub(super) sum: i128,
+    pub(super) count: i128,
 }
 
 impl Samples {
-    fn add(&mut self, value: Option<i64>) {
+    pub(super) fn add(&mut self, value: Option<i64>) {
         if let Some(value) = value {
             self.sum += i128::from(value);
             self.count += 1;
@@ -282,7 +294,7 @@ impl Samples {
     }
 
     /// The mean of the known, rounded half-even.
-    fn mean(&self) -> Option<i64> {
+    pub(super) fn mean(&self) -> Option<i64> {
         match self.count {
             0 => None,
             1 => i64::try_from(self.sum).ok(),
@@ -359,16 +371,8 @@ impl Finding {
             .card
             .as_ref()
             .and_then(|card| card.price_at(request.at));
-        let input = outcome.input_tokens.or(request.input_tokens);
-        let estimated = input.is_none();
-        let usage = input
-            .or(request.input_tokens_or_estimate())
-            .zip(outcome.output_tokens);
-        let usage = usage.map(|(input, output)| Usage {
-            input,
-            cached: outcome.cached_tokens.unwrap_or_default(),
-            output,
-        });
+        let estimated = outcome.input_tokens.or(request.input_tokens).is_none();
+        let usage = usage_of(request, outcome);
         let priced = row.zip(usage).map(|(row, usage)| row.cost(usage).picos());
         if priced.is_some() {
             self.facts.set(Fact::Priced);
@@ -436,13 +440,13 @@ impl Finding {
 
 /// A number above zero and within 32 bits, rounded half up; `f64::round` is a call on baseline
 /// x86-64.
-fn rounded(x: f64) -> i64 {
+pub(super) fn rounded(x: f64) -> i64 {
     let whole = x as i64;
     whole + i64::from(x - whole as f64 >= 0.5)
 }
 
 /// A score in millionths, half-even; right or wrong by the pass mark where there is one.
-fn millionths(score: f64, pass_at: Option<f64>) -> i64 {
+pub(super) fn millionths(score: f64, pass_at: Option<f64>) -> i64 {
     match pass_at {
         Some(mark) => i64::from(score >= mark) * RIGHT,
         // Nearly all answers are right or wrong, and rounding is a call on baseline x86-64.

@@ -7,7 +7,7 @@
 use std::ops::Range;
 use std::thread;
 
-use weighbridge_router::{Decision, Ppm, RequestRef, Router, Scratch};
+use weighbridge_router::{Decision, EndpointIndex, Ppm, Prediction, RequestRef, Router, Scratch};
 
 use super::stage::Stage;
 
@@ -98,6 +98,19 @@ impl Decisions {
     pub fn same_choices(&self, other: &Self) -> bool {
         self.len() == other.len()
             && (0..self.len()).all(|row| self.get(row).masses == other.get(row).masses)
+    }
+
+    /// Tells for a request whether another policy over the same requests chooses otherwise.
+    pub fn differs<'d>(&'d self, other: &'d Self) -> impl Fn(usize) -> bool + use<'d> {
+        let width = other.table.len();
+        let pairs = self
+            .table
+            .iter()
+            .flat_map(|own| other.table.iter().map(move |theirs| (own, theirs)));
+        let differs: Vec<bool> = pairs
+            .map(|(own, theirs)| own.masses != theirs.masses || own.unanswered != theirs.unanswered)
+            .collect();
+        move |row| differs[usize::from(self.codes[row]) * width + usize::from(other.codes[row])]
     }
 
     /// Append the decision for the next request.
@@ -213,6 +226,32 @@ impl<'a> Decider<'a> {
             let code = decider.code();
             decider.decisions.codes.push(code);
         }
+    }
+
+    /// What the heads predict for the request that was decided last.
+    pub(super) fn predictions(&mut self, request: &RequestRef<'_>) -> &[Prediction] {
+        self.router.predictions(request, &mut self.scratch)
+    }
+
+    /// Decide the next request on these predictions.
+    pub(super) fn decide_holding(&mut self, request: &RequestRef<'_>, predictions: &[Prediction]) {
+        self.router
+            .decide_holding(request, predictions, &mut self.scratch, &mut self.decision);
+        let code = self.code();
+        self.decisions.codes.push(code);
+    }
+
+    /// All of the next request goes to one endpoint of the router.
+    pub(super) fn send(&mut self, endpoint: EndpointIndex) {
+        let endpoint = usize::from(endpoint.0);
+        let code = self.sole[endpoint][0].unwrap_or_else(|| {
+            let code = self
+                .decisions
+                .code(&Assignment::all_to(self.places[endpoint]));
+            self.sole[endpoint][0] = Some(code);
+            code
+        });
+        self.decisions.codes.push(code);
     }
 
     /// The code of the decision just made.

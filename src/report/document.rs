@@ -1,5 +1,7 @@
 //! What is to be shown, before it is decided how.
 
+use super::plot::Plot;
+
 /// Blocks from top to bottom.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Document {
@@ -21,6 +23,8 @@ pub enum Block {
     /// Raw numbers for a spreadsheet: where a document has some, CSV is these and nothing else,
     /// and no other format shows them.
     Data(Table),
+    /// A chart in characters; spreadsheets do without.
+    Plot(Plot),
 }
 
 /// A table.
@@ -78,6 +82,12 @@ impl Document {
     /// Append raw numbers.
     pub fn data(&mut self, table: Table) -> &mut Self {
         self.blocks.push(Block::Data(table));
+        self
+    }
+
+    /// Append a chart.
+    pub fn plot(&mut self, plot: Plot) -> &mut Self {
+        self.blocks.push(Block::Plot(plot));
         self
     }
 

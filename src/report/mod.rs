@@ -5,6 +5,7 @@
 //! every number was worked out before it comes here.
 
 mod catalog;
+mod claims;
 mod document;
 mod drift;
 mod eval;
@@ -16,16 +17,19 @@ mod inspect;
 mod learning_curve;
 mod number;
 mod plan;
+mod plot;
 mod promise;
 mod render;
 mod replay;
 mod train;
 mod verify;
+mod whatif;
 
 pub use catalog::{
     EndpointResult, FindingsResult, catalog_document, catalog_result, findings_document,
     findings_result,
 };
+pub use claims::claims_document;
 pub use document::{Align, Block, Column, Document, Table};
 pub use drift::drift_document;
 pub use eval::evaluation_document;
@@ -35,8 +39,10 @@ pub use html::{evaluation_page, plan_page, replay_page};
 pub use inspect::inspection_document;
 pub use learning_curve::learning_curve_document;
 pub use plan::plan_document;
+pub use plot::{Axis, Plot, Series, Shape, Tone, evaluation_plot, plan_plot, replay_plot};
 pub use promise::{CompileResult, compile_document, promise_document};
-pub use render::{Format, render};
+pub use render::{Format, Screen, render};
 pub use replay::replay_document;
 pub use train::{AddingResult, TrainingParts, TrainingResult, adding_document, training_document};
 pub use verify::verification_document;
+pub use whatif::whatif_document;

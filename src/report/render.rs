@@ -3,6 +3,7 @@
 use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, LineStyle, TableStyle};
 
 use super::document::{Align, Block, Document, Table};
+use super::plot::{Drawn, Plot, draw};
 
 /// A way to show a result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,14 +16,26 @@ pub enum Format {
     Markdown,
 }
 
-/// The document as text. `width` is the terminal's, where there is one.
+/// The width of a chart in a document.
+const PAGE: u16 = 100;
+
+/// What text is written on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Screen {
+    /// Its width in characters; a terminal tells its own where there is none.
+    pub width: Option<u16>,
+    /// Whether charts may be coloured.
+    pub colour: bool,
+}
+
+/// The document as text.
 #[must_use]
-pub fn render(document: &Document, format: Format, width: Option<u16>) -> String {
+pub fn render(document: &Document, format: Format, screen: Screen) -> String {
     let blocks = || document.blocks.iter();
     let has_data = blocks().any(|block| matches!(block, Block::Data(_)));
     let shown = || blocks().filter(|block| !matches!(block, Block::Data(_)));
     let parts: Vec<String> = match format {
-        Format::Table => shown().map(|block| terminal(block, width)).collect(),
+        Format::Table => shown().map(|block| terminal(block, screen)).collect(),
         Format::Markdown => shown().map(markdown).collect(),
         Format::Csv => blocks()
             .filter_map(|block| match block {
@@ -35,13 +48,34 @@ pub fn render(document: &Document, format: Format, width: Option<u16>) -> String
     parts.join("\n")
 }
 
-fn terminal(block: &Block, width: Option<u16>) -> String {
+fn terminal(block: &Block, screen: Screen) -> String {
     match block {
         Block::Heading(text) => format!("{text}\n"),
         Block::Text(text) => format!("{text}\n"),
-        Block::Notes(notes) => notes.iter().map(|note| format!("  · {note}\n")).collect(),
-        Block::Table(table) | Block::Data(table) => terminal_table(table, width),
+        Block::Notes(notes) => dotted(notes),
+        Block::Table(table) | Block::Data(table) => terminal_table(table, screen.width),
+        Block::Plot(plot) => chart(plot, screen),
     }
+}
+
+fn dotted(notes: &[String]) -> String {
+    notes.iter().map(|note| format!("  · {note}\n")).collect()
+}
+
+/// A chart, what its marks mean, and what it cannot show.
+fn chart(plot: &Plot, screen: Screen) -> String {
+    let width = screen.width.or_else(|| comfy_table::Table::new().width());
+    let Drawn { text, hidden } = draw(plot, width.map_or(80, usize::from), screen.colour);
+    let hidden = hidden
+        .iter()
+        .map(|[under, seen]| format!("{under} is where {seen} is"));
+    let notes: Vec<String> = hidden.chain(plot.notes.iter().cloned()).collect();
+    format!(
+        "{}\n\n{text}\n{}{}",
+        plot.title,
+        terminal_table(&plot.legend, screen.width),
+        dotted(&notes)
+    )
 }
 
 fn terminal_table(table: &Table, width: Option<u16>) -> String {
@@ -83,6 +117,13 @@ fn markdown(block: &Block) -> String {
         Block::Heading(text) => format!("## {text}\n"),
         Block::Text(text) => format!("{text}\n"),
         Block::Notes(notes) => notes.iter().map(|note| format!("- {note}\n")).collect(),
+        Block::Plot(plot) => {
+            let page = Screen {
+                width: Some(PAGE),
+                colour: false,
+            };
+            format!("```text\n{}```\n", chart(plot, page))
+        }
         Block::Table(table) | Block::Data(table) => {
             let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
             let escaped = |text: &String| text.replace('|', "\\|").replace('\n', "<br>");
@@ -147,13 +188,17 @@ mod tests {
     #[test]
     fn each_format_carries_the_table() {
         assert_eq!(
-            render(&document(), Format::Csv, None),
+            render(&document(), Format::Csv, Screen::default()),
             "name,n\na|b,1\n\"c,d\",22\n"
         );
         assert_eq!(
-            render(&document(), Format::Markdown, None),
+            render(&document(), Format::Markdown, Screen::default()),
             "## Title\n\n| name | n |\n| --- | ---: |\n| a\\|b | 1 |\n| c,d | 22 |\n\n- note\n"
         );
-        assert!(render(&document(), Format::Table, Some(40)).contains("c,d"));
+        let narrow = Screen {
+            width: Some(40),
+            colour: false,
+        };
+        assert!(render(&document(), Format::Table, narrow).contains("c,d"));
     }
 }

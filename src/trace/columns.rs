@@ -287,6 +287,7 @@ impl Trace {
             input_tokens: known(columns.input_tokens[k]).map(Tokens),
             cached_tokens: known(columns.cached_tokens[k]).map(Tokens),
             output_tokens: known(columns.output_tokens[k]).map(Tokens),
+            ttft_ms: known(columns.ttft_ms[k]).map(Millis),
             latency_ms: known(columns.latency_ms[k]).map(Millis),
             cost_usd: known_usd(columns.cost[k]),
         }

@@ -61,6 +61,8 @@ pub struct OutcomeNumbers {
     pub cached_tokens: Option<Tokens>,
     /// All tokens of the output.
     pub output_tokens: Option<Tokens>,
+    /// Time to the first token.
+    pub ttft_ms: Option<Millis>,
     /// Time until the answer was complete.
     pub latency_ms: Option<Millis>,
     /// What it was billed.

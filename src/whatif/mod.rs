@@ -1,20 +1,52 @@
-//! What would be, under other circumstances: plans over the policies at hand.
+//! What would be, under other circumstances: worlds with other prices, worths and lives, and plans
+//! over the policies at hand.
 //!
-//! Owns the search for the policy to ship and the figures of what a dial promises. Everything is
-//! replayed: nothing here decides, charges or reads a file. Start at [`plan`].
+//! Owns scenarios and what policies come to in them, the search for the policy to ship, the figures
+//! of what a dial promises, and the checking of claims. Everything is replayed: nothing here decides,
+//! charges or reads a file. Start at [`Base`], [`plan`] and [`check_claims`].
 
+mod always;
+mod attention;
+mod base;
+mod claims;
+mod error;
+mod expected;
+mod forms;
 mod margin;
+mod name;
 mod options;
+mod outcome;
 mod plan;
 mod promise;
+mod recompile;
+mod resample;
+mod resolve;
 mod result;
+mod scenario;
 mod search;
+mod setting;
 mod share;
 mod shortlist;
+mod sums;
+mod sweep;
+mod table;
+mod world;
 
+pub use base::{Base, BaseOptions};
+pub use claims::{
+    ClaimError, ClaimOptions, ClaimResult, ClaimVerdict, Claims, ClaimsReport, Found, Ground,
+    GroundResult, ReadingResult, Source, check_claims,
+};
+pub use error::ScenarioError;
 pub use margin::Margin;
+pub use name::{LifeEnd, Name, PricePart};
 pub use options::{PlanError, PlanOptions};
+pub use outcome::DAYS_PER_MONTH;
 pub use plan::{Planned, plan};
 pub use promise::PromiseFigures;
 pub use result::{Difference, GoalResult, Kept, Parts, Plan, PlanVerdict, PlannedPolicy};
+pub use scenario::Scenario;
 pub use search::Kind;
+pub use setting::{Amount, Op, Setting, Sweep, grid};
+pub use sweep::{Axis, Best, Differences, Point, SettingText, WhatIf};
+pub use world::{Draws, Mode, World, WorldPolicy, paired};

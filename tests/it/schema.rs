@@ -9,8 +9,8 @@ use weighbridge::catalog::Catalog;
 use weighbridge::policy::{Policy, Roles, compile};
 use weighbridge_router::{
     Calibration, CalibrationModel, Choose, Endpoint, GroupFilter, Heads, LogLinear, Logistic,
-    Millis, Parts, PriceRow, Rates, Router, Scaling, Step, Success, Surface, Surface2, Tag, Tier,
-    Timestamp, Tokens, Trade, Usd, Words, prompt_group, surface, surface2,
+    Millis, Parts, PriceRow, Rates, Router, Scaling, Shrink, Step, Success, Surface, Surface2, Tag,
+    Tier, Timestamp, Tokens, Trade, Usd, Words, prompt_group, surface, surface2,
 };
 
 use crate::sample::{MIXED, every_kind};
@@ -250,6 +250,10 @@ fn learned() -> Router {
         fallback: vec!["known@trace".into()],
         steps,
         heads: vec![heads],
+        shrink: Some(Shrink {
+            factor: 0.85,
+            centres: vec![0.5],
+        }),
         roles: vec![("driver".into(), "m".into())],
         calibration: Calibration {
             requests_per_day: Some(1000.0),

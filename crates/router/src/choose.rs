@@ -170,6 +170,21 @@ impl<T> Choose<T> {
         }
     }
 
+    /// Every choice that is no threshold and no list of rules, in the order of the file.
+    pub(crate) fn leaves<'c>(&'c self, visit: &mut impl FnMut(&'c Self)) {
+        match self {
+            Self::Threshold(threshold) => {
+                threshold.to.leaves(visit);
+                threshold.otherwise.leaves(visit);
+            }
+            Self::Rules { rules, otherwise } => {
+                rules.iter().for_each(|rule| rule.to.leaves(visit));
+                otherwise.leaves(visit);
+            }
+            leaf => visit(leaf),
+        }
+    }
+
     /// Whether a learned choice stands anywhere in it.
     #[must_use]
     pub fn is_learned(&self) -> bool {

@@ -114,6 +114,38 @@ pub struct Terms {
     pub net_usd: f64,
 }
 
+/// An endpoint that a learned choice may choose for a request, before any price or trade: what a
+/// router says of it holds for every router that differs from it in prices and trade alone.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Candidate {
+    endpoint: EndpointIndex,
+    success: f64,
+    input_tokens: f64,
+    output_tokens: f64,
+    seconds: Option<f64>,
+    /// The place of the price row in force, and of its tier.
+    row: usize,
+    tier: usize,
+}
+
+/// A trade in doubles.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Worths {
+    value: f64,
+    wrong: f64,
+    second: f64,
+}
+
+impl From<Trade> for Worths {
+    fn from(trade: Trade) -> Self {
+        Self {
+            value: trade.value.to_f64(),
+            wrong: trade.wrong.to_f64(),
+            second: trade.second.to_f64(),
+        }
+    }
+}
+
 /// A branch on the way through thresholds and rules.
 pub(crate) enum Branch<'r> {
     /// By a quantity, and what the request has of it.
@@ -140,7 +172,14 @@ impl Scratch {
         }
     }
 
-    fn begin(&mut self) {
+    /// Begin with the next request, whose predictions are known.
+    pub(crate) fn hold(&mut self, predictions: &[Prediction]) {
+        self.begin();
+        self.predictions.extend_from_slice(predictions);
+    }
+
+    /// Begin with the next request, of which nothing is known yet.
+    pub fn begin(&mut self) {
         self.surface_known = false;
         self.predictions.clear();
     }
@@ -206,6 +245,13 @@ impl Router {
                     success: Probability::clamped(heads.success.probability(entries)),
                     output_tokens: heads.output_tokens.tokens(entries),
                 }));
+            if let Some(shrink) = &self.parts().shrink {
+                let said = scratch.predictions.iter().map(|it| it.success.get());
+                let shared = shrink.shared(said);
+                for (model, it) in scratch.predictions.iter_mut().enumerate() {
+                    it.success = Probability::clamped(shrink.of(model, it.success.get(), shared));
+                }
+            }
         }
         &scratch.predictions
     }
@@ -365,9 +411,23 @@ impl Router {
         request: &RequestRef<'_>,
         scratch: &mut Scratch,
     ) -> Option<EndpointIndex> {
+        let worth = Worths::from(trade.of(request));
+        let admitted = self
+            .candidates()
+            .filter_map(|index| self.candidate(index, request, scratch).ok());
+        self.best_of(admitted, worth)
+    }
+
+    /// The best of these under this router's prices, as [`Self::best`] prefers them.
+    #[inline]
+    pub(crate) fn best_of(
+        &self,
+        candidates: impl Iterator<Item = Candidate>,
+        worth: Worths,
+    ) -> Option<EndpointIndex> {
         let mut best: Option<(EndpointIndex, Terms)> = None;
-        for index in self.candidates() {
-            let Ok(terms) = self.terms(index, trade, request, scratch) else {
+        for candidate in candidates {
+            let Ok(terms) = self.weigh(&candidate, worth) else {
                 continue;
             };
             let better = best.is_none_or(|(_, held)| {
@@ -375,7 +435,7 @@ impl Router {
                     || (terms.net_usd == held.net_usd && terms.cost_usd < held.cost_usd)
             });
             if better {
-                best = Some((index, terms));
+                best = Some((candidate.endpoint, terms));
             }
         }
         best.map(|(index, _)| index)
@@ -403,8 +463,7 @@ impl Router {
         ranked
     }
 
-    /// The terms of one candidate. Without a prompt there is nothing to predict from, so no
-    /// candidate is admitted.
+    /// The terms of one candidate.
     pub(crate) fn terms(
         &self,
         index: EndpointIndex,
@@ -412,26 +471,50 @@ impl Router {
         request: &RequestRef<'_>,
         scratch: &mut Scratch,
     ) -> Result<Terms, Ineligible> {
+        let candidate = self.candidate(index, request, scratch)?;
+        self.weigh(&candidate, trade.of(request).into())
+    }
+
+    /// What is known of an endpoint for a request before any price or trade. Without a prompt there
+    /// is nothing to predict from, so no candidate is admitted.
+    pub(crate) fn candidate(
+        &self,
+        index: EndpointIndex,
+        request: &RequestRef<'_>,
+        scratch: &mut Scratch,
+    ) -> Result<Candidate, Ineligible> {
         self.admits(index, request, scratch)?;
         let endpoint = self.endpoint(index);
         let prediction = self
             .prediction(index, request, scratch)
             .ok_or(Ineligible::Unpredictable)?;
-        let cost_usd = endpoint
-            .predicted_cost(request, prediction.output_tokens)
+        let input = request.input_tokens_or_estimate();
+        let (input, row) = input
+            .zip(endpoint.price_place(request.at))
             .ok_or(Ineligible::Price)?;
-        let seconds = endpoint.seconds(prediction.output_tokens);
-        let trade = trade.of(request);
-        let (value, wrong) = (trade.value.to_f64(), trade.wrong.to_f64());
-        let second = trade.second.to_f64();
-        let success = prediction.success.get();
-        let mut net_usd = value * success - wrong * (1.0 - success) - cost_usd;
-        if second > 0.0 {
-            net_usd -= second * seconds.ok_or(Ineligible::Speed)?;
+        Ok(Candidate {
+            endpoint: index,
+            success: prediction.success.get(),
+            input_tokens: f64::from(input.0),
+            output_tokens: prediction.output_tokens,
+            seconds: endpoint.seconds(prediction.output_tokens),
+            row,
+            tier: endpoint.prices[row].tier(input),
+        })
+    }
+
+    /// The terms of a candidate under this router's prices.
+    #[inline]
+    pub(crate) fn weigh(&self, of: &Candidate, worth: Worths) -> Result<Terms, Ineligible> {
+        let rates = self.endpoint(of.endpoint).prices[of.row].rates_of(of.tier);
+        let cost_usd = rates.predicted_cost(of.input_tokens, of.output_tokens);
+        let mut net_usd = worth.value * of.success - worth.wrong * (1.0 - of.success) - cost_usd;
+        if worth.second > 0.0 {
+            net_usd -= worth.second * of.seconds.ok_or(Ineligible::Speed)?;
         }
         Ok(Terms {
             cost_usd,
-            seconds,
+            seconds: of.seconds,
             net_usd,
         })
     }

@@ -77,17 +77,40 @@ pub struct Usage {
     pub output: Tokens,
 }
 
+impl Rates {
+    /// Input at the price of uncached tokens and predicted output, in USD.
+    #[inline]
+    pub(crate) fn predicted_cost(&self, input_tokens: f64, output_tokens: f64) -> f64 {
+        let picos =
+            input_tokens * self.input.picos() as f64 + output_tokens * self.output.picos() as f64;
+        picos / 1e12
+    }
+}
+
 impl PriceRow {
     /// The prices for a request with so much input.
     #[must_use]
     #[inline]
     pub fn rates(&self, input: Tokens) -> &Rates {
-        let tier = self
-            .tiers
-            .iter()
-            .rev()
-            .find(|tier| input > tier.above_input_tokens);
-        tier.map_or(&self.rates, |tier| &tier.rates)
+        self.rates_of(self.tier(input))
+    }
+
+    /// The tier of so much input: 0 below all of them.
+    #[inline]
+    pub(crate) fn tier(&self, input: Tokens) -> usize {
+        let mut tiers = self.tiers.iter();
+        tiers
+            .rposition(|tier| input > tier.above_input_tokens)
+            .map_or(0, |place| place + 1)
+    }
+
+    /// The prices of a tier.
+    #[inline]
+    pub(crate) fn rates_of(&self, tier: usize) -> &Rates {
+        match tier.checked_sub(1) {
+            None => &self.rates,
+            Some(place) => &self.tiers[place].rates,
+        }
     }
 
     /// What a usage costs, exactly. Cached tokens beyond the input count as the input.
@@ -178,12 +201,18 @@ impl Endpoint {
     #[must_use]
     #[inline]
     pub fn price_at(&self, at: Option<Timestamp>) -> Option<&PriceRow> {
+        self.price_place(at).map(|place| &self.prices[place])
+    }
+
+    /// The place of that row.
+    #[inline]
+    pub(crate) fn price_place(&self, at: Option<Timestamp>) -> Option<usize> {
         match at {
-            Some(at) => self
-                .prices
-                .iter()
-                .find(|row| within(at, row.from, row.until)),
-            None => self.prices.last(),
+            Some(at) => {
+                let mut rows = self.prices.iter();
+                rows.position(|row| within(at, row.from, row.until))
+            }
+            None => self.prices.len().checked_sub(1),
         }
     }
 
@@ -238,9 +267,7 @@ impl Endpoint {
     pub fn predicted_cost(&self, request: &RequestRef<'_>, output_tokens: f64) -> Option<f64> {
         let input = request.input_tokens_or_estimate()?;
         let rates = self.price_at(request.at)?.rates(input);
-        let picos = f64::from(input.0) * rates.input.picos() as f64
-            + output_tokens * rates.output.picos() as f64;
-        Some(picos / 1e12)
+        Some(rates.predicted_cost(f64::from(input.0), output_tokens))
     }
 
     /// Whether the answer comes in time, with the predicted output where there is one.

@@ -1,14 +1,14 @@
 //! Deciding on predictions that are there already: what solves a dial on a calibration sample, or
 //! tries many trades, weighs and decides by the very code that will decide.
 
-use crate::choose::Trade;
-use crate::decide::{Decision, EndpointIndex, Prediction, Scratch, Terms};
+use crate::choose::{Choose, Trade};
+use crate::decide::{Candidate, Decision, EndpointIndex, Prediction, Scratch, Terms};
 use crate::request::RequestRef;
 use crate::router::Router;
 
 impl Router {
     /// [`Self::decide_into`] for the request that this scratch space was last used for, by a router
-    /// that differs in its trade alone: nothing is predicted anew that has been predicted already.
+    /// of the same features and heads: nothing is predicted anew that has been predicted already.
     pub fn decide_again(
         &self,
         request: &RequestRef<'_>,
@@ -17,6 +17,76 @@ impl Router {
     ) {
         decision.clear();
         self.follow(request, scratch, decision);
+    }
+
+    /// [`Self::decide_into`] on predictions in the order of [`Router::heads`]: nothing is predicted
+    /// anew.
+    ///
+    /// A request that brings a prompt and gets no predictions is predicted all the same.
+    pub fn decide_holding(
+        &self,
+        request: &RequestRef<'_>,
+        predictions: &[Prediction],
+        scratch: &mut Scratch,
+        decision: &mut Decision,
+    ) {
+        scratch.hold(predictions);
+        decision.clear();
+        self.follow(request, scratch, decision);
+    }
+
+    /// Which learned choice a request comes to, through thresholds and rules: its place among them
+    /// in the order of the file; none where something else chooses.
+    pub fn learned_place(&self, request: &RequestRef<'_>, scratch: &mut Scratch) -> Option<usize> {
+        let leaf = self.leaf(request, scratch, &mut |_| {});
+        let mut learned = 0;
+        let mut place = None;
+        self.chosen().leaves(&mut |held| {
+            if std::ptr::eq(held, leaf) && matches!(held, Choose::Router(_)) {
+                place = Some(learned);
+            }
+            learned += usize::from(matches!(held, Choose::Router(_)));
+        });
+        place
+    }
+
+    /// The trade of each learned choice, in the order of the file.
+    #[must_use]
+    pub fn trades(&self) -> Vec<Trade> {
+        let mut trades = Vec::new();
+        self.chosen().leaves(&mut |held| {
+            if let Choose::Router(trade) = held {
+                trades.push(*trade);
+            }
+        });
+        trades
+    }
+
+    /// Every endpoint that a learned choice may choose for a request, written to `out`;
+    /// `predictions` as in [`Self::decide_given`].
+    pub fn candidates_given(
+        &self,
+        request: &RequestRef<'_>,
+        predictions: &[Prediction],
+        scratch: &mut Scratch,
+        out: &mut Vec<Candidate>,
+    ) {
+        scratch.hold(predictions);
+        out.clear();
+        out.extend(
+            self.candidates()
+                .filter_map(|index| self.candidate(index, request, scratch).ok()),
+        );
+    }
+
+    /// The candidate that a learned choice of this trade, as it is for the request, prefers under
+    /// this router's prices; none where there is none, so that the fallback decides.
+    ///
+    /// `candidates` are this router's, or those of one that differs from it in prices and trade
+    /// alone.
+    #[must_use]
+    pub fn prefer(&self, candidates: &[Candidate], trade: Trade) -> Option<EndpointIndex> {
+        self.best_of(candidates.iter().copied(), trade.into())
     }
 
     /// Where a learned choice of this trade sends a request, fallback included; `predictions` are

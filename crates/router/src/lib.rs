@@ -65,7 +65,7 @@ pub use bloom::GroupFilter;
 pub use calibration::{Calibration, CalibrationModel};
 pub use choose::{Choose, Rule, Threshold, Trade};
 pub use condition::{Condition, Field, Limits, Quantity};
-pub use decide::{Decision, EndpointIndex, Prediction, Scratch, Terms};
+pub use decide::{Candidate, Decision, EndpointIndex, Prediction, Scratch, Terms};
 pub use endpoint::{Endpoint, Ineligible, PriceRow, Rates, Tier, Usage, within};
 pub use error::{Error, ErrorKind};
 pub use explain::{EndpointExplanation, Explanation, FeatureExplanation};
@@ -73,7 +73,7 @@ pub use features::{
     Embedding, FeatureScratch, Recipe, Scaling, Step, Surface, Surface2, Tag, WordScore,
     WordScores, Words, surface, surface2, word_counts,
 };
-pub use heads::{LogLinear, Logistic, Mean, Split, Success, Tree, Trees};
+pub use heads::{LogLinear, Logistic, Mean, Shrink, Split, Success, Tree, Trees};
 pub use line::decision_line;
 pub use request::{Request, RequestRef};
 pub use router::{Heads, Parts, Router};

@@ -7,7 +7,7 @@ use crate::decide::EndpointIndex;
 use crate::endpoint::{Endpoint, PriceRow};
 use crate::error::Error;
 use crate::features::{Recipe, Step};
-use crate::heads::{LogLinear, Success};
+use crate::heads::{LogLinear, Shrink, Success};
 use crate::time::Timestamp;
 
 /// Endpoints to try in order.
@@ -37,6 +37,8 @@ pub struct Parts {
     pub steps: Vec<Step>,
     /// A pair of heads for each model that a learned choice may choose.
     pub heads: Vec<Heads>,
+    /// What takes the differences between models back towards their means; none: nothing does.
+    pub shrink: Option<Shrink>,
     /// Role and endpoint or model, for people and reports.
     pub roles: Vec<(String, String)>,
     /// A sample of training rows, for dials that are solved at compile time.
@@ -326,5 +328,8 @@ fn check_heads(parts: &Parts, recipe: &Recipe) -> Result<(), Error> {
             })
             .map_err(|error| error.within(&heads.model).within("heads"))?;
     }
-    Ok(())
+    match &parts.shrink {
+        Some(shrink) => (shrink.check(parts.heads.len())).map_err(|error| error.within("shrink")),
+        None => Ok(()),
+    }
 }

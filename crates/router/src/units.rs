@@ -199,7 +199,8 @@ impl Probability {
     }
 
     /// The nearest probability; not a number becomes 0.
-    pub(crate) fn clamped(p: f64) -> Self {
+    #[must_use]
+    pub fn clamped(p: f64) -> Self {
         Self(if p.is_nan() { 0.0 } else { p.clamp(0.0, 1.0) })
     }
 

@@ -2,16 +2,18 @@
 //!
 //! Owns the arithmetic from feature entries to one predicted term, in one fixed order: a linear
 //! score ([`Logistic`], [`LogLinear`]), boosted trees ([`Trees`]) and the mean of several
-//! ([`Mean`]), each frozen once released. It does not know what the columns mean, nor which model
-//! a head belongs to.
+//! ([`Mean`]), and from all models' probabilities to those that decide ([`Shrink`]), each frozen
+//! once released. It does not know what the columns mean, nor which model a head belongs to.
 
 mod linear;
 mod mean;
+mod shrink;
 mod success;
 mod trees;
 
 pub use linear::{LogLinear, Logistic};
 pub use mean::Mean;
+pub use shrink::Shrink;
 pub use success::Success;
 pub use trees::{Split, Tree, Trees};
 

@@ -10,6 +10,7 @@ mod floats;
 mod golden;
 mod heads;
 mod request;
+mod shrink;
 mod steps;
 mod success;
 
@@ -50,6 +51,8 @@ pub(crate) fn write(router: &Router, goldens: &[Golden]) -> Result<String, Error
     });
     let calibration =
         calibration::write(&parts.calibration).map_err(|error| error.within("calibration"))?;
+    let shrink = parts.shrink.as_ref().map(shrink::write).transpose();
+    let shrink = shrink.map_err(|error| error.within("shrink"))?;
     let fields = [
         ("endpoints", emit::lines(endpoints)),
         ("choose", emit::or_null(choose)),
@@ -57,6 +60,7 @@ pub(crate) fn write(router: &Router, goldens: &[Golden]) -> Result<String, Error
         ("roles", roles.end()),
         ("features", emit::lines(steps)),
         ("heads", emit::lines(heads.into_iter().flatten())),
+        ("shrink", emit::or_null(shrink)),
         ("calibration", calibration),
         ("training", emit::or_null(training)),
         ("golden", emit::lines(goldens)),
@@ -78,6 +82,7 @@ pub(crate) fn read(body: &str) -> Result<(Router, Vec<Golden>), Error> {
         roles: fields.optional("roles", read_roles)?.unwrap_or_default(),
         steps: fields.list("features", steps::read)?,
         heads: fields.optional("heads", heads::read)?.unwrap_or_default(),
+        shrink: fields.optional("shrink", shrink::read)?,
         calibration: fields
             .optional("calibration", calibration::read)?
             .unwrap_or_default(),

@@ -2,8 +2,8 @@
 
 use weighbridge_router::{
     Calibration, CalibrationModel, Choose, Embedding, Endpoint, GroupFilter, Heads, LogLinear,
-    Logistic, Mean, Parts, PriceRow, Rates, Scaling, Split, Step, Success, Surface, Tag, Tier,
-    Timestamp, Tokens, Tree, Trees, Usd, WordScore, WordScores, Words, prompt_group, surface,
+    Logistic, Mean, Parts, PriceRow, Rates, Scaling, Shrink, Split, Step, Success, Surface, Tag,
+    Tier, Timestamp, Tokens, Tree, Trees, Usd, WordScore, WordScores, Words, prompt_group, surface,
 };
 
 /// Numbers from -1 to 1 that look random and are always the same.
@@ -229,11 +229,12 @@ pub(crate) fn parts(choose: &str, bits: u8, seed: u64) -> Parts {
         calibration,
         training: Some(GroupFilter::of(&[prompt_group("one"), prompt_group("two")])),
         provenance: r#"{"metrics":{"auroc":0.71},"seed":1}"#.into(),
+        ..Parts::default()
     }
 }
 
 /// Parts with every kind of step and of head; `2^bits` columns of words, embeddings of 3 numbers.
-/// An odd seed calibrates the mean as a whole.
+/// An odd seed calibrates the mean as a whole and shrinks differences.
 pub(crate) fn every_kind(choose: &str, bits: u8, seed: u64) -> Parts {
     let base = parts(choose, bits, seed);
     let mut draws = Draws::new(seed.wrapping_add(1000));
@@ -272,6 +273,10 @@ pub(crate) fn every_kind(choose: &str, bits: u8, seed: u64) -> Parts {
                 output_tokens: draws.log_linear(columns),
             })
             .collect(),
+        shrink: (!seed.is_multiple_of(2)).then(|| Shrink {
+            factor: 0.75,
+            centres: vec![0.5, 0.8125, 0.66],
+        }),
         ..base
     }
 }
