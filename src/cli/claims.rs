@@ -12,7 +12,7 @@ use super::output::{Console, write_json};
 use super::replay::unseen;
 use crate::catalog::Catalog;
 use crate::policy::SolveOptions;
-use crate::report::{Format, claims_document, render};
+use crate::report::{Format, Screen, claims_document, render};
 use crate::trace_io::write_file;
 use crate::whatif::{ClaimOptions, Claims, Ground, check_claims};
 

@@ -48,5 +48,5 @@ pub use result::{Difference, GoalResult, Kept, Parts, Plan, PlanVerdict, Planned
 pub use scenario::Scenario;
 pub use search::Kind;
 pub use setting::{Amount, Op, Setting, Sweep, grid};
-pub use sweep::{Axis, Best, Differences, Point, SettingText, WhatIf};
+pub use sweep::{AgainstFirst, Axis, Best, Differences, Point, SettingText, WhatIf};
 pub use world::{Draws, Mode, World, WorldPolicy, paired};
