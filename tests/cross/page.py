@@ -205,6 +205,7 @@ def widths(name, tab, keep):
                 return wide.at(-1)?.outerHTML.slice(0, 120); })()""")
             faults.append(f"{width} px: {wide} px too wide: {part}")
         if keep:
+            tab.run("document.activeElement.blur(); scrollTo(0, 0)")
             tab.shot(keep / f"{name}-{width}.png")
     check(f"{name}: no sideways scrolling from {WIDTHS[0]} px to 4K", faults)
     tab.size(1280)
@@ -280,7 +281,7 @@ def sliders(name, tab, binary):
     middle = stops["price"].index(1)
     settings = [dict(value=stops["value"].index(2), second=0), dict(value=4, second=0), dict(value=0, second=3),
                 dict(value=len(stops["value"]) - 1, second=len(stops["second"]) - 1)]
-    if "whatif" in command(binary, "--help", codes=(0, 2)):
+    if used:
         settings += [dict(value=12, second=2, price=middle + 4), dict(price=2, endpoint=data["endpoints"][used[-1]])]
     for setting in settings:
         slowest = max(slowest, slide(tab, **{"price": middle, "endpoint": "", **setting}))
@@ -299,7 +300,7 @@ def differences(shown, data, result):
     if "policies" in result:
         found = {policy["name"]: policy for policy in [*result["policies"], *result.get("floors", [])]}
     else:
-        found = {policy["name"]: policy for policy in result["worlds"][-1]["frozen"]["policies"]}
+        found = {policy["name"]: policy for policy in result["points"][-1]["frozen"]["policies"]}
     keys = {"net": "net_usd_per_request", "cost": "cost_usd_per_request", "success": "success"}
     for place, figure, x, text in shown:
         name = data["policies"][place]["name"]

@@ -38,14 +38,19 @@
     document.addEventListener('pointermove', follow);
     document.addEventListener('pointerdown', follow);
     document.addEventListener('pointerleave', hide);
-    document.addEventListener('focusin', (event) => {
-      const mark = marked(event);
-      if (!mark) return hide();
+    // Focus may scroll the page: the tip goes with its mark.
+    const focused = () => {
+      const mark = document.activeElement;
+      if (tip.hidden || !mark || !mark.dataset.tip) return hide();
       const box = mark.getBoundingClientRect();
       return show(mark, (box.left + box.right) / 2, (box.top + box.bottom) / 2);
+    };
+    document.addEventListener('focusin', (event) => {
+      tip.hidden = !marked(event);
+      focused();
     });
     document.addEventListener('focusout', hide);
-    document.addEventListener('scroll', hide, { passive: true, capture: true });
+    document.addEventListener('scroll', focused, { passive: true, capture: true });
     document.addEventListener('keydown', (event) => { if (event.key === 'Escape') hide(); });
   }
 
