@@ -48,7 +48,7 @@ def check(name, faults):
 def command(binary, *args, codes=(0,)):
     done = subprocess.run([binary, *args], cwd=ROOT, capture_output=True, text=True)
     if done.returncode not in codes:
-        raise SystemExit(f"{' '.join(args)}: exit {done.returncode}\n{done.stderr}")
+        raise RuntimeError(f"{' '.join(args)}: exit {done.returncode}\n{done.stderr}")
     return done.stdout
 
 
@@ -319,21 +319,25 @@ def safe(name, tab):
         tab.run("document.querySelectorAll('img').length") and "a name became an element"])
 
 
+def calm(name, tab):
+    check(f"{name}: no complaint after all that", tab.complaints())
+
+
 def examine(name, page, tab, args, folder):
     tab.size(1280)
     tab.scheme("light")
     tab.open(page)
-    quiet(name, tab, page)
-    charts(name, tab)
-    tips(name, tab)
-    tables(name, tab, folder)
-    sliders(name, tab, args.binary)
-    safe(name, tab)
-    widths(name, tab, args.keep)
-    colours(name, tab, args.axe and Path(args.axe).read_text(), args.keep)
-    paper(name, tab, args.keep or folder)
-    check(f"{name}: no complaint after all that", tab.complaints())
-    without_script(name, tab, page)
+    axe = args.axe and Path(args.axe).read_text()
+    steps = [
+        (quiet, tab, page), (charts, tab), (tips, tab), (tables, tab, folder), (sliders, tab, args.binary),
+        (safe, tab), (widths, tab, args.keep), (colours, tab, axe, args.keep), (paper, tab, args.keep or folder),
+        (calm, tab), (without_script, tab, page),
+    ]
+    for step, *of in steps:
+        try:
+            step(name, *of)
+        except RuntimeError as error:
+            check(f"{name}: {step.__name__}", error)
 
 
 def main():
