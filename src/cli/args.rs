@@ -8,6 +8,7 @@ use weighbridge_router::{Timestamp, Trade, Usd};
 
 use super::args_data::{CatalogCommand, ImportArgs};
 use super::args_train::TrainArgs;
+use super::claims::ClaimsArgs;
 use super::exit::{Failure, wrong_call};
 use super::inspect::InspectArgs;
 use super::plan::PlanArgs;
@@ -102,6 +103,11 @@ pub(super) enum Command {
     /// delimit; quotes keep a name together.
     #[command(name = "whatif")]
     WhatIf(WhatIfArgs),
+    /// Check statements about models: which hold, under which reading and assumption
+    ///
+    /// A statement is data: facts with their sources, prices of the catalog, figures of policies on
+    /// traces, and arithmetic over them. Write a vendor's claims down and test them on your own trace.
+    Claims(ClaimsArgs),
     /// Train a router that predicts each model's success and tokens
     Train(TrainArgs),
     /// Measure a trained router on requests that it never saw

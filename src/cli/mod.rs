@@ -7,6 +7,7 @@ mod args;
 mod args_data;
 mod args_train;
 mod catalog;
+mod claims;
 mod decide;
 mod dial;
 mod eval;
@@ -57,6 +58,7 @@ pub fn main() -> ExitCode {
         Command::Replay(args) => replay::run(&args, &console),
         Command::Plan(args) => plan::run(&args, &console),
         Command::WhatIf(args) => whatif::run(&args, &console),
+        Command::Claims(args) => claims::run(&args, &console),
         Command::Eval(args) => eval::run(&args, &console),
         Command::Explain(args) => decide::explain(&args, &console),
         Command::Decide(args) => decide::decide(&args, &console),

@@ -5,6 +5,7 @@
 //! every number was worked out before it comes here.
 
 mod catalog;
+mod claims;
 mod document;
 mod drift;
 mod eval;
@@ -28,12 +29,13 @@ pub use catalog::{
     EndpointResult, FindingsResult, catalog_document, catalog_result, findings_document,
     findings_result,
 };
+pub use claims::claims_document;
 pub use document::{Align, Block, Column, Document, Table};
 pub use drift::drift_document;
 pub use eval::evaluation_document;
 pub use eval_splits::splits_document;
 pub use explain::{ExplanationResult, explanation_document, explanation_result};
-pub use html::{evaluation_page, plan_page, replay_page};
+pub use html::{evaluation_page, plan_page, replay_page, whatif_page};
 pub use inspect::inspection_document;
 pub use learning_curve::learning_curve_document;
 pub use plan::plan_document;

@@ -91,6 +91,17 @@ pub fn units_to_tell(difference: f64, units: u64, standard_error: f64) -> Option
     (needed < u64::MAX as f64).then_some((needed as u64).max(1))
 }
 
+/// About how many units would tell `difference` from zero, at 80% power and a two-sided 5% level:
+/// `(z.975 + z.8)^2 variance / difference^2`, rounded up; `variance` is that of one unit.
+///
+/// `None` where the difference is 0, or the answer not finite.
+#[must_use]
+pub fn variance_to_tell(difference: f64, variance: f64) -> Option<f64> {
+    let ratio = (Z_95 + Z_POWER_80) / difference;
+    let needed = (ratio * ratio * variance).ceil();
+    needed.is_finite().then_some(needed)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,6 +159,18 @@ mod tests {
         ] {
             assert_eq!(units_to_tell(difference, units, se), None);
         }
+    }
+
+    #[test]
+    fn units_to_tell_from_a_variance_are_those_from_its_standard_error() {
+        let (difference, variance): (f64, f64) = (0.029, 0.1026);
+        let error = (variance / 30.0).sqrt();
+        let told = units_to_tell(difference, 30, error);
+        assert_eq!(
+            variance_to_tell(difference, variance),
+            told.map(|n| n as f64)
+        );
+        assert_eq!(variance_to_tell(0.0, 1.0), None);
     }
 
     proptest! {

@@ -16,7 +16,9 @@ mod replicates;
 mod tail;
 
 pub use histogram::{Histogram, bucket};
-pub use interval::{Z_95, bootstrap_p_value, holm, standard_error, units_to_tell};
+pub use interval::{
+    Z_95, bootstrap_p_value, holm, standard_error, units_to_tell, variance_to_tell,
+};
 pub use keyed::{Keyed, fold, uniform, unit_hash};
 pub use poisson::{weights_into, weights_of_eight};
 pub use quantile::{percentile_interval, quantile_sorted};

@@ -1,12 +1,14 @@
 //! What would be, under other circumstances: worlds with other prices, worths and lives, and plans
 //! over the policies at hand.
 //!
-//! Owns scenarios and what policies come to in them, the search for the policy to ship, and the
-//! figures of what a dial promises. Everything is replayed: nothing here decides, charges or reads a
-//! file. Start at [`Base`] and [`plan`].
+//! Owns scenarios and what policies come to in them, the search for the policy to ship, the figures
+//! of what a dial promises, and the checking of claims. Everything is replayed: nothing here decides,
+//! charges or reads a file. Start at [`Base`], [`plan`] and [`check_claims`].
 
+mod always;
 mod attention;
 mod base;
+mod claims;
 mod error;
 mod expected;
 mod forms;
@@ -31,6 +33,10 @@ mod table;
 mod world;
 
 pub use base::{Base, BaseOptions};
+pub use claims::{
+    ClaimError, ClaimOptions, ClaimResult, ClaimVerdict, Claims, ClaimsReport, Found, Ground,
+    GroundResult, ReadingResult, Source, check_claims,
+};
 pub use error::ScenarioError;
 pub use margin::Margin;
 pub use name::{LifeEnd, Name, PricePart};
@@ -42,5 +48,5 @@ pub use result::{Difference, GoalResult, Kept, Parts, Plan, PlanVerdict, Planned
 pub use scenario::Scenario;
 pub use search::Kind;
 pub use setting::{Amount, Op, Setting, Sweep, grid};
-pub use sweep::{Axis, Best, Differences, Point, SettingText, WhatIf};
+pub use sweep::{AgainstFirst, Axis, Best, Differences, Point, SettingText, WhatIf};
 pub use world::{Draws, Mode, World, WorldPolicy, paired};

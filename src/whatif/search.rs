@@ -3,10 +3,11 @@
 
 use weighbridge_router::{Choose, Router, Trade, Usd};
 
+use super::always::always;
 use super::options::{PlanError, PlanOptions};
 use crate::catalog::Catalog;
 use crate::evaluate::{PolicyFigures, ReplayOptions, replay_report};
-use crate::policy::{Goal, Policy, Roles, SolveOptions, compile, telling_values};
+use crate::policy::{Goal, Roles, SolveOptions, telling_values};
 use crate::replay::{Charged, Decisions, Stage, decide_family};
 use crate::trace::Trace;
 
@@ -357,32 +358,17 @@ fn sole_trade(router: &Router) -> Option<Trade> {
 /// A policy for each endpoint that the trace has answers of, the driver as its fallback.
 fn fixed(part: &Trace, catalog: &Catalog, roles: &Roles) -> Vec<(String, Router)> {
     let stage = Stage::new(part, catalog, &[], None);
-    let fallback = if driver(catalog, roles).is_some() {
-        "fallback = [\"driver\"]\n"
-    } else {
-        ""
-    };
+    let driver_else = driver(catalog, roles).is_some();
     let recorded: Vec<String> = stage
         .endpoints()
         .iter()
         .filter(|endpoint| endpoint.card.is_none())
         .map(|endpoint| endpoint.id.clone())
         .collect();
-    let policy = |id: &str| {
-        // A JSON text is a TOML text too.
-        let to = serde_json::to_string(id).ok()?;
-        let text = format!(
-            "format = \"weighbridge.policy/1\"\n{fallback}[choose]\nkind = \"always\"\nto = {to}\n"
-        );
-        let name = format!("always {id}");
-        let policy = Policy::parse(&name, &text).ok()?;
-        let router = compile(&policy, catalog, roles, &recorded, None).ok()?;
-        Some((name, router))
-    };
     stage
         .endpoints()
         .iter()
-        .filter_map(|endpoint| policy(&endpoint.id))
+        .filter_map(|endpoint| always(&endpoint.id, driver_else, catalog, roles, &recorded))
         .collect()
 }
 

@@ -11,6 +11,7 @@
 mod architecture;
 mod bad_input;
 mod cli_catalog;
+mod cli_claims;
 mod cli_drift;
 mod cli_eval;
 mod cli_generate;
