@@ -1,9 +1,10 @@
 """The pages of the reports, in a real browser: read, hovered, sorted, slid, printed, narrow and wide.
 
-    python3 page.py [--binary FILE] [--axe axe.min.js] [--keep FOLDER] [PAGE...]
+    python3 page.py [--binary FILE] [--axe axe.min.js] [--keep FOLDER] [--portraits FOLDER] [PAGE...]
 
 Makes pages from the bundled trace, and an odd one, and says of each check whether it holds; exit 1
-if one does not. With --keep, screenshots and PDFs stay in that folder. PAGEs are checked as well.
+if one does not. With --keep, screenshots and PDFs stay in that folder; --portraits makes those of docs/
+and checks nothing. Given PAGEs are checked instead.
 Needs Chromium, and PyPI's websocket-client and pypdf.
 """
 
@@ -340,11 +341,42 @@ def examine(name, page, tab, args, folder):
             check(f"{name}: {step.__name__}", error)
 
 
+# Picture, page, width, scheme, what is on it (the whole top of the page, or a part), and what is done before.
+PORTRAITS = [
+    ("replay", "replay", 1180, "light", None, None),
+    ("cost-and-quality", "replay", 1180, "light", "#part-cost-and-quality .grid", None),
+    ("sliders", "replay", 1180, "light", "#what-if", {"value": 27, "price": 11}),
+    ("deferral-curve", "eval", 1180, "light", "#part-does-it-know--and-do-its-numbers-hold .grid", None),
+    ("plan", "plan", 1180, "light", None, None),
+    ("whatif", "whatif", 1180, "light", None, None),
+    ("phone-dark", "replay", 390, "dark", None, None),
+]
+
+
+def portraits(made, browser, folder):
+    """The pictures of docs/screenshots."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for picture, name, width, scheme, part, stops in PORTRAITS:
+        tab = browser.tab()
+        tab.size(width)
+        tab.scheme(scheme)
+        tab.open(made[name])
+        if stops:
+            slide(tab, **stops)
+        clip = [0, 0, width, 1000]
+        if part:
+            clip = tab.run(f"""(() => {{ const b = document.querySelector({json.dumps(part)}).getBoundingClientRect();
+                return [0, b.top + scrollY - 12, {width}, b.height + 24]; }})()""")
+        tab.shot(folder / f"{picture}.png", clip)
+        tab.close()
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--binary", default=str(ROOT / "target/release/weighbridge"))
     parser.add_argument("--axe")
     parser.add_argument("--keep", type=Path)
+    parser.add_argument("--portraits", type=Path)
     parser.add_argument("pages", nargs="*", type=Path)
     args = parser.parse_args()
     args.binary = str(Path(args.binary).resolve())
@@ -353,6 +385,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder, Browser() as browser:
         folder = Path(folder)
         made = {page.stem: page for page in args.pages} or pages(args.binary, folder)
+        if args.portraits:
+            return portraits(made, browser, args.portraits)
         for name, page in made.items():
             tab = browser.tab()
             examine(name, page, tab, args, folder)
