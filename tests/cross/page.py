@@ -53,6 +53,15 @@ def command(binary, *args, codes=(0,)):
     return done.stdout
 
 
+def many(folder):
+    """As many policies as a page has to hold."""
+    files = [folder / f"longer-than-{60 * i}.toml" for i in range(1, 21)]
+    for i, file in enumerate(files):
+        file.write_text('format = "weighbridge.policy/1"\nfallback = ["driver"]\n[choose]\nkind = "threshold"\n'
+                        f'feature = "prompt_bytes"\nabove = {60 * (i + 1)}\nto = "specialist"\nelse = "driver"\n')
+    return map(str, files)
+
+
 def pages(binary, folder):
     """Name and file of every page, made anew."""
     router = "models/engineering.router.json"
@@ -60,14 +69,17 @@ def pages(binary, folder):
         "replay": ["replay", TRACE, "-p", "policies", "--value", "2", "--by", "task", "--by", "tenant"],
         "eval": ["eval", router, TRACE, "-p", "policies/hard-math-and-code.toml"],
         "plan": ["plan", TRACE, "-p", "policies", "--value", "2"],
-        "whatif": ["whatif", TRACE, "-p", "policies", "--set", "value=0.02..20:log13"],
+        "whatif": ["whatif", TRACE, "-p", "policies", "--value", "2",
+                   "--set", "price.deepseek-v3.2-speciale@deepseek.output*=0.25..64:log9"],
+        "grid": ["whatif", TRACE, "-p", "policies", "--set", "value=0.02..20:log5",
+                 "--set", "price.deepseek-v3.2@deepseek.output*=0.5,1,2"],
+        "many": ["replay", TRACE, "-p", *many(folder), "--value", "2", "--by", "task", "--by", "tenant"],
     }
     made = {}
     for name, call in calls.items():
         page = folder / f"{name}.html"
-        if "--html" in command(binary, name, "--help", codes=(0, 2)):
-            command(binary, *call, "--html", str(page), codes=(0, 1))
-            made[name] = page
+        command(binary, *call, "--html", str(page), codes=(0, 1))
+        made[name] = page
     odd, evil = folder / "odd.jsonl", "</script><img src=x onerror=\"document.title='evil'\">"
     request = {"id": "1", "request": {"prompt": "x", "task": evil, "tenant": "学習 ‮אב", "needs": ["teleport"]},
                "outcomes": [{"model": "deepseek-v3.2", "score": 1, "input_tokens": 3, "output_tokens": 4}]}
@@ -291,6 +303,10 @@ def sliders(name, tab, binary):
         call = shlex.split(tab.run("document.getElementById('what-if-command').innerText"))[1:]
         result = json.loads(command(binary, *call, "--format", "json", "-q"))
         faults += [f"{' '.join(call)}: {fault}" for fault in differences(shown, data, result)]
+        if "--set" not in call:
+            call[0] = "replay"
+            result = json.loads(command(binary, *call, "--format", "json", "-q", "--replicates", "0"))
+            faults += [f"{' '.join(call)}: {fault}" for fault in differences(shown, data, result)]
     check(f"{name}: sliders give the figures of the command that the page shows ({len(settings)} settings)", faults)
     check(f"{name}: a slider answers within {SLIDE_MS} ms ({slowest:.1f})", slowest > SLIDE_MS and f"{slowest} ms")
     slide(tab, value=stops["value"].index(data["settings"]["value"]), second=0, price=middle, endpoint="")
@@ -301,7 +317,8 @@ def differences(shown, data, result):
     if "policies" in result:
         found = {policy["name"]: policy for policy in [*result["policies"], *result.get("floors", [])]}
     else:
-        found = {policy["name"]: policy for policy in result["points"][-1]["frozen"]["policies"]}
+        world = (result["points"] or [result["base"]])[-1]
+        found = {policy["name"]: policy for policy in world["frozen"]["policies"]}
     keys = {"net": "net_usd_per_request", "cost": "cost_usd_per_request", "success": "success"}
     for place, figure, x, text in shown:
         name = data["policies"][place]["name"]

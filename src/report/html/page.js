@@ -170,21 +170,18 @@
   // As the command line reads it: no exponent.
   const decimal = (x) => x.toFixed(12).replace(/\.?0+$/, '');
 
-  // The command that gives these figures. Prices are scaled endpoint by endpoint, those that no
-  // policy chooses left out.
+  // The command that gives these figures, and those of policies that are decided anew. Prices are
+  // scaled endpoint by endpoint, those that no policy chooses left out.
   function command(data, at) {
-    const trade = { value: at.value, wrong: at.wrong, second: at.second };
-    if (at.price === 1) {
-      const flags = Object.entries(trade).filter(([name, x]) => name === 'value' || x !== 0);
-      return ['weighbridge replay', data.rest, ...flags.map(([name, x]) => `--${name} ${decimal(x)}`)].join(' ');
-    }
+    const trade = Object.entries({ value: at.value, wrong: at.wrong, second: at.second });
+    const flags = trade.filter(([name, x]) => name === 'value' || x !== 0)
+      .map(([name, x]) => `--${name} ${decimal(x)}`);
     const chosen = (place) => data.policies.some((policy) => policy.per_endpoint[place].n > 0);
     const scaled = data.endpoints.filter((id, place) => (at.endpoint ? id === at.endpoint : chosen(place)));
-    const kinds = ['input', 'cached', 'output'];
-    const prices = scaled.flatMap((id) => kinds.map((kind) => `price.${id}.${kind}*=${decimal(at.price)}`));
-    const sets = [...Object.entries(trade).map(([name, x]) => `${name}=${decimal(x)}`), ...prices];
-    const quoted = sets.map((set) => `--set '${set.replaceAll("'", "'\\''")}'`);
-    return ['weighbridge whatif', data.rest, ...quoted].join(' ');
+    const prices = at.price === 1 ? [] : scaled.flatMap((id) => ['input', 'cached', 'output']
+      .map((kind) => `price.${id}.${kind}*=${decimal(at.price)}`));
+    const sets = prices.map((set) => `--set '${set.replaceAll("'", "'\\''")}'`);
+    return ['weighbridge whatif', data.rest, ...flags, ...sets].join(' ');
   }
 
   function sliders() {
