@@ -24,6 +24,7 @@ mod replay;
 mod train;
 mod verify;
 mod whatif;
+mod whatif_questions;
 
 pub use catalog::{
     EndpointResult, FindingsResult, catalog_document, catalog_result, findings_document,

@@ -27,9 +27,12 @@ mod search;
 mod setting;
 mod share;
 mod shortlist;
+mod solve;
 mod sums;
 mod sweep;
 mod table;
+mod tco;
+mod tornado;
 mod world;
 
 pub use base::{Base, BaseOptions};
@@ -48,5 +51,10 @@ pub use result::{Difference, GoalResult, Kept, Parts, Plan, PlanVerdict, Planned
 pub use scenario::Scenario;
 pub use search::Kind;
 pub use setting::{Amount, Op, Setting, Sweep, grid};
+pub use solve::{
+    Asked, BreakEven, Equation, Greater, Root, Solved, Stretch, Unknown, Worlds, solve,
+};
 pub use sweep::{AgainstFirst, Axis, Best, Differences, Point, SettingText, WhatIf};
+pub use tco::{MonthlyCosts, Pays, Tco};
+pub use tornado::{Bar, Hanging, LeftOut, Tornado};
 pub use world::{Draws, Mode, World, WorldPolicy, paired};

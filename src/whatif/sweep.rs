@@ -5,6 +5,9 @@ use serde::Serialize;
 use super::base::Base;
 use super::error::ScenarioError;
 use super::setting::{Amount, Setting, Sweep, grid};
+use super::solve::Solved;
+use super::tco::Tco;
+use super::tornado::Tornado;
 use super::world::{World, WorldPolicy, paired};
 use crate::evaluate::{Figure, TraceSummary, TradeSummary};
 
@@ -35,6 +38,15 @@ pub struct WhatIf {
     pub base: Point,
     /// The worlds that were asked for, the last axis fastest.
     pub points: Vec<Point>,
+    /// Equations that were solved in them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub solved: Vec<Solved>,
+    /// What the decision hangs on, where that was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tornado: Option<Tornado>,
+    /// From which volume on a second model pays, where that was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tco: Option<Tco>,
 }
 
 /// A name that is set to several values.
@@ -88,6 +100,16 @@ pub struct SettingText {
     pub op: &'static str,
     /// The value.
     pub value: Amount,
+}
+
+impl From<&Setting> for SettingText {
+    fn from(setting: &Setting) -> Self {
+        Self {
+            name: setting.name.to_string(),
+            op: setting.op.sign(),
+            value: setting.value,
+        }
+    }
 }
 
 /// Figures of a policy less the same in another world or mode, paired.
@@ -162,6 +184,9 @@ impl WhatIf {
                 .collect(),
             base: as_it_is,
             points,
+            solved: Vec::new(),
+            tornado: None,
+            tco: None,
         })
     }
 }
@@ -173,14 +198,7 @@ impl Point {
         as_it_is: Option<&World>,
     ) -> Self {
         Self {
-            settings: settings
-                .iter()
-                .map(|setting| SettingText {
-                    name: setting.name.to_string(),
-                    op: setting.op.sign(),
-                    value: setting.value,
-                })
-                .collect(),
+            settings: settings.iter().map(SettingText::from).collect(),
             retuning: differences(&redecided, &frozen),
             change: as_it_is.map_or_else(Vec::new, |held| differences(&frozen, held)),
             against_first: AgainstFirst {
@@ -238,7 +256,7 @@ impl Differences {
 }
 
 /// The policy with the greatest net value; the first of equals.
-fn best(world: &World) -> Option<String> {
+pub(super) fn best(world: &World) -> Option<String> {
     let valued = world.policies.iter();
     let valued = valued.filter_map(|policy| Some((policy, policy.net_usd_per_request.x?)));
     let best = valued.reduce(|held, next| if next.1 > held.1 { next } else { held });

@@ -19,6 +19,7 @@ mod share_bars;
 mod svg;
 mod tables;
 mod whatif;
+mod whatif_answers;
 mod whatif_charts;
 mod words;
 

@@ -4,6 +4,7 @@ use super::lead::{Lead, Lean, Tile};
 use super::markup::{name, text};
 use super::output::{grid, list, tables};
 use super::page::{Page, Reader};
+use super::whatif_answers as answers;
 use super::whatif_charts as charts;
 use super::words;
 use crate::evaluate::Figure;
@@ -24,6 +25,30 @@ pub fn whatif_page(result: &WhatIf, command: &str) -> String {
             &grid([charts::front(result, point), charts::change(point), charts::retuning(point)]),
         );
     }
+    page.section(
+        Reader::Everybody,
+        "Break-evens",
+        "Where an equation of figures holds, with 95% intervals.",
+        &answers::break_evens(result),
+    );
+    page.section(
+        Reader::Everybody,
+        "What the decision hangs on",
+        "",
+        &result
+            .tornado
+            .as_ref()
+            .map_or_else(String::new, |it| grid(answers::tornado(it))),
+    );
+    page.section(
+        Reader::Everybody,
+        "The volume from which a second model pays",
+        "",
+        &result
+            .tco
+            .as_ref()
+            .map_or_else(String::new, answers::volumes),
+    );
     let sweeps = charts::sweeps(result);
     page.section(
         Reader::Everybody,

@@ -240,12 +240,13 @@ pub(super) fn winners(result: &WhatIf) -> String {
     let heads: Vec<String> = columns
         .values
         .iter()
-        .map(|value| format!("<{} {} {value}", columns.name, columns.op))
+        .map(|value| format!("<{} {value}", columns.op))
         .collect();
     let first = format!("<{} {}", rows.name, rows.op);
+    let caption = format!("The policy that earns most; columns: {}", columns.name);
     let mut titles = vec![first.as_str()];
     titles.extend(heads.iter().map(String::as_str));
-    let mut table = Grid::new("winners", "The policy that earns most", &titles);
+    let mut table = Grid::new("winners", &caption, &titles);
     for (value, points) in rows
         .values
         .iter()
@@ -264,5 +265,6 @@ pub(super) fn winners(result: &WhatIf) -> String {
         }));
         table.row(row);
     }
-    table.html()
+    let about = super::markup::text(&caption);
+    format!(r#"<p class="about">{about}</p>{}"#, table.html())
 }
