@@ -59,7 +59,7 @@ impl Questions {
                     unknown: unknown.clone(),
                     settings: settings.clone(),
                 };
-                let solved = solve(&asked, &|settings, mode| base.at(settings, mode))?;
+                let solved = solve(&asked, base)?;
                 result.solved.push(solved);
             }
         }

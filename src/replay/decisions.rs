@@ -93,6 +93,12 @@ impl Decisions {
         &self.table[usize::from(self.codes[row])]
     }
 
+    /// The one endpoint that takes a request as a whole, where there is one.
+    #[must_use]
+    pub fn sole(&self, row: usize) -> Option<u16> {
+        self.get(row).sole()
+    }
+
     /// Whether another policy chooses the same for every request.
     #[must_use]
     pub fn same_choices(&self, other: &Self) -> bool {

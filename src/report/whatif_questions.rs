@@ -232,7 +232,7 @@ fn volumes(document: &mut Document, tco: &Tco) {
         |n| format!("There are {} requests a day.", count(n)),
     );
     document.text(format!(
-        "A model more costs ${} a month to keep and ${} of engineering. {today}",
+        "A second model costs ${} a month to keep, and ${} of engineering. {today}",
         money(tco.fixed_usd_per_month),
         money(tco.engineering_usd_per_month)
     ));
@@ -249,7 +249,12 @@ fn volumes(document: &mut Document, tco: &Tco) {
     let mut table = Table::new("tco", &titles);
     for (frozen, redecided) in tco.frozen.iter().zip(&tco.redecided) {
         table.line();
-        for (mode, pays) in [("frozen", frozen), ("re-decided", redecided)] {
+        let rows = if frozen == redecided {
+            vec![("both", frozen)]
+        } else {
+            vec![("frozen", frozen), ("re-decided", redecided)]
+        };
+        for (mode, pays) in rows {
             table.row(vec![
                 pays.policy.clone(),
                 mode.to_owned(),

@@ -11,8 +11,6 @@ use super::sums::{Columns, column, known};
 pub(super) struct Terms {
     /// v, e and w in USD, of requests that bring none.
     pub(super) trade: Option<[f64; 3]>,
-    /// What becomes of those that requests bring: so many times, and so much more.
-    pub(super) own: [(f64, f64); 3],
     /// Whether the latency must be known for a net value.
     pub(super) waits: bool,
     /// For each endpoint, picodollars a token of each of its rates: fresh, cached, output.
@@ -82,27 +80,26 @@ impl Terms {
         timed[column::TIMED] = PPM;
 
         let [v, e, w] = self.trade.unwrap_or_default();
-        let [value, wrong, second] = self.own;
         net[column::MASS] = (v * wrong_score - e * (1.0 - wrong_score)) * PPM;
         net[column::SCORE] = (v + e) * gain * MILLIONTHS_PPM;
         net[column::FIRST] = -w * PPM / 1e3;
         net[column::REST] = -w * tokens * PPM / 1e3;
         // Requests that bring a worth of their own have it in the place of the common one.
         let own = column::OWN_VALUE;
-        net[own] = (value.1 - v) * wrong_score * PPM;
-        net[own + 1] = (value.1 - v) * gain * MILLIONTHS_PPM;
-        net[own + 2] = value.0 * wrong_score * PICOS_PPM;
-        net[own + 3] = value.0 * gain * MICRO_PICOS_PPM;
+        net[own] = -v * wrong_score * PPM;
+        net[own + 1] = -v * gain * MILLIONTHS_PPM;
+        net[own + 2] = wrong_score * PICOS_PPM;
+        net[own + 3] = gain * MICRO_PICOS_PPM;
         let own = column::OWN_WRONG;
-        net[own] = -(wrong.1 - e) * (1.0 - wrong_score) * PPM;
-        net[own + 1] = (wrong.1 - e) * gain * MILLIONTHS_PPM;
-        net[own + 2] = -wrong.0 * (1.0 - wrong_score) * PICOS_PPM;
-        net[own + 3] = wrong.0 * gain * MICRO_PICOS_PPM;
+        net[own] = e * (1.0 - wrong_score) * PPM;
+        net[own + 1] = -e * gain * MILLIONTHS_PPM;
+        net[own + 2] = -(1.0 - wrong_score) * PICOS_PPM;
+        net[own + 3] = gain * MICRO_PICOS_PPM;
         let own = column::OWN_SECOND;
-        net[own] = -(second.1 - w) * PPM / 1e3;
-        net[own + 1] = -(second.1 - w) * tokens * PPM / 1e3;
-        net[own + 2] = -second.0 * PICOS_PPM / 1e3;
-        net[own + 3] = -second.0 * tokens * PICOS_PPM / 1e3;
+        net[own] = w * PPM / 1e3;
+        net[own + 1] = w * tokens * PPM / 1e3;
+        net[own + 2] = -PICOS_PPM / 1e3;
+        net[own + 3] = -tokens * PICOS_PPM / 1e3;
         net.iter_mut()
             .zip(cost)
             .for_each(|(net, cost)| *net -= *cost);
@@ -151,6 +148,21 @@ impl Forms {
             add(&mut group.unanswered, column, PPM);
         }
         forms
+    }
+
+    /// What requests of a group that go to other endpoints change: success, cost, net value and
+    /// waiting, and mass by endpoint.
+    pub(super) fn changed(
+        group: u16,
+        [success, cost, net, wait]: [Vec<f64>; 4],
+        share: BTreeMap<usize, Vec<f64>>,
+    ) -> Self {
+        let group_sums = Group {
+            sums: [success, cost, net, wait, Vec::new()],
+            share,
+            ..Group::default()
+        };
+        Self([(group, group_sums)].into())
     }
 
     fn vectors(&mut self) -> impl Iterator<Item = &mut Vec<f64>> {

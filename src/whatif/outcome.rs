@@ -1,9 +1,10 @@
 //! Figures of the policies in a world, from their sums.
 
-use super::base::{Base, Scene};
+use super::base::Base;
 use super::error::ScenarioError;
 use super::forms::{Forms, Mean, Sum};
-use super::world::{Draws, Mode, World, WorldPolicy};
+use super::scene::Scene;
+use super::world::{Draws, WorldPolicy};
 use crate::evaluate::{Figure, with_interval};
 
 /// Days in a month, on average.
@@ -21,27 +22,8 @@ const NO_TRAFFIC: &str =
     "the number of requests a day is unknown: --requests-per-day N, or requests_per_day=N";
 
 impl Base<'_> {
-    pub(super) fn world(
-        &self,
-        scene: &Scene<'_>,
-        mode: Mode,
-        forms: &[Forms],
-        mut notes: Vec<String>,
-    ) -> Result<World, ScenarioError> {
-        let mut policies = Vec::new();
-        for (held, forms) in self.policies.iter().zip(forms) {
-            policies.push(self.policy(scene, &held.name, forms, &mut notes)?);
-        }
-        notes.dedup();
-        Ok(World {
-            mode,
-            policies,
-            assumptions: scene.assumptions.clone(),
-            notes,
-        })
-    }
-
-    fn policy(
+    /// The figures of one policy.
+    pub(super) fn policy(
         &self,
         scene: &Scene<'_>,
         name: &str,

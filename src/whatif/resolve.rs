@@ -31,8 +31,6 @@ pub(super) struct ShareOf {
 pub(super) struct Resolved {
     /// v, e and w in USD for requests that bring none; none: nothing has a net value.
     pub(super) trade: Option<[f64; 3]>,
-    /// What becomes of v, e and w that a request brings: so many times it, and so much more.
-    pub(super) own: [(f64, f64); 3],
     /// Whether v, e or w were set.
     pub(super) trade_set: bool,
     /// Endpoint, which price, and what is done to it.
@@ -63,7 +61,6 @@ impl Resolved {
         };
         Self {
             trade: trade.map(|it| [it.value, it.wrong, it.second].map(Usd::to_f64)),
-            own: [(1.0, 0.0); 3],
             trade_set: trade.is_some(),
             prices: Vec::new(),
             tokens: vec![1.0; endpoints],
@@ -176,13 +173,6 @@ impl Resolved {
             ));
         }
         trade[which] = is;
-        let (times, more) = &mut self.own[which];
-        match setting.op {
-            // A request's own worth stays as it is.
-            Op::Set => {}
-            Op::Scale => (*times, *more) = (*times * x, *more * x),
-            Op::Add => *more += x,
-        }
         self.trade_set = true;
         Ok(())
     }

@@ -8,7 +8,7 @@ use super::setting::{Amount, Setting, Sweep, grid};
 use super::solve::Solved;
 use super::tco::Tco;
 use super::tornado::Tornado;
-use super::world::{World, WorldPolicy, paired};
+use super::world::{Mode, World, WorldPolicy, paired};
 use crate::evaluate::{Figure, TraceSummary, TradeSummary};
 
 /// A grid has no more points than that.
@@ -150,7 +150,9 @@ impl WhatIf {
             let message = format!("more than {MOST_POINTS} combinations; take fewer values");
             return Err(ScenarioError::value("the ranges", message));
         }
-        let as_it_is = Point::new(&[], base.both(&[])?, None);
+        let as_it_is = [Mode::Frozen, Mode::Redecided].map(|mode| base.at(&[], mode));
+        let [frozen, redecided] = as_it_is;
+        let as_it_is = Point::new(&[], [frozen?, redecided?], None);
         let worlds = if sweeps.is_empty() {
             Vec::new()
         } else {

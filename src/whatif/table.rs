@@ -1,7 +1,7 @@
 //! The sums of the frozen policies on the requests of a trace: one pass, and every world of the same
 //! endpoints, lives and segments is worked out from them.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use weighbridge_router::{Ppm, RequestRef, within};
 
@@ -9,6 +9,7 @@ use super::base::Base;
 use super::error::ScenarioError;
 use super::expected::Expected;
 use super::forms::{Forms, Terms};
+use super::moved::Observed;
 use super::name::{LifeEnd, Name};
 use super::resolve::{Resolved, ShareOf};
 use super::setting::{Amount, Op, Setting};
@@ -30,17 +31,18 @@ pub(super) struct Key {
 pub(super) struct Table<'a> {
     pub(super) key: Key,
     pub(super) stage: Stage<'a>,
-    shape: Shape,
+    pub(super) shape: Shape,
+    observed: OnceLock<Observed>,
     /// The expected scores of endpoints whose scores are changed otherwise than linearly.
     expected: Vec<Option<Arc<Expected>>>,
     /// Each frozen policy's, resampled.
     pub(super) frozen: Vec<Columns>,
     /// The group of each request.
-    groups: Vec<u16>,
+    pub(super) groups: Vec<u16>,
     /// Requests of each segment that is re-weighted, then of all others.
     pub(super) segments: Vec<u64>,
-    /// Requests that bring a value of their own, and that bring a worth of a second.
-    pub(super) own_value: u64,
+    /// Requests that bring some worth of their own, and that bring one of a second.
+    pub(super) own: u64,
     pub(super) own_second: u64,
 }
 
@@ -49,12 +51,12 @@ struct Part {
     sums: Vec<Sums>,
     groups: Vec<u16>,
     segments: Vec<u64>,
-    own_value: u64,
+    own: u64,
     own_second: u64,
 }
 
 /// Observations of one request, each made once.
-struct Seen(Vec<Option<Observation>>);
+pub(super) struct Seen(Vec<Option<Observation>>);
 
 impl<'a> Table<'a> {
     pub(super) fn new(base: &Base<'a>, stage: Stage<'a>, key: Key) -> Self {
@@ -68,10 +70,11 @@ impl<'a> Table<'a> {
             key,
             stage,
             shape,
+            observed: OnceLock::new(),
             frozen: Vec::new(),
             groups: Vec::new(),
             segments: Vec::new(),
-            own_value: 0,
+            own: 0,
             own_second: 0,
         };
         let segment_of = table.segments_of();
@@ -90,7 +93,7 @@ impl<'a> Table<'a> {
         table.frozen = columns.collect();
         table.groups = whole.groups;
         table.segments = whole.segments;
-        (table.own_value, table.own_second) = (whole.own_value, whole.own_second);
+        (table.own, table.own_second) = (whole.own, whole.own_second);
         table
     }
 
@@ -133,14 +136,14 @@ impl<'a> Table<'a> {
                 .collect(),
             groups: Vec::with_capacity(rows.len()),
             segments: vec![0; self.segment_count()],
-            own_value: 0,
+            own: 0,
             own_second: 0,
         };
         let mut seen = Seen::new(&self.stage);
         for row in rows {
             let request = self.stage.request(row);
             let own = Own::of(&request);
-            part.own_value += u64::from(own.value.is_some());
+            part.own += u64::from(own.is_any());
             part.own_second += u64::from(own.second.is_some());
             seen.clear();
             let mut mask = known::COUNT - 1;
@@ -166,7 +169,7 @@ impl<'a> Table<'a> {
     }
 
     /// Which figures of a choice are known.
-    fn known(
+    pub(super) fn known(
         &self,
         seen: &mut Seen,
         decisions: &Decisions,
@@ -192,7 +195,7 @@ impl<'a> Table<'a> {
         mask
     }
 
-    fn add(
+    pub(super) fn add(
         &self,
         sums: &mut Sums,
         at: At,
@@ -227,53 +230,34 @@ impl<'a> Table<'a> {
             .is_none_or(|(card, at)| within(at, card.from, card.until))
     }
 
-    /// The sums of a policy that decides otherwise than it did, less those of the frozen one, by
-    /// bucket; none where it decides alike.
-    pub(super) fn moved(
+    /// The observations of the endpoints that most requests go to, made at the first need.
+    pub(super) fn observed(&self, threads: usize) -> &Observed {
+        self.observed.get_or_init(|| Observed::new(self, threads))
+    }
+
+    /// Sums of nothing.
+    pub(super) fn no_sums(&self) -> Sums {
+        Sums::new(
+            &self.shape,
+            usize::from(known::COUNT) * self.segment_count(),
+        )
+    }
+
+    /// What an endpoint made of a request, its score as assumed.
+    pub(super) fn observe(
         &self,
-        base: &Base<'a>,
-        policy: usize,
-        decisions: &Decisions,
-        threads: usize,
-    ) -> Option<Columns> {
-        let frozen = &base.decisions[policy];
-        let differs = frozen.differs(decisions);
-        let count = usize::from(known::COUNT) * self.segment_count();
-        let parts = in_parts(base.trace.len(), threads, |range| {
-            let mut sums: Option<Sums> = None;
-            let mut seen = Seen::new(&self.stage);
-            for row in range {
-                if !differs(row) {
-                    continue;
-                }
-                let request = self.stage.request(row);
-                let own = Own::of(&request);
-                seen.clear();
-                let sums = sums.get_or_insert_with(|| Sums::new(&self.shape, count));
-                let group = self.groups[row];
-                let bucket = base.buckets.of(row);
-                let from = At {
-                    group,
-                    bucket,
-                    sign: -1,
-                };
-                let known = self.known(&mut seen, decisions, row, &request);
-                // The segment's part of the group stays.
-                let to = At {
-                    group: group & (known | !(known::COUNT - 1)),
-                    bucket,
-                    sign: 1,
-                };
-                self.add(sums, from, (frozen, row), &request, (&mut seen, own));
-                self.add(sums, to, (decisions, row), &request, (&mut seen, own));
-            }
-            sums
-        });
-        let whole = parts.into_iter().flatten().reduce(|mut whole, part| {
-            whole.merge(part);
-            whole
-        })?;
-        Some(whole.columns(&self.shape))
+        endpoint: u16,
+        row: usize,
+        request: &RequestRef<'_>,
+    ) -> Observation {
+        let mut seen = self.stage.observe(row, endpoint, request);
+        let endpoint = usize::from(endpoint);
+        let changes = &self.key.scores[endpoint];
+        if let (false, Some(expected)) = (changes.is_empty(), &self.expected[endpoint]) {
+            let changed = |score| expected.changed(score, request.task, changes);
+            seen.score = seen.score.map(changed);
+        }
+        seen
     }
 
     /// Requests on which every frozen policy's success is known.
@@ -291,26 +275,31 @@ impl<'a> Table<'a> {
         resolved: &Resolved,
         settings: &[Setting],
     ) -> Result<(), ScenarioError> {
+        let of = |setting: &&Setting| matches!(setting.name, Name::Price { .. });
+        let setting = settings.iter().find(of).map(ToString::to_string);
+        let setting = setting.unwrap_or_default();
         for &(endpoint, ..) in &resolved.prices {
             let slots = self.frozen.iter().flat_map(|columns| &columns.slots);
             let (mut billed, mut priced) = (0.0, false);
             for slot in slots.filter(|slot| slot.endpoint == endpoint) {
                 billed += slot.columns[column::BILLED].first().unwrap_or(&0.0);
-                priced |= slot.columns[column::TOKENS..]
-                    .iter()
-                    .any(|it| !it.is_empty());
+                let mut tokens = slot.columns[column::TOKENS..].iter();
+                priced |= tokens.any(|it| !it.is_empty());
             }
             if billed > 0.0 && !priced {
-                let id = &self.stage.endpoints()[endpoint].id;
-                let of = |setting: &&Setting| matches!(setting.name, Name::Price { .. });
-                let setting = settings.iter().find(of).map(ToString::to_string);
-                return Err(ScenarioError::data(
-                    setting.unwrap_or_default(),
-                    format!(
-                        "the trace has only recorded bills of {id}, which no price changes; it takes output tokens in the trace and a price row in the catalog"
-                    ),
-                ));
+                let message = format!(
+                    "the trace has only recorded bills of {}, which no price changes; it takes output tokens in the trace and a price row in the catalog",
+                    self.stage.endpoints()[endpoint].id
+                );
+                return Err(ScenarioError::data(setting, message));
             }
+        }
+        let mut changed = resolved.prices.iter();
+        if !resolved.prices.is_empty()
+            && changed.all(|(endpoint, ..)| self.shape.rates[*endpoint].is_empty())
+        {
+            let message = "the catalog has no price of it that could change; add a price row";
+            return Err(ScenarioError::data(setting, message));
         }
         Ok(())
     }
@@ -324,12 +313,10 @@ impl<'a> Table<'a> {
         (terms, threads): (&Terms, usize),
     ) -> Forms {
         let frozen = Forms::of(&self.frozen[policy], terms);
-        match decisions.and_then(|decisions| self.moved(base, policy, decisions, threads)) {
+        let moved = |decisions| self.moved(base, policy, decisions, (terms, threads));
+        match decisions.and_then(moved) {
             None => frozen,
-            Some(moved) => {
-                let moved = Forms::of(&moved, terms);
-                frozen.plus(&moved.resampled(&base.buckets, threads))
-            }
+            Some(moved) => frozen.plus(&moved.resampled(&base.buckets, threads)),
         }
     }
 }
@@ -360,11 +347,11 @@ impl Key {
 }
 
 impl Seen {
-    fn new(stage: &Stage<'_>) -> Self {
+    pub(super) fn new(stage: &Stage<'_>) -> Self {
         Self(vec![None; stage.endpoints().len()])
     }
 
-    fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.0.iter_mut().for_each(|seen| *seen = None);
     }
 
@@ -375,17 +362,7 @@ impl Seen {
         row: usize,
         request: &RequestRef<'_>,
     ) -> &Observation {
-        self.0[usize::from(endpoint)].get_or_insert_with(|| {
-            let mut seen = table.stage.observe(row, endpoint, request);
-            let changes = &table.key.scores[usize::from(endpoint)];
-            if let (false, Some(expected)) =
-                (changes.is_empty(), &table.expected[usize::from(endpoint)])
-            {
-                let changed = |score| expected.changed(score, request.task, changes);
-                seen.score = seen.score.map(changed);
-            }
-            seen
-        })
+        self.0[usize::from(endpoint)].get_or_insert_with(|| table.observe(endpoint, row, request))
     }
 }
 
@@ -396,7 +373,7 @@ impl Part {
         self.groups.extend(other.groups);
         let segments = self.segments.iter_mut().zip(other.segments);
         segments.for_each(|(count, other)| *count += other);
-        self.own_value += other.own_value;
+        self.own += other.own;
         self.own_second += other.own_second;
         self
     }

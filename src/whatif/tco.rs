@@ -11,7 +11,7 @@ use super::outcome::DAYS_PER_MONTH;
 use super::setting::{Amount, Setting};
 use super::solve::ends;
 use super::sweep::SettingText;
-use super::world::{World, WorldPolicy, paired};
+use super::world::{World, WorldPolicy, less, paired};
 use crate::catalog::nearest;
 use crate::evaluate::Figure;
 
@@ -174,7 +174,9 @@ impl Base<'_> {
         let spread = per_day.map_or(0.0, |per_day| kept / (per_day * DAYS_PER_MONTH));
         let gain = linear(difference, 1.0, spread);
         let draws = policy.draws.net.iter().zip(&against.draws.net);
-        let draws: Vec<Option<f64>> = draws.map(|(a, b)| Some((*a)? - (*b)? + spread)).collect();
+        let draws: Vec<Option<f64>> = draws
+            .map(|(a, b)| Some(less((*a)?, (*b)?) + spread))
+            .collect();
         let extra = kept + given;
         let from = From::of(&gain, &draws, extra);
         let gain_usd_per_month = match per_day {

@@ -7,10 +7,10 @@ use weighbridge::catalog::{Catalog, SourceFile};
 use weighbridge::evaluate::{Figure, PolicyFigures, ReplayOptions, replay_report};
 use weighbridge::policy::{Policy, Roles, compile};
 use weighbridge::replay::{Stage, run as replay};
-use weighbridge::trace::Trace;
+use weighbridge::trace::{Header, OutcomeRef, Row, Trace, TraceBuilder};
 use weighbridge::trace_io::{OnError, ReadOptions, read};
 use weighbridge::whatif::{Base, BaseOptions, Mode, Setting, World, WorldPolicy, paired};
-use weighbridge_router::{Router, Trade, Usd};
+use weighbridge_router::{Millis, RequestRef, Router, Timestamp, Tokens, Trade, Usd};
 
 use super::support::root;
 
@@ -49,7 +49,7 @@ fn compiled(trace: &Trace, catalog: &Catalog) -> Vec<(String, Router)> {
         .map(|entry| entry.unwrap().path())
         .collect();
     files.sort();
-    let trained = Router::load(&root().join("models/engineering.router.json")).unwrap();
+    let trained = Router::load(root().join("models/engineering.router.json")).unwrap();
     let policy = |path: &Path| {
         let text = std::fs::read_to_string(path).unwrap();
         let policy = Policy::parse(&path.display().to_string(), &text).unwrap();
@@ -104,6 +104,7 @@ impl Bundled {
             roles: BTreeMap::new(),
             seed: 1,
             replicates: REPLICATES,
+            sums: false,
             threads: 2,
             sums: false,
         };
@@ -193,19 +194,19 @@ fn set_prices_and_worths_are_those_of_a_replay_under_them() {
         "price.deepseek-v3.2@deepseek.input=0.5",
         "price.deepseek-v3.2-speciale.input+=0.22",
     ];
-    let trade = Some(trade("1", "0.001"));
+    let now = trade("1", "0.001");
     let frozen = bundled.world(None, &settings, Mode::Frozen);
     same_policies(
         &frozen,
-        &bundled.replayed(&catalog, &bundled.policies, trade),
+        &bundled.replayed(&catalog, &bundled.policies, Some(now)),
     );
 
     let anew: Vec<(String, Router)> = compiled(&bundled.trace, &catalog)
         .into_iter()
-        .map(|(name, router)| (name, router.with_trade(trade.unwrap())))
+        .map(|(name, router)| (name, router.with_trade(now)))
         .collect();
     let redecided = bundled.world(None, &settings, Mode::Redecided);
-    same_policies(&redecided, &bundled.replayed(&catalog, &anew, trade));
+    same_policies(&redecided, &bundled.replayed(&catalog, &anew, Some(now)));
     assert_ne!(
         frozen.policy("learned").unwrap().share,
         redecided.policy("learned").unwrap().share,
@@ -235,4 +236,150 @@ fn threads_change_no_byte_and_a_policy_that_learned_nothing_is_the_same_in_both_
     );
     let (x, interval) = (gain.x.unwrap(), gain.ci95.unwrap());
     assert!(x > 0.0 && interval[0] > 0.0, "tuning anew pays: {gain:?}");
+}
+
+/// Requests of every sort: own worths, graded scores, several samples, bills, costs and times that
+/// nobody knows, and cached input.
+fn motley() -> Trace {
+    let mut builder = TraceBuilder::new(Header::default());
+    for i in 0..400i64 {
+        let usd = |n: i64| Usd::from_picos(n * 1_000_003);
+        let outcome = |model, sample: u32, score: f64, output: i64| OutcomeRef {
+            model,
+            sample,
+            score: (i % 37 != 0).then_some(score),
+            input_tokens: Some(Tokens(100 + (i % 700) as u32)),
+            cached_tokens: Some(Tokens((i % 50) as u32)),
+            output_tokens: (i % 41 != 0).then_some(Tokens(output as u32)),
+            ttft_ms: (i % 3 == 0).then_some(Millis(400)),
+            latency_ms: (i % 29 != 0).then_some(Millis((500 + output) as u32)),
+            ..OutcomeRef::default()
+        };
+        let graded = f64::from(i32::try_from(i % 5).unwrap()) / 4.0;
+        let mut outcomes = vec![
+            outcome("deepseek-v3.2", 0, f64::from(u8::from(i % 3 > 0)), 200 + i),
+            outcome("deepseek-v3.2-speciale", 0, graded, 900 + 3 * i),
+            OutcomeRef {
+                model: "billed",
+                score: Some(1.0),
+                cost_usd: Some(usd(3_000 + i)),
+                latency_ms: Some(Millis(100)),
+                ..OutcomeRef::default()
+            },
+        ];
+        if i % 7 == 0 {
+            outcomes.push(outcome("deepseek-v3.2-speciale", 1, 1.0, 400 + i));
+        }
+        let prompt = format!("{i} {}", "word ".repeat((i % 90) as usize));
+        let request = RequestRef {
+            at: Some(Timestamp::parse("2025-12-03").unwrap()),
+            prompt: Some(&prompt),
+            value_usd: (i % 4 == 0).then_some(usd(500_000 + i)),
+            wrong_usd: (i % 6 == 0).then_some(usd(20_000)),
+            second_usd: (i % 9 == 0).then_some(usd(700)),
+            ..RequestRef::default()
+        };
+        let id = format!("r{i:03}");
+        let row = Row {
+            id: &id,
+            request,
+            outcomes: &outcomes,
+            logged: None,
+            extra: None,
+        };
+        builder.push(&row).unwrap();
+    }
+    builder.finish().unwrap().0
+}
+
+fn from_texts(catalog: &Catalog, texts: &[(&str, &str)]) -> Vec<(String, Router)> {
+    let compiled = |(name, choose): &(&str, &str)| {
+        let text = format!("format = \"weighbridge.policy/1\"\n[choose]\n{choose}\n");
+        let policy = Policy::parse(name, &text).unwrap();
+        let recorded = ["billed".to_owned()];
+        let router = compile(&policy, catalog, &Roles::default(), &recorded, None).unwrap();
+        ((*name).to_owned(), router)
+    };
+    texts.iter().map(compiled).collect()
+}
+
+#[test]
+fn requests_of_every_sort_come_to_what_a_replay_says() {
+    let catalog = Catalog::builtin();
+    let policies = from_texts(
+        &catalog,
+        &[
+            (
+                "mixed",
+                "kind = \"random\"\nweights = { \"deepseek-v3.2\" = 0.7, \"deepseek-v3.2-speciale\" = 0.2, billed = 0.1 }",
+            ),
+            (
+                "long",
+                "kind = \"threshold\"\nfeature = \"prompt_bytes\"\nabove = 200\nto = \"deepseek-v3.2-speciale\"\nelse = \"billed\"",
+            ),
+        ],
+    );
+    let bundled = Bundled {
+        trace: motley(),
+        catalog,
+        policies,
+    };
+    for trade in [None, Some(trade("0.3", "0")), Some(trade("0.3", "0.002"))] {
+        let world = bundled.world(trade, &[], Mode::Frozen);
+        let replayed = bundled.replayed(&bundled.catalog, &bundled.policies, trade);
+        same_policies(&world, &replayed);
+        assert!(
+            world.policies[0].net_usd_per_request.n < 400,
+            "something is unknown"
+        );
+    }
+    let dearer = catalog_with(&[(
+        "usd_per_mtok = { input = 0.28, cached = 0.028, output = 0.42 }",
+        "usd_per_mtok = { input = 0.28, cached = 0.014, output = 1.26 }",
+    )]);
+    let settings = [
+        "price.deepseek-v3.2.output*=3",
+        "price.deepseek-v3.2-speciale.output*=3",
+        "price.deepseek-v3.2@deepseek.cached*=0.5",
+        "price.deepseek-v3.2-speciale@deepseek.cached*=0.5",
+        "value+=0.1",
+        "second=0.002",
+    ];
+    let world = bundled.world(Some(trade("0.2", "0")), &settings, Mode::Redecided);
+    let now = Some(trade("0.3", "0.002"));
+    same_policies(&world, &bundled.replayed(&dearer, &bundled.policies, now));
+    assert!(
+        world
+            .notes
+            .iter()
+            .any(|note| note.contains("of their own, which stays"))
+    );
+}
+
+#[test]
+fn graded_scores_shift_by_what_is_assumed_until_a_task_is_at_its_end() {
+    let catalog = Catalog::builtin();
+    let policies = from_texts(
+        &catalog,
+        &[("s", "kind = \"always\"\nto = \"deepseek-v3.2-speciale\"")],
+    );
+    let bundled = Bundled {
+        trace: motley(),
+        catalog,
+        policies,
+    };
+    let success = |settings: &[&str]| {
+        let world = bundled.world(None, settings, Mode::Frozen);
+        (world.policies[0].success.x.unwrap(), world.assumptions)
+    };
+    let (before, none) = success(&[]);
+    assert!(none.is_empty());
+    let (after, assumed) = success(&["success.deepseek-v3.2-speciale+=0.1"]);
+    assert!((after - before - 0.1).abs() < 1e-9, "{before} {after}");
+    assert!(assumed[0].contains("0 of 389 answers"), "{assumed:?}");
+    let (after, assumed) = success(&["success.deepseek-v3.2-speciale+=0.9"]);
+    assert_eq!(after, 1.0);
+    assert!(assumed[0].contains("389 of 389 answers"), "{assumed:?}");
+    let (after, _) = success(&["success.deepseek-v3.2-speciale=0.25"]);
+    assert!((after - 0.25).abs() < 1e-9);
 }

@@ -27,7 +27,7 @@ pub(in crate::whatif) enum State {
 /// More numbers than that are not tried between those of the grid.
 const MOST_TRIED: usize = 300;
 /// Closer than that, as a share of them, two numbers are one.
-const CLOSE: f64 = 1e-7;
+const CLOSE: f64 = 1e-5;
 
 impl Sample {
     pub(in crate::whatif) fn state(&self) -> State {
@@ -60,19 +60,23 @@ pub(super) fn close([a, b]: [f64; 2], unit: f64) -> bool {
 }
 
 /// The smallest step of a grid.
-pub(super) fn unit(tried: &[f64]) -> f64 {
-    let steps = tried.windows(2).map(|pair| pair[1] - pair[0]);
-    steps.fold(f64::INFINITY, f64::min)
+pub(super) fn unit(tried: impl IntoIterator<Item = f64>) -> f64 {
+    let mut least = f64::INFINITY;
+    let mut before = None;
+    for x in tried {
+        least = before.map_or(least, |before: f64| least.min(x - before));
+        before = Some(x);
+    }
+    least
 }
 
-/// Try a rising grid, and then where the sign changes, until it is known where. Returns all that was
-/// tried, in order, and whether the search came to its end.
+/// Try between the numbers of a rising grid where the sign changes, until it is known where. Returns
+/// all that was tried, in order, and whether the search came to its end.
 pub(in crate::whatif) fn refined(
-    tried: &[f64],
+    grid: Vec<Sample>,
     try_at: &mut dyn FnMut(f64) -> Sample,
 ) -> (Vec<Sample>, bool) {
-    let unit = unit(tried);
-    let grid: Vec<Sample> = tried.iter().map(|&x| try_at(x)).collect();
+    let unit = unit(grid.iter().map(|sample| sample.x));
     let mut left = MOST_TRIED;
     let mut all: Vec<Sample> = Vec::new();
     for sample in grid {
@@ -173,11 +177,13 @@ mod tests {
     use super::*;
 
     fn search(tried: &[f64], y: &dyn Fn(f64) -> Option<f64>) -> Vec<Sample> {
-        let (all, ended) = refined(tried, &mut |x| Sample {
+        let mut sample = |x| Sample {
             x,
             y: y(x),
             draws: Vec::new(),
-        });
+        };
+        let grid = tried.iter().map(|&x| sample(x)).collect();
+        let (all, ended) = refined(grid, &mut sample);
         assert!(ended && all.is_sorted_by(|a, b| a.x < b.x));
         all
     }
@@ -202,12 +208,12 @@ mod tests {
         let [(at, State::Greater)] = changes(&search(&[0.0, 10.0], &step))[..] else {
             panic!("one change");
         };
-        assert!((at - 2.0_f64.sqrt()).abs() < 1e-6, "{at}");
+        assert!((at - 2.0_f64.sqrt()).abs() < 2e-5, "{at}");
         let tried: Vec<f64> = (0..20).map(f64::from).collect();
         let waves = changes(&search(&tried, &|x| Some((x / 2.0 + 0.1).sin())));
         let signs: Vec<State> = waves.iter().map(|&(_, state)| state).collect();
         assert_eq!(signs, [State::Less, State::Greater, State::Less]);
-        assert!((waves[1].0 - (4.0 * std::f64::consts::PI - 0.2)).abs() < 1e-5);
+        assert!((waves[1].0 - (4.0 * std::f64::consts::PI - 0.2)).abs() < 2e-4);
     }
 
     #[test]
@@ -215,7 +221,7 @@ mod tests {
         let tie = |x: f64| Some((x - 3.0).max(0.0) + (x - 2.0).min(0.0));
         let found = changes(&search(&[0.0, 5.5], &tie));
         assert_eq!((found[0].1, found[1].1), (State::Equal, State::Greater));
-        assert!((found[0].0 - 2.0).abs() < 1e-5 && (found[1].0 - 3.0).abs() < 1e-5);
+        assert!((found[0].0 - 2.0).abs() < 1e-4 && (found[1].0 - 3.0).abs() < 1e-4);
     }
 
     #[test]
@@ -223,7 +229,7 @@ mod tests {
         let half = |x: f64| (x >= 1.0).then_some(x - 3.0);
         let found = changes(&search(&[0.0, 1.0, 2.0, 9.0], &half));
         assert_eq!(found[0], (0.0, State::Less));
-        assert!((found[1].0 - 3.0).abs() < 1e-6, "{found:?}");
+        assert!((found[1].0 - 3.0).abs() < 1e-4, "{found:?}");
     }
 
     #[test]
@@ -236,11 +242,13 @@ mod tests {
                 -1.0
             })
         };
-        let (all, ended) = refined(&tried, &mut |x| Sample {
+        let mut sample = |x| Sample {
             x,
             y: y(x),
             draws: Vec::new(),
-        });
+        };
+        let grid = tried.iter().map(|&x| sample(x)).collect();
+        let (all, ended) = refined(grid, &mut sample);
         assert!(!ended && all.len() <= 400 + MOST_TRIED);
     }
 }

@@ -159,7 +159,7 @@ impl Equation {
 
 /// What is as small as rounding makes it is nothing.
 pub(super) fn level((difference, size): Difference) -> f64 {
-    if difference.abs() <= 1e-11 * size {
+    if difference.abs() <= 1e-12 * size {
         0.0
     } else {
         difference

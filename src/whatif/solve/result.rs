@@ -7,6 +7,7 @@ use super::equation::{Equation, level};
 use super::replicates::{Ends, changing, ends, places};
 use super::unknown::Unknown;
 use crate::evaluate::Figure;
+use crate::whatif::base::Base;
 use crate::whatif::error::ScenarioError;
 use crate::whatif::setting::Setting;
 use crate::whatif::sweep::SettingText;
@@ -114,15 +115,50 @@ pub enum Greater {
 /// matter.
 const ROUNDS: usize = 2;
 
-/// What policies come to under settings.
-pub type Worlds<'w> = &'w dyn Fn(&[Setting], Mode) -> Result<World, ScenarioError>;
+/// What tells what policies come to under settings.
+pub trait Worlds {
+    /// In one world.
+    ///
+    /// # Errors
+    /// Settings that mean nothing, or that nothing is known for.
+    fn at(&self, settings: &[Setting], mode: Mode) -> Result<World, ScenarioError>;
+
+    /// In many worlds, frozen and re-decided.
+    ///
+    /// # Errors
+    /// As [`Self::at`], of any of them.
+    fn all(&self, worlds: &[Vec<Setting>]) -> Result<Vec<[World; 2]>, ScenarioError> {
+        let both = |settings: &Vec<Setting>| {
+            Ok([
+                self.at(settings, Mode::Frozen)?,
+                self.at(settings, Mode::Redecided)?,
+            ])
+        };
+        worlds.iter().map(both).collect()
+    }
+}
+
+impl Worlds for Base<'_> {
+    fn at(&self, settings: &[Setting], mode: Mode) -> Result<World, ScenarioError> {
+        Self::at(self, settings, mode)
+    }
+
+    fn all(&self, worlds: &[Vec<Setting>]) -> Result<Vec<[World; 2]>, ScenarioError> {
+        Self::all(self, worlds)
+    }
+}
 
 /// Find where an equation holds, in both modes.
 ///
 /// # Errors
 /// Where no value of the unknown gives the figures of the equation; the error of the first value
 /// where each has one.
-pub fn solve(asked: &Asked, worlds: Worlds<'_>) -> Result<Solved, ScenarioError> {
+pub fn solve(asked: &Asked, worlds: &dyn Worlds) -> Result<Solved, ScenarioError> {
+    let grid: Vec<Vec<Setting>> = asked.unknown.tried.iter().map(|&x| asked.at(x)).collect();
+    // Where a value cannot be tried, each is tried by itself.
+    let grid = worlds.all(&grid).unwrap_or_default();
+    let of_mode = |place: usize| grid.iter().map(|worlds| &worlds[place]).collect();
+    let (frozen, redecided): (Vec<&World>, Vec<&World>) = (of_mode(0), of_mode(1));
     let Asked {
         equation, unknown, ..
     } = asked;
@@ -137,8 +173,8 @@ pub fn solve(asked: &Asked, worlds: Worlds<'_>) -> Result<Solved, ScenarioError>
         unit: unknown.unit(),
         range: unknown.range(),
         settings: asked.settings.iter().map(SettingText::from).collect(),
-        frozen: asked.in_mode(Mode::Frozen, worlds)?,
-        redecided: asked.in_mode(Mode::Redecided, worlds)?,
+        frozen: asked.in_mode(Mode::Frozen, &frozen, worlds)?,
+        redecided: asked.in_mode(Mode::Redecided, &redecided, worlds)?,
     })
 }
 
@@ -148,15 +184,32 @@ struct Learned {
     error: Option<ScenarioError>,
     why: Option<String>,
     n: u64,
-    notes: Vec<String>,
 }
 
 impl Asked {
-    fn in_mode(&self, mode: Mode, worlds: Worlds<'_>) -> Result<BreakEven, ScenarioError> {
+    /// The settings of a value of the unknown.
+    fn at(&self, x: f64) -> Vec<Setting> {
+        let mut settings = self.settings.clone();
+        settings.push(self.unknown.at(x));
+        settings
+    }
+
+    fn in_mode(
+        &self,
+        mode: Mode,
+        grid: &[&World],
+        worlds: &dyn Worlds,
+    ) -> Result<BreakEven, ScenarioError> {
         let mut learned = Learned::default();
-        let (mut samples, ended) = refined(&self.unknown.tried, &mut |x| {
-            self.sample(x, mode, worlds, &mut learned)
-        });
+        let tried = self.unknown.tried.iter().enumerate();
+        let grid: Vec<Sample> = tried
+            .map(|(place, &x)| match grid.get(place) {
+                Some(world) => self.seen(x, world, &mut learned),
+                None => self.sample(x, mode, worlds, &mut learned),
+            })
+            .collect();
+        let (mut samples, ended) =
+            refined(grid, &mut |x| self.sample(x, mode, worlds, &mut learned));
         if samples.iter().all(|sample| sample.y.is_none()) {
             let why = learned.why.unwrap_or_default();
             let unknown = || ScenarioError::data(&self.equation, why);
@@ -171,7 +224,7 @@ impl Asked {
             samples.dedup_by(|a, b| a.x == b.x);
         }
         let (roots, stretches) = found(&samples, &self.unknown, learned.n);
-        let mut notes = learned.notes;
+        let mut notes = Vec::new();
         if let Some(error) = learned.error {
             notes.push(format!("some values cannot be tried: {error}"));
         }
@@ -191,19 +244,19 @@ impl Asked {
         })
     }
 
-    fn sample(&self, x: f64, mode: Mode, worlds: Worlds<'_>, learned: &mut Learned) -> Sample {
-        let mut settings = self.settings.clone();
-        settings.push(self.unknown.at(x));
-        match worlds(&settings, mode) {
-            Ok(world) => {
-                let (y, draws) = self.equation.differences(&world);
-                match y {
-                    Some(_) => learned.n = self.equation.n(&world),
-                    None => learned.why = Some(self.equation.why(&world)),
-                }
-                let y = y.map(level);
-                Sample { x, y, draws }
-            }
+    fn seen(&self, x: f64, world: &World, learned: &mut Learned) -> Sample {
+        let (y, draws) = self.equation.differences(world);
+        match y {
+            Some(_) => learned.n = self.equation.n(world),
+            None => learned.why = Some(self.equation.why(world)),
+        }
+        let y = y.map(level);
+        Sample { x, y, draws }
+    }
+
+    fn sample(&self, x: f64, mode: Mode, worlds: &dyn Worlds, learned: &mut Learned) -> Sample {
+        match worlds.at(&self.at(x), mode) {
+            Ok(world) => self.seen(x, &world, learned),
             Err(error) => {
                 learned.error.get_or_insert(error);
                 Sample {
@@ -230,7 +283,7 @@ struct Run<'s> {
 
 /// Break-evens and stretches of samples in order.
 fn found(samples: &[Sample], unknown: &Unknown, n: u64) -> (Vec<Root>, Vec<Stretch>) {
-    let unit = unit(&unknown.tried);
+    let unit = unit(unknown.tried.iter().copied());
     let mut runs: Vec<Run<'_>> = Vec::new();
     for sample in samples {
         match runs.last_mut() {

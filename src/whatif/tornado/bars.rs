@@ -9,7 +9,7 @@ use crate::whatif::error::ScenarioError;
 use crate::whatif::setting::{Amount, Op, Setting, Sweep};
 use crate::whatif::solve::{Sample, State, refined};
 use crate::whatif::sweep::{SettingText, best};
-use crate::whatif::world::{World, paired};
+use crate::whatif::world::{World, WorldPolicy, less, paired};
 
 /// Which input the decision hangs on; its JSON form is described in `docs/formats.md`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -97,110 +97,140 @@ impl Base<'_> {
         ranges: &[Sweep],
     ) -> Result<Tornado, ScenarioError> {
         let worlds = self.both(settings)?;
+        let two = [two_best(&worlds[0])?, two_best(&worlds[1])?];
+        let policies: Vec<&WorldPolicy> = worlds
+            .iter()
+            .zip(two)
+            .flat_map(|(world, two)| two.map(|place| &world.policies[place]))
+            .collect();
+        let mut inputs = self.plausible(&policies);
+        inputs.retain(|input| ranges.iter().all(|range| range.name != input.name));
+        let plausible = inputs.len();
+        inputs.extend(ranges.iter().cloned());
         let mut left_out = Vec::new();
-        let [frozen, redecided] = worlds
-            .each_ref()
-            .map(|world| self.hanging(world, settings, ranges, &mut left_out));
-        let (frozen, redecided) = (frozen?, redecided?);
-        left_out.sort_by(|a: &LeftOut, b: &LeftOut| a.name.cmp(&b.name));
-        left_out.dedup_by(|a, b| a.name == b.name);
-        // What moves in one mode is not left out of the other.
-        left_out.retain(|out| {
-            let mut bars = frozen.bars.iter().chain(&redecided.bars);
-            !bars.any(|bar| bar.name == out.name)
-        });
+        let mut bars = [Vec::new(), Vec::new()];
+        for (place, input) in inputs.iter().enumerate() {
+            let mut leave_out = |why: String| {
+                let name = input.name.to_string();
+                left_out.push(LeftOut { name, why });
+            };
+            match self.at_ends(settings, input) {
+                Ok(ends) => {
+                    let both = [0, 1].map(|mode| {
+                        let ends = ends.each_ref().map(|worlds| &worlds[mode]);
+                        let moved = Moved {
+                            input,
+                            settings,
+                            held: &worlds[mode],
+                            ends,
+                        };
+                        self.bar(&moved, two[mode])
+                    });
+                    if both.iter().all(Bar::is_idle) {
+                        leave_out("changes nothing within its range".to_owned());
+                    } else {
+                        let all = bars.iter_mut().zip(both);
+                        all.for_each(|(bars, bar)| bars.push(bar));
+                    }
+                }
+                Err(error) if place >= plausible => return Err(error),
+                Err(error) => leave_out(error.to_string()),
+            }
+        }
+        let [frozen, redecided] = bars;
         Ok(Tornado {
             settings: settings.iter().map(SettingText::from).collect(),
-            frozen,
-            redecided,
+            frozen: Hanging::new(&worlds[0], two[0], frozen),
+            redecided: Hanging::new(&worlds[1], two[1], redecided),
             left_out,
         })
     }
 
-    fn hanging(
+    /// The worlds of both ends of a range.
+    fn at_ends(
         &self,
-        world: &World,
-        settings: &[Setting],
-        ranges: &[Sweep],
-        left_out: &mut Vec<LeftOut>,
-    ) -> Result<Hanging, ScenarioError> {
-        let two = two_best(world)?;
-        let policies = two.map(|place| &world.policies[place]);
-        let mut inputs = self.plausible(policies);
-        inputs.retain(|input| ranges.iter().all(|range| range.name != input.name));
-        let asked = inputs.len();
-        inputs.extend(ranges.iter().cloned());
-        let mut bars = Vec::new();
-        for (place, input) in inputs.iter().enumerate() {
-            let name = input.name.to_string();
-            match self.bar(world, two, settings, input) {
-                Ok(bar) if bar.swing.x == Some(0.0) && !bar.flips => left_out.push(LeftOut {
-                    name,
-                    why: "changes nothing within its range".to_owned(),
-                }),
-                Ok(bar) => bars.push(bar),
-                Err(error) if place >= asked => return Err(error),
-                Err(error) => left_out.push(LeftOut {
-                    name,
-                    why: error.to_string(),
-                }),
-            }
-        }
-        let size = |bar: &Bar| bar.swing.x.map_or(-1.0, f64::abs);
-        bars.sort_by(|a, b| size(b).total_cmp(&size(a)).then(a.name.cmp(&b.name)));
-        Ok(Hanging {
-            best: policies[0].name.clone(),
-            second: policies[1].name.clone(),
-            difference: Gap::of(world, two).figure,
-            bars,
-        })
-    }
-
-    fn bar(
-        &self,
-        world: &World,
-        two: Two,
         settings: &[Setting],
         input: &Sweep,
-    ) -> Result<Bar, ScenarioError> {
-        let [low, high] = ends(input)?;
-        let at = |value: Amount| {
-            let mut settings = settings.to_vec();
-            settings.push(input.at(value));
-            self.at(&settings, world.mode)
-        };
-        let worlds = [at(low)?, at(high)?];
-        let gaps = worlds.each_ref().map(|world| Gap::of(world, two));
-        let bests = worlds.each_ref().map(best);
-        let held = best(world);
-        let break_even = match (low, high) {
-            (Amount::Number(low), Amount::Number(high)) => crossing([low, high], &gaps, &mut |x| {
-                let world = at(Amount::Number(x)).ok()?;
+    ) -> Result<[[World; 2]; 2], ScenarioError> {
+        let ends = ends(input)?.map(|end| with(settings, input, end));
+        let worlds = self.all(&ends)?;
+        let two: Result<[[World; 2]; 2], _> = worlds.try_into();
+        Ok(two.expect("two worlds were asked for"))
+    }
+
+    fn bar(&self, moved: &Moved<'_>, two: Two) -> Bar {
+        let Moved {
+            input,
+            ends: worlds,
+            ..
+        } = moved;
+        let gaps = worlds.map(|world| Gap::of(world, two));
+        let [best_at_low, best_at_high] = worlds.map(best);
+        let held = best(moved.held);
+        let ends = [input.values.first(), input.values.last()];
+        let ends = ends.map(|end| end.copied().unwrap_or(Amount::Never));
+        let break_even = match ends {
+            [Amount::Number(low), Amount::Number(high)] => crossing([low, high], &gaps, &mut |x| {
+                let settings = with(moved.settings, input, Amount::Number(x));
+                let world = self.at(&settings, moved.held.mode).ok()?;
                 Gap::of(&world, two).figure.x
             }),
             _ => None,
         };
         let swing = swing(&gaps);
         let [at_low, at_high] = gaps.map(|gap| gap.figure);
-        let flips = bests.iter().any(|best| *best != held);
-        let [best_at_low, best_at_high] = bests;
-        Ok(Bar {
+        Bar {
             name: input.name.to_string(),
             op: input.op.sign(),
             unit: match input.op {
                 Op::Scale => "factor",
                 _ => input.name.unit(),
             },
-            low,
-            high,
+            low: ends[0],
+            high: ends[1],
             at_low,
             at_high,
             swing,
+            flips: best_at_low != held || best_at_high != held,
             best_at_low,
             best_at_high,
-            flips,
             break_even,
-        })
+        }
+    }
+}
+
+/// A world, and those of the two ends of an input.
+struct Moved<'w> {
+    input: &'w Sweep,
+    settings: &'w [Setting],
+    held: &'w World,
+    ends: [&'w World; 2],
+}
+
+fn with(settings: &[Setting], input: &Sweep, end: Amount) -> Vec<Setting> {
+    let mut settings = settings.to_vec();
+    settings.push(input.at(end));
+    settings
+}
+
+impl Bar {
+    /// Whether the input changes nothing.
+    fn is_idle(&self) -> bool {
+        self.swing.x == Some(0.0) && !self.flips
+    }
+}
+
+impl Hanging {
+    fn new(world: &World, two: Two, mut bars: Vec<Bar>) -> Self {
+        let size = |bar: &Bar| bar.swing.x.map_or(-1.0, f64::abs);
+        bars.sort_by(|a, b| size(b).total_cmp(&size(a)).then(a.name.cmp(&b.name)));
+        let [best, second] = two.map(|place| world.policies[place].name.clone());
+        Self {
+            best,
+            second,
+            difference: Gap::of(world, two).figure,
+            bars,
+        }
     }
 }
 
@@ -243,11 +273,14 @@ fn crossing(
     if !low.opposes(high) {
         return None;
     }
-    let (samples, _) = refined(&ends, &mut |x| Sample {
+    let sample = |x, y| Sample {
         x,
-        y: gap(x),
+        y,
         draws: Vec::new(),
-    });
+    };
+    let grid = ends.iter().zip(gaps);
+    let grid = grid.map(|(&x, gap)| sample(x, gap.figure.x)).collect();
+    let (samples, _) = refined(grid, &mut |x| sample(x, gap(x)));
     let mut after = samples.iter().filter(|sample| sample.state() != low);
     after.next().map(|sample| sample.x)
 }
@@ -261,7 +294,7 @@ impl Gap {
                 [&a.net_usd_per_request, &b.net_usd_per_request],
                 [&a.draws.net, &b.draws.net],
             ),
-            draws: draws.map(|(a, b)| Some((*a)? - (*b)?)).collect(),
+            draws: draws.map(|(a, b)| Some(less((*a)?, (*b)?))).collect(),
         }
     }
 }
@@ -285,7 +318,7 @@ mod tests {
         let line = |x: f64| Some(x - 1.25);
         let ends = [gap(-0.75), gap(0.75)];
         let at = crossing([0.5, 2.0], &ends, &mut |x| line(x)).unwrap();
-        assert!((at - 1.25).abs() < 1e-6);
+        assert!((at - 1.25).abs() < 1e-4);
         let none = crossing([1.5, 2.0], &[gap(0.25), gap(0.75)], &mut |x| line(x));
         assert_eq!(none, None);
     }

@@ -21,9 +21,9 @@ use crate::whatif::world::WorldPolicy;
 const MOST_TASKS: usize = 8;
 
 impl Base<'_> {
-    /// Every input that a choice between two policies can hang on, over its plausible range.
-    pub(super) fn plausible(&self, two: [&WorldPolicy; 2]) -> Vec<Sweep> {
-        let ids: BTreeSet<&str> = two
+    /// Every input that a choice between policies can hang on, over its plausible range.
+    pub(super) fn plausible(&self, policies: &[&WorldPolicy]) -> Vec<Sweep> {
+        let ids: BTreeSet<&str> = policies
             .iter()
             .flat_map(|policy| policy.share.keys().map(String::as_str))
             .collect();
