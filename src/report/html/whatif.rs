@@ -10,6 +10,7 @@ use super::words;
 use crate::evaluate::Figure;
 use crate::report::number::count;
 use crate::report::whatif::{remarks, settings, whatif_document};
+use crate::report::whatif_questions::decision;
 use crate::whatif::{Point, WhatIf};
 
 /// A what-if as a page; `command` is what made it.
@@ -29,7 +30,7 @@ pub fn whatif_page(result: &WhatIf, command: &str) -> String {
         Reader::Everybody,
         "Break-evens",
         "Where an equation of figures holds, with 95% intervals.",
-        &answers::break_evens(result),
+        &list(&answers::break_evens(result)),
     );
     page.section(
         Reader::Everybody,
@@ -206,6 +207,23 @@ fn told(figure: &Figure) -> String {
 }
 
 fn changes(result: &WhatIf) -> Vec<String> {
+    let mut items = worlds(result);
+    items.extend(
+        result
+            .tornado
+            .iter()
+            .map(|it| text(&decision(&it.redecided))),
+    );
+    let met = answers::break_evens(result);
+    items.extend(met.iter().take(MOST_MET).map(|it| text(it)));
+    items
+}
+
+/// Break-evens beside the decision; the others follow below.
+const MOST_MET: usize = 3;
+
+/// What other worlds change.
+fn worlds(result: &WhatIf) -> Vec<String> {
     let [point] = &result.points[..] else {
         let mut others: Vec<(&str, usize)> = Vec::new();
         for best in result

@@ -12,7 +12,7 @@ use crate::report::whatif_questions::{brief, decision, from, place, side};
 use crate::whatif::{Bar, BreakEven, Hanging, Pays, Solved, Tco, Tornado, WhatIf};
 
 /// The answers to `--solve`.
-pub(super) fn break_evens(result: &WhatIf) -> String {
+pub(super) fn break_evens(result: &WhatIf) -> Vec<String> {
     let lines = result.solved.iter().flat_map(|solved| {
         let modes = [
             ("as shipped", &solved.frozen),
@@ -21,7 +21,7 @@ pub(super) fn break_evens(result: &WhatIf) -> String {
         modes.map(|(mode, found)| (solved, mode, found))
     });
     let lines = lines.flat_map(|(solved, mode, found)| told(solved, mode, found));
-    list(&lines.collect::<Vec<String>>())
+    lines.collect()
 }
 
 fn told(solved: &Solved, mode: &str, found: &BreakEven) -> Vec<String> {
@@ -86,7 +86,7 @@ fn hanging(key: &str, title: &str, held: &Hanging) -> String {
     let mut rows = Vec::new();
     for bar in &held.bars {
         let says = if bar.flips { "changes" } else { "stands" };
-        let [low, high] = [bar.low, bar.high].map(|end| format!("{}{}", bar.op, brief(end)));
+        let [low, high] = [bar.low, bar.high].map(|end| reads(bar.op, &brief(end)));
         table.row(vec![
             Cell::name(&bar.name),
             Cell::words(&low),
@@ -137,6 +137,16 @@ fn row(bar: &Bar, now: f64, [low, high]: [&str; 2], says: &str) -> Option<Row> {
             look: Look::of(usize::from(bar.flips)),
         },
     })
+}
+
+/// An end of a range as people read it.
+fn reads(op: &str, end: &str) -> String {
+    let end = end.replace('-', "\u{2212}");
+    match op {
+        "*=" => format!("×{end}"),
+        "+=" if !end.starts_with('\u{2212}') => format!("+{end}"),
+        _ => end,
+    }
 }
 
 /// From which volume on each policy pays, in sentences.
