@@ -105,7 +105,8 @@ impl Rows {
         for (i, row) in rows.iter().enumerate() {
             let top = TOP + ROW * i as f64;
             svg.text(
-                (LEFT, top + 13.0),
+                // Clear of the line at zero.
+                (LEFT + 5.0, top + 13.0),
                 Anchor::Start,
                 "nm",
                 &shortened(&row.name, 38),
