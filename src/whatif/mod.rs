@@ -64,7 +64,7 @@ pub use setting::{Amount, Op, Setting, Sweep, grid};
 pub use solve::{
     Asked, BreakEven, Equation, Greater, Root, Solved, Stretch, Unknown, Worlds, solve,
 };
-pub use sweep::{Axis, Best, Differences, Point, SettingText, WhatIf};
+pub use sweep::{AgainstFirst, Axis, Best, Differences, Point, SettingText, WhatIf};
 pub use tco::{MonthlyCosts, Pays, Tco};
 pub use tornado::{Bar, Hanging, LeftOut, Tornado};
 pub use world::{Draws, Mode, World, WorldPolicy, paired};

@@ -11,7 +11,7 @@ use super::outcome::DAYS_PER_MONTH;
 use super::setting::{Amount, Setting};
 use super::solve::ends;
 use super::sweep::SettingText;
-use super::world::{World, WorldPolicy, less, paired};
+use super::world::{Mode, World, WorldPolicy, less, paired};
 use crate::catalog::nearest;
 use crate::evaluate::Figure;
 
@@ -76,7 +76,9 @@ impl Base<'_> {
     /// Where no policy uses one model and none is named, the named one is not at hand, or it has no
     /// net value; and as [`Base::at`].
     pub fn tco(&self, settings: &[Setting], costs: &MonthlyCosts) -> Result<Tco, ScenarioError> {
-        let [frozen, redecided] = self.both(settings)?;
+        let [frozen, redecided] =
+            [Mode::Frozen, Mode::Redecided].map(|mode| self.at(settings, mode));
+        let (frozen, redecided) = (frozen?, redecided?);
         let against = self.against(&frozen, costs.against.as_deref())?;
         let per_day = self.volume(settings);
         let pays = |world: &World| {

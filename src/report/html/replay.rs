@@ -70,7 +70,7 @@ fn architect(page: &mut Page, report: &ReplayReport) {
     page.section(
         Reader::Architect,
         "What each endpoint admits",
-        "Eligibility is decided before any score: by what a request needs, where it comes from, its size and its time.",
+        "Eligibility is decided before any score: by what a request needs, where it comes from, its size and its time. Endpoints that may take none of these requests are left out.",
         &endpoints(report).html(),
     );
     page.section(
@@ -165,7 +165,8 @@ fn endpoints(report: &ReplayReport) -> Grid {
         ],
     );
     let total = report.trace.requests.max(1) as f64;
-    for it in &report.endpoints {
+    // Other providers and other times of the same models take nothing here.
+    for it in report.endpoints.iter().filter(|it| it.eligible > 0) {
         let all = |names: &[String], what: &str| match names {
             [] => format!("all {what}"),
             names => names.join(", "),

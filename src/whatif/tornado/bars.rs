@@ -9,7 +9,7 @@ use crate::whatif::error::ScenarioError;
 use crate::whatif::setting::{Amount, Op, Setting, Sweep};
 use crate::whatif::solve::{Sample, State, refined};
 use crate::whatif::sweep::{SettingText, best};
-use crate::whatif::world::{World, WorldPolicy, less, paired};
+use crate::whatif::world::{Mode, World, WorldPolicy, less, paired};
 
 /// Which input the decision hangs on; its JSON form is described in `docs/formats.md`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -96,7 +96,10 @@ impl Base<'_> {
         settings: &[Setting],
         ranges: &[Sweep],
     ) -> Result<Tornado, ScenarioError> {
-        let worlds = self.both(settings)?;
+        let worlds = [
+            self.at(settings, Mode::Frozen)?,
+            self.at(settings, Mode::Redecided)?,
+        ];
         let two = [two_best(&worlds[0])?, two_best(&worlds[1])?];
         let policies: Vec<&WorldPolicy> = worlds
             .iter()
