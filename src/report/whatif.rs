@@ -47,6 +47,7 @@ fn opening(result: &WhatIf) -> String {
     )
 }
 
+/// Settings as the command line takes them.
 pub(super) fn settings(settings: &[SettingText]) -> String {
     let texts: Vec<String> = settings
         .iter()
@@ -223,7 +224,7 @@ fn cell(frozen: &WorldPolicy, redecided: &WorldPolicy, valued: bool) -> String {
 }
 
 /// What is assumed and what should be known, each once.
-fn remarks(result: &WhatIf) -> Vec<String> {
+pub(super) fn remarks(result: &WhatIf) -> Vec<String> {
     let mut remarks: Vec<String> = Vec::new();
     let worlds = std::iter::once(&result.base)
         .chain(&result.points)

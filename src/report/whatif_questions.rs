@@ -95,7 +95,7 @@ fn never(mode: &str, solved: &Solved, found: &BreakEven) -> Vec<String> {
 }
 
 /// A break-even with its interval, open where it lies outside of what was tried.
-fn place(root: &Root, solved: &Solved) -> String {
+pub(super) fn place(root: &Root, solved: &Solved) -> String {
     let show = |x: f64| amount(x, solved.unit);
     let at = show(root.at.x.unwrap_or_default());
     if root.low.is_none() && root.high.is_none() && root.below + root.above == 0.0 {
@@ -107,7 +107,8 @@ fn place(root: &Root, solved: &Solved) -> String {
     format!("{at} [{low}, {high}]")
 }
 
-fn side(solved: &Solved, greater: Greater) -> String {
+/// Which side is better, in words.
+pub(super) fn side(solved: &Solved, greater: Greater) -> String {
     let (of, other) = match greater {
         Greater::Left => (&solved.left, &solved.right),
         Greater::Right => (&solved.right, &solved.left),
@@ -151,7 +152,8 @@ fn hanging(document: &mut Document, tornado: &Tornado) {
     );
 }
 
-fn decision(hanging: &Hanging) -> String {
+/// Whether any input changes the decision, in words.
+pub(super) fn decision(hanging: &Hanging) -> String {
     let flips = hanging.bars.iter().filter(|bar| bar.flips);
     let names: Vec<&str> = flips.map(|bar| bar.name.as_str()).collect();
     let difference = signed(&usd_per_1000(&hanging.difference));
@@ -196,7 +198,7 @@ fn bars(name: &str, hanging: &Hanging) -> Table {
 }
 
 /// Few digits: an end of a range is no measurement.
-fn brief(amount: Amount) -> String {
+pub(super) fn brief(amount: Amount) -> String {
     match amount {
         Amount::Number(x) => {
             let text = format!("{x:.3}");
@@ -268,7 +270,8 @@ fn volumes(document: &mut Document, tco: &Tco) {
     document.table(table);
 }
 
-fn from(pays: &Pays) -> String {
+/// From which volume on, with its interval.
+pub(super) fn from(pays: &Pays) -> String {
     let figure = &pays.from_requests_per_day;
     let at = match (figure.x, &figure.why) {
         (Some(x), _) => count(x.ceil()),

@@ -228,6 +228,12 @@ fn notes(table: &Table<'_>, settings: &[Setting], requests: usize) -> Vec<String
             table.own
         ));
     }
+    if !table.key.life.is_empty() {
+        notes.push(
+            "where a shipped file sends a request to an endpoint that is closed by then, nobody answers it"
+                .to_owned(),
+        );
+    }
     notes
 }
 

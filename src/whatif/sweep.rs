@@ -76,8 +76,19 @@ pub struct Point {
     /// What the circumstances change for each shipped file: frozen less the world as it is; empty
     /// for that.
     pub change: Vec<Differences>,
+    /// Every other policy less the first one of the call, in this world.
+    pub against_first: AgainstFirst,
     /// The policies with the greatest net value, where there is one.
     pub best: Best,
+}
+
+/// Every other policy less the first one of the call.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AgainstFirst {
+    /// The shipped files.
+    pub frozen: Vec<Differences>,
+    /// Those compiled anew.
+    pub redecided: Vec<Differences>,
 }
 
 /// A setting in words.
@@ -192,6 +203,10 @@ impl Point {
             settings: settings.iter().map(SettingText::from).collect(),
             retuning: differences(&redecided, &frozen),
             change: as_it_is.map_or_else(Vec::new, |held| differences(&frozen, held)),
+            against_first: AgainstFirst {
+                frozen: against_first(&frozen),
+                redecided: against_first(&redecided),
+            },
             best: Best {
                 frozen: best(&frozen),
                 redecided: best(&redecided),
@@ -205,6 +220,16 @@ impl Point {
 fn differences(a: &World, b: &World) -> Vec<Differences> {
     let pairs = a.policies.iter().zip(&b.policies);
     pairs.map(|(a, b)| Differences::new(a, b)).collect()
+}
+
+fn against_first(world: &World) -> Vec<Differences> {
+    match world.policies.split_first() {
+        Some((first, others)) => others
+            .iter()
+            .map(|it| Differences::new(it, first))
+            .collect(),
+        None => Vec::new(),
+    }
 }
 
 impl Differences {
