@@ -28,6 +28,8 @@ pub(in crate::whatif) enum State {
 const MOST_TRIED: usize = 300;
 /// Closer than that, as a share of them, two numbers are one.
 const CLOSE: f64 = 1e-5;
+/// Closer than that, changes of the sign are one: policies that hardly differ flicker.
+pub(super) const NEAR: f64 = 0.01;
 
 impl Sample {
     pub(in crate::whatif) fn state(&self) -> State {
@@ -54,9 +56,10 @@ impl State {
     }
 }
 
-/// Whether two numbers are one for us; `unit` is the smallest step of the grid.
-pub(super) fn close([a, b]: [f64; 2], unit: f64) -> bool {
-    (b - a).abs() <= CLOSE * a.abs().max(b.abs()).max(unit)
+/// Whether two numbers are no further apart than a share of them; `unit` is the smallest step of the
+/// grid, for numbers near 0.
+pub(super) fn within([a, b]: [f64; 2], share: f64, unit: f64) -> bool {
+    (b - a).abs() <= share * a.abs().max(b.abs()).max(unit)
 }
 
 /// The smallest step of a grid.
@@ -107,7 +110,7 @@ fn between(
         loop {
             let (from, to) = (a.state(), b.state());
             let unknown = from == State::Unknown || to == State::Unknown;
-            if from == to || unknown || close([a.x, b.x], unit) {
+            if from == to || unknown || within([a.x, b.x], CLOSE, unit) {
                 break;
             }
             let x = match (by_line, zero([&a, &b])) {
@@ -125,6 +128,7 @@ fn between(
             match sample.state() {
                 state if state == from => a = sample,
                 state if state == to => b = sample,
+                _ if within([a.x, b.x], NEAR, unit) => break,
                 _ if crosses(&sample, from, unit, try_at, all) => break,
                 _ => {
                     pairs.push([sample.clone(), b]);

@@ -7,6 +7,7 @@ mod bracket;
 mod equation;
 mod replicates;
 mod result;
+mod roots;
 mod unknown;
 
 pub(super) use bracket::{Sample, State, refined};

@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
-use super::bracket::{Sample, State, close, refined, unit, zero};
+use super::bracket::{Sample, refined};
 use super::equation::{Equation, level};
-use super::replicates::{Ends, changing, ends, places};
+use super::replicates::changing;
+use super::roots::{Found, found};
 use super::unknown::Unknown;
 use crate::evaluate::Figure;
 use crate::whatif::base::Base;
@@ -216,15 +217,18 @@ impl Asked {
             return Err(learned.error.unwrap_or_else(unknown));
         }
         for _ in 0..ROUNDS {
-            let wanted = interval_ends(&found(&samples, &self.unknown, 0).0);
+            let wanted = interval_ends(&found(&samples, &self.unknown, 0).roots);
             for x in wanted {
                 samples.push(self.sample(x, mode, worlds, &mut learned));
             }
             samples.sort_by(|a, b| a.x.total_cmp(&b.x));
             samples.dedup_by(|a, b| a.x == b.x);
         }
-        let (roots, stretches) = found(&samples, &self.unknown, learned.n);
-        let mut notes = Vec::new();
+        let Found {
+            roots,
+            stretches,
+            mut notes,
+        } = found(&samples, &self.unknown, learned.n);
         if let Some(error) = learned.error {
             notes.push(format!("some values cannot be tried: {error}"));
         }
@@ -272,159 +276,6 @@ impl Asked {
 fn interval_ends(roots: &[Root]) -> Vec<f64> {
     let ends = roots.iter().flat_map(|root| [root.low, root.high]);
     ends.flatten().collect()
-}
-
-/// Samples in a row of one sign.
-struct Run<'s> {
-    state: State,
-    first: &'s Sample,
-    last: &'s Sample,
-}
-
-/// Break-evens and stretches of samples in order.
-fn found(samples: &[Sample], unknown: &Unknown, n: u64) -> (Vec<Root>, Vec<Stretch>) {
-    let unit = unit(unknown.tried.iter().copied());
-    let mut runs: Vec<Run<'_>> = Vec::new();
-    for sample in samples {
-        match runs.last_mut() {
-            Some(run) if run.state == sample.state() => run.last = sample,
-            _ => runs.push(Run {
-                state: sample.state(),
-                first: sample,
-                last: sample,
-            }),
-        }
-    }
-    // A run of equals that is a point is where others meet.
-    let point = |run: &Run<'_>| {
-        run.state == State::Equal && close([run.first.x, run.last.x], unit) && samples.len() > 1
-    };
-    let (mut roots, mut stretches) = (Vec::new(), Vec::<Stretch>::new());
-    let mut begins = samples.first().map_or(0.0, |sample| sample.x);
-    let mut held: Option<(&Run<'_>, Option<f64>)> = None;
-    for run in &runs {
-        if point(run) {
-            match &mut held {
-                Some((_, met)) => *met = Some(run.first.x),
-                None => {
-                    let states = [
-                        State::Equal,
-                        runs.get(1).map_or(State::Equal, |it| it.state),
-                    ];
-                    roots.push(root(samples, unknown, (run.first.x, n), states));
-                }
-            }
-            continue;
-        }
-        if let Some((before, met)) = held {
-            let at = met.unwrap_or_else(|| border(before, run));
-            if before.state != run.state {
-                if ![before.state, run.state].contains(&State::Unknown) {
-                    roots.push(root(samples, unknown, (at, n), [before.state, run.state]));
-                }
-                stretches.push(stretch(begins, at, before.state));
-                begins = at;
-            }
-        }
-        held = Some((run, None));
-    }
-    let end = samples.last().map_or(0.0, |sample| sample.x);
-    match held {
-        Some((last, met)) => {
-            if let Some(at) = met {
-                roots.push(root(samples, unknown, (at, n), [last.state, State::Equal]));
-            }
-            stretches.push(stretch(begins, end, last.state));
-        }
-        None => stretches.push(stretch(begins, end, State::Equal)),
-    }
-    (roots, stretches)
-}
-
-/// Where one run ends and the next begins.
-fn border(before: &Run<'_>, after: &Run<'_>) -> f64 {
-    let pair = [before.last, after.first];
-    if before.state.opposes(after.state) {
-        return zero(pair).unwrap_or(before.last.x);
-    }
-    // The end of a run of equals is one of the equals.
-    if before.state == State::Equal {
-        before.last.x
-    } else {
-        after.first.x
-    }
-}
-
-fn stretch(from: f64, to: f64, state: State) -> Stretch {
-    Stretch {
-        from,
-        to,
-        greater: state.into(),
-    }
-}
-
-fn root(
-    samples: &[Sample],
-    unknown: &Unknown,
-    (at, n): (f64, u64),
-    [before, after]: [State; 2],
-) -> Root {
-    let mut root = Root {
-        at: Figure::known(at, unknown.unit(), n),
-        low: None,
-        high: None,
-        below: 0.0,
-        above: 0.0,
-        greater_before: before.into(),
-        greater_after: after.into(),
-    };
-    if !before.opposes(after) {
-        root.at.why = Some(
-            "no interval: the sides are equal on one side of it, whatever is resampled".to_owned(),
-        );
-        return root;
-    }
-    let places = places(samples, before, at);
-    match ends(&places) {
-        Some(ends) => {
-            let finite = |x: f64| x.is_finite().then_some(x);
-            (root.low, root.high) = (finite(ends.low), finite(ends.high));
-            (root.below, root.above) = (ends.below, ends.above);
-            root.at.ci95 = root.low.zip(root.high).map(|(low, high)| [low, high]);
-            root.at.why = told(&ends);
-        }
-        None if places.is_empty() => {}
-        None => {
-            root.at.why =
-                Some("no interval: too many resamples have no such break-even".to_owned());
-        }
-    }
-    root
-}
-
-/// What the interval does not say.
-fn told(ends: &Ends) -> Option<String> {
-    let shares = [
-        (ends.below, "lie below what was tried"),
-        (ends.above, "lie above what was tried"),
-        (ends.nowhere, "have none and are left out of the interval"),
-    ];
-    let told = shares.iter().filter(|(share, _)| *share > 0.0);
-    let told: Vec<String> = told
-        .map(|(share, what)| format!("{:.1}% of the resamples {what}", 100.0 * share))
-        .collect();
-    (!told.is_empty()).then(|| told.join(", "))
-}
-
-impl From<State> for Greater {
-    fn from(state: State) -> Self {
-        match state {
-            State::Less => Self::Right,
-            State::Greater => Self::Left,
-            State::Equal => Self::Neither,
-            State::Unknown => Self::Unknown,
-        }
-    }
 }
 
 #[cfg(test)]

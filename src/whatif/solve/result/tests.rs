@@ -169,3 +169,34 @@ fn unknown_figures_are_an_error_only_where_nothing_is_known() {
     assert_eq!(solved.frozen.stretches[0].greater, Greater::Unknown);
     assert_eq!(solved.frozen.roots.len(), 1);
 }
+
+#[test]
+fn policies_that_hardly_differ_flicker_and_that_is_one_break_even() {
+    // From 2 to 2.01 the sides are equal, or change places, as it happens.
+    let flicker = |x: f64, _, _| {
+        Some(match (x * 20_000.0) as u64 % 3 {
+            _ if x < 2.0 => -1.0,
+            _ if x > 2.01 => 1.0,
+            0 => 0.0,
+            1 => 1e-6,
+            _ => -1e-6,
+        })
+    };
+    let solved = solved("value=0..4:lin9", &flicker).unwrap();
+    let [root] = &solved.frozen.roots[..] else {
+        panic!("{:?}", solved.frozen.roots);
+    };
+    let at = root.at.x.unwrap();
+    assert!((1.99..=2.02).contains(&at), "{at}");
+    assert_eq!(solved.frozen.stretches.len(), 2);
+}
+
+#[test]
+fn sides_that_meet_where_the_range_begins_break_even_there() {
+    let solved = solved("value=0..4:lin9", &|x, _, _| Some(x)).unwrap();
+    let [root] = &solved.frozen.roots[..] else {
+        panic!("{:?}", solved.frozen.roots);
+    };
+    assert_eq!((root.at.x, root.greater_after), (Some(0.0), Greater::Left));
+    assert_eq!(solved.frozen.stretches.len(), 1);
+}
