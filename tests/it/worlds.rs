@@ -106,7 +106,6 @@ impl Bundled {
             replicates: REPLICATES,
             sums: false,
             threads: 2,
-            sums: false,
         };
         replay_report(&stage, &charged, decisions, &options).policies
     }
