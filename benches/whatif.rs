@@ -55,41 +55,51 @@ fn main() {
     let catalog = Catalog::parse("bench", CATALOG).expect("the catalog is well formed");
     let trace = trace(requests);
     let policies = policies(&catalog);
+    say(&format!(
+        "{requests} requests, {} policies, {replicates} replicates, {threads} threads",
+        policies.len()
+    ));
     let options = BaseOptions {
         replicates,
         seed: 1,
         threads,
         ..BaseOptions::default()
     };
-    let start = Instant::now();
-    let base = Base::new(&trace, &catalog, &policies, options);
-    say(&format!(
-        "{requests} requests, {} policies, {threads} threads: heads scored and decided in {:.2} s",
-        policies.len(),
-        start.elapsed().as_secs_f64()
-    ));
+    let base = timed("heads scored and decided", || {
+        Base::new(&trace, &catalog, &policies, options)
+    });
     let sweeps: Vec<Sweep> = SETTINGS
         .iter()
         .map(|text| text.parse().expect("the setting is well formed"))
         .collect();
-    let start = Instant::now();
-    let result = WhatIf::new(&base, &sweeps).expect("its names are in the catalog");
+    let work = || WhatIf::new(&base, &sweeps).expect("its names are in the catalog");
+    let first = timed("100 worlds, frozen and re-decided, with intervals", work);
+    let again = timed("again, with the sums at hand", work);
+    assert_eq!(first.points.len(), 100);
+    assert!(first == again, "the same from the same sums");
+}
+
+/// Say how long a work takes, by the clock and in processor seconds.
+fn timed<T>(what: &str, work: impl FnOnce() -> T) -> T {
+    let (start, used) = (Instant::now(), processor_seconds());
+    let result = work();
     say(&format!(
-        "{} worlds, frozen and re-decided, {replicates} replicates: {:.2} s",
-        result.points.len(),
-        start.elapsed().as_secs_f64()
-    ));
-    let start = Instant::now();
-    let again = WhatIf::new(&base, &sweeps).expect("its names are in the catalog");
-    say(&format!(
-        "again, with the sums at hand: {:.2} s; {}",
+        "{what}: {:.2} s, {:.2} processor seconds",
         start.elapsed().as_secs_f64(),
-        if again == result {
-            "equal"
-        } else {
-            "DIFFERENT"
-        }
+        processor_seconds() - used
     ));
+    result
+}
+
+/// What the process has used, where the system tells it: ticks of a hundredth.
+fn processor_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit(") ").next().unwrap_or_default();
+    let ticks = fields.split(' ').skip(11).take(2);
+    ticks
+        .filter_map(|ticks| ticks.parse::<f64>().ok())
+        .sum::<f64>()
+        / 100.0
 }
 
 /// Two fixed policies, five thresholds, three learned ones.

@@ -102,7 +102,7 @@ impl Expected {
             .map(|(op, by)| format!("{}{by}", op.sign()))
             .collect();
         Some(format!(
-            "the expected score of {model} is taken to be {}: its mean goes from {:.4} to {:.4}; {clipped} of {answers} answers are to tasks whose expected score was clipped to [0, 1]",
+            "the expected score of {model} changes by {}: its mean goes from {:.4} to {:.4}; {clipped} of {answers} answers are to tasks whose expected score was clipped to [0, 1]",
             what.join(" "),
             before / answers as f64,
             after / answers as f64,

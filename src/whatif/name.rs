@@ -4,6 +4,7 @@
 //! own; quotes keep anything together. Whether a name means something on the trace at hand is asked
 //! in `resolve`.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::error::ScenarioError;
@@ -154,12 +155,16 @@ impl fmt::Display for Name {
             Self::Wrong => f.write_str("wrong"),
             Self::Second => f.write_str("second"),
             Self::RequestsPerDay => f.write_str("requests_per_day"),
-            Self::Price { of, part } => write!(f, "price.{of}.{}", word(&PARTS, *part)),
-            Self::Tokens(of) => write!(f, "tokens.{of}"),
-            Self::Success(of) => write!(f, "success.{of}"),
-            Self::Share { by, value } => write!(f, "share.{}.{value}", by.name()),
-            Self::Available { of, end } => write!(f, "available.{of}.{}", word(&ENDS, *end)),
-            Self::Fixed(of) => write!(f, "fixed.{of}"),
+            Self::Price { of, part } => {
+                write!(f, "price.{}.{}", quoted(of), word(&PARTS, *part))
+            }
+            Self::Tokens(of) => write!(f, "tokens.{}", quoted(of)),
+            Self::Success(of) => write!(f, "success.{}", quoted(of)),
+            Self::Share { by, value } => write!(f, "share.{}.{}", by.name(), quoted(value)),
+            Self::Available { of, end } => {
+                write!(f, "available.{}.{}", quoted(of), word(&ENDS, *end))
+            }
+            Self::Fixed(of) => write!(f, "fixed.{}", quoted(of)),
         }
     }
 }
@@ -203,6 +208,16 @@ fn share(text: &str, rest: Option<&str>) -> Result<Name, ScenarioError> {
     };
     let value = unquoted(value);
     Ok(Name::Share { by, value })
+}
+
+/// In quotes where it would not be read as it is.
+fn quoted(text: &str) -> Cow<'_, str> {
+    let plain = !text.contains(['=', '"', '\'']) && !text.ends_with(['*', '+']);
+    if plain && text.trim() == text {
+        return Cow::Borrowed(text);
+    }
+    let quote = if text.contains('"') { '\'' } else { '"' };
+    Cow::Owned(format!("{quote}{text}{quote}"))
 }
 
 fn unquoted(text: &str) -> String {
@@ -290,6 +305,7 @@ mod tests {
             "share.length.x",
             "available.e@p.until",
             "fixed.e",
+            "tokens.\"a=b+\"",
         ] {
             assert_eq!(Name::parse(text).unwrap().to_string(), text);
         }

@@ -10,6 +10,10 @@ use crate::catalog::{Catalog, nearest};
 use crate::replay::{SegmentKey, Segments, StageEndpoint};
 use crate::trace::Trace;
 
+/// The greatest factor of tokens, and the greatest amount, that mean anything.
+const MOST_TIMES: f64 = 1e6;
+const MOST_AMOUNT: f64 = 1e12;
+
 /// What names can mean.
 pub(super) struct Meaning<'a> {
     pub(super) catalog: &'a Catalog,
@@ -103,8 +107,8 @@ impl Resolved {
                     }
                 };
                 let is = setting.op.apply(was, x);
-                if is <= 0.0 {
-                    return Err(fault("must stay above 0"));
+                if is <= 0.0 || is > MOST_AMOUNT {
+                    return Err(fault("must stay above 0, and at most a trillion"));
                 }
                 self.requests_per_day = Some(is);
                 Ok(())
@@ -116,8 +120,10 @@ impl Resolved {
                 Ok(())
             }
             Name::Tokens(of) => {
-                if setting.op != Op::Scale || x <= 0.0 {
-                    return Err(fault("output tokens are scaled: *= a number above 0"));
+                if setting.op != Op::Scale || x <= 0.0 || x > MOST_TIMES {
+                    return Err(fault(
+                        "output tokens are scaled: *= a number above 0, at most a million",
+                    ));
                 }
                 for endpoint in meaning.endpoints_of_model(setting, of)? {
                     self.tokens[endpoint] *= x;
@@ -134,8 +140,8 @@ impl Resolved {
             Name::Fixed(of) => {
                 for endpoint in meaning.endpoints_of(setting, of)? {
                     let is = setting.op.apply(self.fixed[endpoint], x);
-                    if is < 0.0 {
-                        return Err(fault("must not fall below 0"));
+                    if !(0.0..=MOST_AMOUNT).contains(&is) {
+                        return Err(fault("must stay between 0 and a trillion USD"));
                     }
                     self.fixed[endpoint] = is;
                 }

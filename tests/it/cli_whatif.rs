@@ -278,3 +278,47 @@ fn prices_of_recorded_bills_are_refused_and_fixed_costs_need_traffic() {
         assert!(run(&call).done().out.contains("net_usd_per_request") || format == "markdown");
     }
 }
+
+#[test]
+fn a_dial_is_solved_anew_and_a_value_is_not() {
+    let folder = Folder::new();
+    let router = super::support::root().join("models/engineering.router.json");
+    let policy = |name: &str, dial: &str| {
+        let text = format!(
+            "format = \"weighbridge.policy/1\"\nfallback = [\"driver\"]\n[choose]\nkind = \"router\"\nfile = \"{}\"\ntrade = {{ {dial} }}\n",
+            router.display()
+        );
+        folder.file(name, text)
+    };
+    let share = policy("share.toml", "share = 0.1");
+    let value = policy("value.toml", "value_usd = 0.05");
+    let result = run(&[
+        "whatif",
+        TRACE,
+        "-p",
+        &share,
+        &value,
+        "--replicates",
+        "0",
+        "--set",
+        "price.specialist.output*=20",
+        "--format",
+        "json",
+    ])
+    .done()
+    .json();
+    let point = &result["points"][0];
+    let to_specialist = |world: &Value, policy: usize| {
+        let share = &world["policies"][policy]["share"]["deepseek-v3.2-speciale@deepseek"];
+        share["x"].as_f64().unwrap_or_default()
+    };
+    let [dialled, kept] = [0, 1].map(|policy| {
+        let [a, b] = ["frozen", "redecided"].map(|mode| to_specialist(&point[mode], policy));
+        (a, b)
+    });
+    assert!(
+        (dialled.0 - dialled.1).abs() < 0.03,
+        "the share is kept: {dialled:?}"
+    );
+    assert!(kept.1 < kept.0 / 2.0, "the value is kept: {kept:?}");
+}
