@@ -79,6 +79,8 @@ pub struct LeftOut {
 struct Gap {
     figure: Figure,
     draws: Vec<Option<f64>>,
+    /// The net values that it is the difference of, without their signs: what rounding goes by.
+    size: f64,
 }
 
 /// The two best policies of a world, by place.
@@ -292,7 +294,9 @@ impl Gap {
     fn of(world: &World, two: Two) -> Self {
         let [a, b] = two.map(|place| &world.policies[place]);
         let draws = a.draws.net.iter().zip(&b.draws.net);
+        let size = [a, b].map(|it| it.net_usd_per_request.x.map_or(0.0, f64::abs));
         Self {
+            size: size[0] + size[1],
             figure: paired(
                 [&a.net_usd_per_request, &b.net_usd_per_request],
                 [&a.draws.net, &b.draws.net],
@@ -302,8 +306,21 @@ impl Gap {
     }
 }
 
+/// The gap at the high end less that at the low end; what is as small as rounding makes it is
+/// nothing.
 fn swing([low, high]: &[Gap; 2]) -> Figure {
-    paired([&high.figure, &low.figure], [&high.draws, &low.draws])
+    let swing = paired([&high.figure, &low.figure], [&high.draws, &low.draws]);
+    let least = 1e-12 * (low.size + high.size);
+    match swing.x {
+        Some(x) if x.abs() <= least => Figure {
+            x: Some(0.0),
+            ci95: swing
+                .ci95
+                .map(|ends| ends.map(|end| if end.abs() <= least { 0.0 } else { end })),
+            ..swing
+        },
+        _ => swing,
+    }
 }
 
 #[cfg(test)]
@@ -313,7 +330,11 @@ mod tests {
     fn gap(x: f64) -> Gap {
         let figure = Figure::known(x, "USD", 9);
         let draws = Vec::new();
-        Gap { figure, draws }
+        Gap {
+            figure,
+            draws,
+            size: 0.0,
+        }
     }
 
     #[test]
@@ -324,5 +345,17 @@ mod tests {
         assert!((at - 1.25).abs() < 1e-4);
         let none = crossing([1.5, 2.0], &[gap(0.25), gap(0.75)], &mut |x| line(x));
         assert_eq!(none, None);
+    }
+
+    #[test]
+    fn a_swing_that_is_rounding_is_none() {
+        let with = |x: f64| Gap {
+            size: 4.0,
+            ..gap(x)
+        };
+        let none = swing(&[with(0.000_324), with(0.000_324 + 1e-16)]);
+        assert_eq!(none.x, Some(0.0));
+        let some = swing(&[with(0.000_324), with(0.000_325)]);
+        assert!(some.x.is_some_and(|x| x > 9e-7));
     }
 }
