@@ -24,6 +24,7 @@ mod serve;
 mod train;
 mod train_measure;
 mod whatif;
+mod whatif_questions;
 
 use std::process::ExitCode;
 

@@ -14,10 +14,13 @@ use super::exit::{self, Failure, Outcome, says_no, wrong_call};
 use super::load;
 use super::output::{Console, write_json};
 use super::replay::unseen;
+use crate::catalog::Catalog;
 use crate::policy::SolveOptions;
-use crate::report::{plan_document, plan_page, plan_plot};
+use crate::report::{dated_plans_document, plan_document, plan_page, plan_plot};
 use crate::trace::Trace;
-use crate::whatif::{Kept, Plan, PlanError, PlanOptions, PlanVerdict, plan};
+use crate::whatif::{
+    DatedPlans, Kept, Plan, PlanError, PlanOptions, PlanVerdict, Planned, changes, plan,
+};
 
 #[derive(Debug, Args)]
 pub(super) struct PlanArgs {
@@ -32,6 +35,10 @@ pub(super) struct PlanArgs {
     /// The date whose prices hold for requests without a time
     #[arg(long, value_name = "DATE", value_parser = time)]
     pub(super) as_of: Option<Timestamp>,
+    /// Plan for these dates, as if every request arrived then; or `changes`: for each date at which
+    /// something that is sold begins, ends or changes its price
+    #[arg(long, value_name = "DATE,...|changes", value_parser = when, value_delimiter = ',', conflicts_with = "as_of")]
+    pub(super) dates: Vec<When>,
     /// Bootstrap replicates behind each interval
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(100..=100_000))]
     pub(super) replicates: u32,
@@ -54,6 +61,15 @@ pub(super) struct PlanArgs {
     pub(super) page: PageArgs,
 }
 
+/// When every request is to have arrived.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum When {
+    /// At that moment.
+    At(Timestamp),
+    /// At each moment at which what is sold changes.
+    Changes,
+}
+
 pub(super) fn run(args: &PlanArgs, console: &Console) -> Outcome {
     let Some(dial) = args.dial.dial() else {
         return Err(wrong_call(
@@ -63,23 +79,8 @@ pub(super) fn run(args: &PlanArgs, console: &Console) -> Outcome {
     args.plot.check(args.format)?;
     let catalog = load::catalog(&args.catalog)?;
     let trace = load::traces(&args.traces, &args.read, console)?;
-    let roles = load::roles(&args.roles, Some(trace.header()));
-    let recorded_only = load::recorded_only(&trace, &catalog);
-    let at = args.as_of.or_else(|| moment(&trace));
-    let solve = SolveOptions {
-        at,
-        seed: console.seed,
-        ..SolveOptions::default()
-    };
-    let candidates = load::candidates(&args.policies, &catalog, &roles, &recorded_only, &solve)?;
-    let (trace, dropped) = unseen(trace, &candidates)?;
-    let policies: Vec<(String, Router)> = candidates
-        .into_iter()
-        .map(|candidate| (candidate.name, candidate.router))
-        .collect();
-    let known = policies
-        .iter()
-        .find_map(|(_, router)| router.parts().calibration.requests_per_day);
+    let dates = dates(&args.dates, &trace, &catalog);
+    one_date(args, dates.len())?;
     let options = PlanOptions {
         goal: dial.goal,
         wrong: args.dial.wrong,
@@ -87,43 +88,155 @@ pub(super) fn run(args: &PlanArgs, console: &Console) -> Outcome {
         requests_per_day: args
             .dial
             .requests_per_day
-            .or(trace.header().requests_per_day)
-            .or(known),
-        roles,
+            .or(trace.header().requests_per_day),
+        roles: load::roles(&args.roles, Some(trace.header())),
         as_of: args.as_of,
-        at,
+        date: None,
+        at: args.as_of.or_else(|| moment(&trace)),
         seed: console.seed,
         replicates: args.replicates as usize,
         threads: console.threads,
     };
-    let bar = console.progress("planning", 1);
-    let planned = plan(&trace, dropped, &catalog, &policies, &options).map_err(refused)?;
+    let bar = console.progress("planning", dates.len() as u64);
+    let planned = plans(args, trace, &catalog, &options, &dates)?;
     bar.finish_and_clear();
     for path in &args.output {
-        if !is_router(path) {
-            write_json(path, &planned.plan)?;
-        } else if let Some(router) = &planned.router {
-            write_router(&noted(router, &planned.plan)?, path, console)?;
-        } else {
-            console.warn(&format!(
-                "{}: not written, since no policy attains the goal",
-                path.display()
-            ));
-        }
+        write(path, &planned, console)?;
     }
-    console.page(&args.page, |command| plan_page(&planned.plan, command))?;
-    let mut document = plan_document(&planned.plan);
-    if args.plot.plot {
-        document.plot(plan_plot(&planned.plan));
-    }
-    console.show(&planned.plan, &document, args.format)?;
-    let missed = planned.plan.goal.kept == Some(Kept::Missed);
-    let attained = planned.plan.verdict != PlanVerdict::Unattainable && !missed;
+    show(&planned, args, console)?;
+    let attained = planned.iter().all(|it| {
+        let missed = it.plan.goal.kept == Some(Kept::Missed);
+        it.plan.verdict != PlanVerdict::Unattainable && !missed
+    });
     Ok(ExitCode::from(if attained {
         exit::DONE
     } else {
         exit::SAYS_NO
     }))
+}
+
+/// What shows one plan, or holds one, takes one date.
+fn one_date(args: &PlanArgs, dates: usize) -> Result<(), Failure> {
+    let what = if args.output.iter().any(|path| is_router(path)) {
+        "a router file holds the policy"
+    } else if args.page.html.is_some() {
+        "a page shows the plan"
+    } else if args.plot.plot {
+        "a plot shows the plan"
+    } else {
+        return Ok(());
+    };
+    if dates < 2 {
+        return Ok(());
+    }
+    Err(wrong_call(format!(
+        "{what} of one date, and --dates has {dates}; write it for one of them"
+    )))
+}
+
+/// The dates that are asked for, in order; none for the requests' own times.
+fn dates(asked: &[When], trace: &Trace, catalog: &Catalog) -> Vec<Option<Timestamp>> {
+    let moments = asked.iter().flat_map(|when| match when {
+        When::At(at) => vec![*at],
+        When::Changes => changes(trace, catalog),
+    });
+    let mut dates: Vec<Timestamp> = moments.collect();
+    dates.sort_unstable();
+    dates.dedup();
+    if dates.is_empty() {
+        return vec![None];
+    }
+    dates.into_iter().map(Some).collect()
+}
+
+/// A plan for each date. Dials of policies are solved at its prices.
+fn plans(
+    args: &PlanArgs,
+    trace: Trace,
+    catalog: &Catalog,
+    options: &PlanOptions,
+    dates: &[Option<Timestamp>],
+) -> Result<Vec<Planned>, Failure> {
+    let recorded_only = load::recorded_only(&trace, catalog);
+    let (mut left, mut dropped) = (trace, 0);
+    let mut all = Vec::new();
+    for &date in dates {
+        let at = date.or(options.at);
+        let solve = SolveOptions {
+            at,
+            seed: options.seed,
+            ..SolveOptions::default()
+        };
+        let candidates = load::candidates(
+            &args.policies,
+            catalog,
+            &options.roles,
+            &recorded_only,
+            &solve,
+        )?;
+        // The same for every date, so that the first leaves nothing for the others to drop.
+        let (unseen, more) = unseen(left, &candidates)?;
+        (left, dropped) = (unseen, dropped + more);
+        let policies: Vec<(String, Router)> = candidates
+            .into_iter()
+            .map(|candidate| (candidate.name, candidate.router))
+            .collect();
+        let known = policies
+            .iter()
+            .find_map(|(_, router)| router.parts().calibration.requests_per_day);
+        let options = PlanOptions {
+            requests_per_day: options.requests_per_day.or(known),
+            date,
+            at,
+            ..options.clone()
+        };
+        all.push(plan(&left, dropped, catalog, &policies, &options).map_err(refused)?);
+    }
+    Ok(all)
+}
+
+/// The recommended policy or the plans, by the file's name.
+fn write(path: &Path, planned: &[Planned], console: &Console) -> Result<(), Failure> {
+    let [only] = planned else {
+        return write_json(path, &dated(planned));
+    };
+    match &only.router {
+        _ if !is_router(path) => write_json(path, &only.plan)?,
+        Some(router) => {
+            write_router(&noted(router, &only.plan)?, path, console)?;
+        }
+        None => console.warn(&format!(
+            "{}: not written, since no policy attains the goal",
+            path.display()
+        )),
+    }
+    Ok(())
+}
+
+fn show(planned: &[Planned], args: &PlanArgs, console: &Console) -> Outcome {
+    let [only] = planned else {
+        let dated = dated(planned);
+        return console.show(&dated, &dated_plans_document(&dated), args.format);
+    };
+    console.page(&args.page, |command| plan_page(&only.plan, command))?;
+    let mut document = plan_document(&only.plan);
+    if args.plot.plot {
+        document.plot(plan_plot(&only.plan));
+    }
+    console.show(&only.plan, &document, args.format)
+}
+
+fn dated(planned: &[Planned]) -> DatedPlans {
+    DatedPlans::new(planned.iter().map(|it| it.plan.clone()).collect())
+}
+
+fn when(text: &str) -> Result<When, String> {
+    if text == "changes" {
+        return Ok(When::Changes);
+    }
+    time(text)
+        .map(When::At)
+        .map_err(|error| format!("{error}; or `changes`"))
 }
 
 fn refused(error: PlanError) -> Failure {

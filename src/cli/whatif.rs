@@ -5,14 +5,17 @@ use std::path::PathBuf;
 use clap::Args;
 use weighbridge_router::{Router, Timestamp};
 
-use super::args::{CatalogArgs, ReadArgs, RoleArgs, ShowArgs, TradeArgs, above_zero, time};
+use super::args::{
+    CatalogArgs, PageArgs, ReadArgs, RoleArgs, ShowArgs, TradeArgs, above_zero, time,
+};
 use super::exit::{Failure, Outcome, says_no, wrong_call};
 use super::load;
 use super::output::Console;
 use super::replay::unseen;
+use super::whatif_questions::Questions;
 use crate::policy::SolveOptions;
-use crate::report::whatif_document;
-use crate::whatif::{Base, BaseOptions, Scenario, ScenarioError, Sweep, WhatIf};
+use crate::report::{whatif_document, whatif_page};
+use crate::whatif::{Base, BaseOptions, Scenario, ScenarioError, Sweep};
 
 #[derive(Debug, Args)]
 pub(super) struct WhatIfArgs {
@@ -40,6 +43,8 @@ pub(super) struct WhatIfArgs {
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(0..=100_000))]
     replicates: u32,
     #[command(flatten)]
+    questions: Questions,
+    #[command(flatten)]
     catalog: CatalogArgs,
     #[command(flatten)]
     roles: RoleArgs,
@@ -47,6 +52,8 @@ pub(super) struct WhatIfArgs {
     read: ReadArgs,
     #[command(flatten)]
     show: ShowArgs,
+    #[command(flatten)]
+    page: PageArgs,
 }
 
 pub(super) fn run(args: &WhatIfArgs, console: &Console) -> Outcome {
@@ -94,9 +101,10 @@ pub(super) fn run(args: &WhatIfArgs, console: &Console) -> Outcome {
     };
     let bar = console.progress("working out", 1);
     let base = Base::new(&trace, &catalog, &policies, options);
-    let mut result = WhatIf::new(&base, &sweeps).map_err(refused)?;
+    let mut result = args.questions.answered(&base, &sweeps).map_err(refused)?;
     bar.finish_and_clear();
     result.trace.dropped_training_rows = dropped;
+    console.page(&args.page, |command| whatif_page(&result, command))?;
     console.result(&result, &whatif_document(&result), &args.show)
 }
 

@@ -465,6 +465,7 @@ impl std::fmt::Display for TimeSource {
         match self {
             Self::AsOf(moment) => at(f, moment, "--as-of"),
             Self::PricesAt(moment) => at(f, moment, "the trace's prices_at"),
+            Self::Moved(moment) => at(f, moment, "every request moved there"),
             Self::Newest => f.write_str("the newest price rows"),
         }
     }

@@ -24,6 +24,8 @@ pub enum TimeSource {
     AsOf(Timestamp),
     /// The trace's header sets it (`prices_at`).
     PricesAt(Timestamp),
+    /// The caller moves every request there, whatever its own time.
+    Moved(Timestamp),
     /// Nothing does: the newest price row holds.
     Newest,
 }
@@ -111,6 +113,14 @@ impl<'a> Stage<'a> {
         }
     }
 
+    /// The same with every request at one moment, those with a time of their own too: what would
+    /// come of this traffic then.
+    #[must_use]
+    pub fn moved_to(mut self, at: Timestamp) -> Self {
+        self.time = TimeSource::Moved(at);
+        self
+    }
+
     /// The recorded requests.
     #[must_use]
     pub fn trace(&self) -> &'a Trace {
@@ -139,11 +149,11 @@ impl<'a> Stage<'a> {
     #[must_use]
     pub fn request(&self, i: usize) -> RequestRef<'a> {
         let mut request = self.trace.request(i);
-        let otherwise = match self.time {
-            TimeSource::AsOf(at) | TimeSource::PricesAt(at) => Some(at),
-            TimeSource::Newest => None,
+        request.at = match self.time {
+            TimeSource::Moved(at) => Some(at),
+            TimeSource::AsOf(at) | TimeSource::PricesAt(at) => request.at.or(Some(at)),
+            TimeSource::Newest => request.at,
         };
-        request.at = request.at.or(otherwise);
         request
     }
 

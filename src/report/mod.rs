@@ -24,6 +24,7 @@ mod replay;
 mod train;
 mod verify;
 mod whatif;
+mod whatif_questions;
 
 pub use catalog::{
     EndpointResult, FindingsResult, catalog_document, catalog_result, findings_document,
@@ -35,10 +36,10 @@ pub use drift::drift_document;
 pub use eval::evaluation_document;
 pub use eval_splits::splits_document;
 pub use explain::{ExplanationResult, explanation_document, explanation_result};
-pub use html::{evaluation_page, plan_page, replay_page};
+pub use html::{evaluation_page, plan_page, replay_page, whatif_page};
 pub use inspect::inspection_document;
 pub use learning_curve::learning_curve_document;
-pub use plan::plan_document;
+pub use plan::{dated_plans_document, plan_document};
 pub use plot::{Axis, Plot, Series, Shape, Tone, evaluation_plot, plan_plot, replay_plot};
 pub use promise::{CompileResult, compile_document, promise_document};
 pub use render::{Format, Screen, render};

@@ -1,9 +1,11 @@
 //! A plan as a document.
 
-use super::document::{Document, Table};
+use super::document::{Block, Document, Table};
 use super::number::{NONE, count, money, percent, seconds, share, signed, usd, usd_per_1000};
 use crate::evaluate::Figure;
-use crate::whatif::{GoalResult, Kept, Kind, Margin, Plan, PlanVerdict, PlannedPolicy};
+use crate::whatif::{
+    DatedPlans, GoalResult, Kept, Kind, Margin, ModelWorth, Plan, PlanVerdict, PlannedPolicy,
+};
 
 /// Lay a plan out.
 #[must_use]
@@ -21,12 +23,149 @@ pub fn plan_document(plan: &Plan) -> Document {
         || "No learned policy at hand sends more requests there.".to_owned(),
         margin,
     ));
+    if !plan.models.is_empty() {
+        document.heading("Which model to introduce or retire");
+        document.table(models(plan));
+    }
     if !plan.warnings.is_empty() {
         document.heading("Note");
         document.notes(plan.warnings.clone());
     }
     document.data(figures(plan));
     document
+}
+
+/// Lay the plans of several dates out: one beside the other, then each.
+#[must_use]
+pub fn dated_plans_document(dated: &DatedPlans) -> Document {
+    let mut document = Document::default();
+    document.text("What to ship when: the same requests, all of them at each date.");
+    let titles = [
+        "<from",
+        "<",
+        "<policy",
+        "not on the driver",
+        "right",
+        "USD / 1,000 requests",
+        "net USD / 1,000",
+    ];
+    let mut table = Table::new("dates", &titles);
+    for plan in &dated.plans {
+        let ship = &plan.recommended;
+        let lines = |text: String| text.replacen(" [", "\n[", 1);
+        table.row(vec![
+            plan.date.clone().unwrap_or_default(),
+            word(plan.verdict).to_owned(),
+            ship.name.clone(),
+            lines(percent(&ship.share)),
+            lines(percent(&ship.success)),
+            lines(usd_per_1000(&ship.cost_usd_per_request)),
+            lines(usd_per_1000(&ship.net_usd_per_request)),
+        ]);
+    }
+    document.table(table);
+    let mut raw: Option<Table> = None;
+    for plan in &dated.plans {
+        let date = plan.date.clone().unwrap_or_default();
+        document.heading(format!("On {date}"));
+        for block in plan_document(plan).blocks {
+            let Block::Data(table) = block else {
+                document.blocks.push(block);
+                continue;
+            };
+            let raw = raw.get_or_insert_with(|| with_dates(&table));
+            for mut row in table.rows {
+                row.insert(0, date.clone());
+                raw.row(row);
+            }
+        }
+    }
+    if let Some(raw) = raw {
+        document.data(raw);
+    }
+    document
+}
+
+/// A table of the same columns, the date before them, without rows.
+fn with_dates(table: &Table) -> Table {
+    let mut dated = Table::new(&table.name, &["<date"]);
+    dated.columns.extend(table.columns.iter().cloned());
+    dated
+}
+
+const fn word(verdict: PlanVerdict) -> &'static str {
+    match verdict {
+        PlanVerdict::Route => "route",
+        PlanVerdict::DoNotRoute => "do not route",
+        PlanVerdict::Unattainable => "unattainable",
+    }
+}
+
+/// The best policy with each model against the best without it.
+fn models(plan: &Plan) -> Table {
+    let titles = [
+        "<model",
+        "takes",
+        "<best without it",
+        "with it, less without",
+        "<advice",
+    ];
+    let mut table = Table::new("models", &titles);
+    for model in &plan.models {
+        let (shown, advice) = (worth(model), advice(model));
+        table.row(vec![
+            model.model.clone(),
+            percent(&model.share),
+            model.without.clone().unwrap_or_else(|| NONE.to_owned()),
+            shown,
+            advice,
+        ]);
+    }
+    table
+}
+
+/// What having a model is worth, with its unit.
+fn worth(model: &ModelWorth) -> String {
+    let Some(it) = &model.difference else {
+        return NONE.to_owned();
+    };
+    match it.figure {
+        "success" => signed(&percent(&it.difference)),
+        figure => format!(
+            "{} {} / 1,000 requests",
+            signed(&usd_per_1000(&it.difference)),
+            if figure == "net_usd_per_request" {
+                "net USD"
+            } else {
+                "USD"
+            }
+        ),
+    }
+}
+
+fn advice(model: &ModelWorth) -> String {
+    let words = model.advice.words();
+    let to_tell = model.difference.as_ref().and_then(|it| it.requests_to_tell);
+    to_tell.map_or_else(
+        || words.to_owned(),
+        |n| format!("{words}; {} requests would", count(n as f64)),
+    )
+}
+
+/// The same in a sentence a model.
+pub(super) fn model_lines(plan: &Plan) -> Vec<String> {
+    let line = |model: &ModelWorth| {
+        let (name, takes) = (&model.model, percent(&model.share));
+        match &model.without {
+            Some(without) => format!(
+                "{name} takes {takes}: {}; against the best without it, {without}, {}",
+                advice(model),
+                worth(model)
+            ),
+            None => format!("{name} takes {takes}: {}", advice(model)),
+        }
+    };
+    plan.models.iter().map(line).collect()
 }
 
 fn opening(plan: &Plan) -> String {
@@ -38,8 +177,12 @@ fn opening(plan: &Plan) -> String {
             count(n as f64)
         ),
     };
+    let date = plan
+        .date
+        .as_ref()
+        .map_or_else(String::new, |date| format!(", every request at {date}"));
     format!(
-        "{}. {} policies tried; chosen on {} requests, every figure is of {} others{left_out}.",
+        "{}{date}. {} policies tried; chosen on {} requests, every figure is of {} others{left_out}.",
         goal(&plan.goal),
         count(plan.tried as f64),
         count(requests.chosen_on as f64),
@@ -258,6 +401,14 @@ fn figures(plan: &Plan) -> Table {
     if let Some(difference) = &plan.difference {
         let of = ["difference", "routing less fixed", "", ""];
         table.row(row(of, difference.figure, &difference.difference));
+    }
+    for model in &plan.models {
+        let of = ["model", &model.model, "", ""];
+        table.row(row(of, "share", &model.share));
+        if let Some(difference) = &model.difference {
+            let of = ["model, with less without", &model.model, "", ""];
+            table.row(row(of, difference.figure, &difference.difference));
+        }
     }
     if let Some(margin) = &plan.next_percent {
         let of = ["next_percent", &margin.policy, "learned", ""];

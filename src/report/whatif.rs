@@ -2,6 +2,7 @@
 
 use super::document::{Document, Table};
 use super::number::{NONE, count, money, percent, signed, usd_per_1000};
+use super::whatif_questions::{answers, questions};
 use crate::evaluate::Figure;
 use crate::whatif::{Differences, Point, SettingText, WhatIf, World, WorldPolicy};
 
@@ -10,6 +11,7 @@ use crate::whatif::{Differences, Point, SettingText, WhatIf, World, WorldPolicy}
 pub fn whatif_document(result: &WhatIf) -> Document {
     let mut document = Document::default();
     document.text(opening(result));
+    questions(&mut document, result);
     match result.points.as_slice() {
         [] => one(&mut document, &result.base, &result.base),
         [point] => {
@@ -45,7 +47,8 @@ fn opening(result: &WhatIf) -> String {
     )
 }
 
-fn settings(settings: &[SettingText]) -> String {
+/// Settings as the command line takes them.
+pub(super) fn settings(settings: &[SettingText]) -> String {
     let texts: Vec<String> = settings
         .iter()
         .map(|setting| format!("{}{}{}", setting.name, setting.op, setting.value))
@@ -221,7 +224,7 @@ fn cell(frozen: &WorldPolicy, redecided: &WorldPolicy, valued: bool) -> String {
 }
 
 /// What is assumed and what should be known, each once.
-fn remarks(result: &WhatIf) -> Vec<String> {
+pub(super) fn remarks(result: &WhatIf) -> Vec<String> {
     let mut remarks: Vec<String> = Vec::new();
     let worlds = std::iter::once(&result.base)
         .chain(&result.points)
@@ -287,10 +290,11 @@ fn figures(result: &WhatIf) -> Table {
             }
         }
     }
+    answers(result, &mut |row| table.row(row));
     table
 }
 
-fn row(of: [&str; 4], name: &str, figure: &Figure) -> Vec<String> {
+pub(super) fn row(of: [&str; 4], name: &str, figure: &Figure) -> Vec<String> {
     let number = |x: Option<f64>| x.map_or_else(String::new, |x| x.to_string());
     let [low, high] = [0, 1].map(|end| number(figure.ci95.map(|ends| ends[end])));
     let mut cells = of.map(str::to_owned).to_vec();

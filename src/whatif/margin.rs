@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::paired::Differences;
 use super::search::{Kind, Measured, Search};
 use crate::evaluate::{Bootstrap, Figure, with_interval};
 use crate::replay::{Charged, Decisions};
@@ -105,68 +106,11 @@ pub(super) fn margin(
         share_to: after.share,
         value_usd: after.contender.trade.map(|trade| trade.value.to_f64()),
         break_even_value_usd: break_even(&gain, &bill, bootstrap),
-        gain: gain.figure("right answers", bootstrap),
-        cost_usd: bill.figure("USD", bootstrap),
-        minutes: Differences::new(from, to, wait).figure("minutes", bootstrap),
-    }
-}
-
-/// A figure of one policy less that of another, request by request.
-struct Differences {
-    /// 0 where a request is left out.
-    values: Vec<f64>,
-    /// Whether a request counts: both are known.
-    known: Vec<bool>,
-}
-
-impl Differences {
-    fn new(from: &Decisions, to: &Decisions, of: impl Fn(u16, usize) -> Option<f64>) -> Self {
-        let expected = |decisions: &Decisions, row: usize| {
-            let masses = decisions.get(row).masses.iter();
-            masses
-                .map(|&(endpoint, share)| Some(of(endpoint, row)? * f64::from(share.0) / 1e6))
-                .sum::<Option<f64>>()
-        };
-        let difference = |row: usize| {
-            // Where both choose alike there is no difference, known or not.
-            if from.get(row).masses == to.get(row).masses {
-                return Some(0.0);
-            }
-            Some(expected(to, row)? - expected(from, row)?)
-        };
-        let all: Vec<Option<f64>> = (0..from.len()).map(difference).collect();
-        Self {
-            values: all.iter().map(|it| it.unwrap_or(0.0)).collect(),
-            known: all.iter().map(Option::is_some).collect(),
-        }
-    }
-
-    fn count(&self) -> u64 {
-        self.known.iter().filter(|known| **known).count() as u64
-    }
-
-    /// The sum of the values and of the requests that count.
-    fn sums(&self, weight: impl Fn(usize) -> f64) -> (f64, f64) {
-        let rows = (0..self.values.len()).filter(|&row| self.known[row]);
-        rows.fold((0.0, 0.0), |(sum, count), row| {
-            let weight = weight(row);
-            (sum + weight * self.values[row], count + weight)
-        })
-    }
-
-    fn figure(&self, unit: &'static str, bootstrap: Bootstrap<'_>) -> Figure {
-        let mean = |(sum, count): (f64, f64)| (count > 0.0).then(|| PER * sum / count);
-        let Some(x) = mean(self.sums(|_| 1.0)) else {
-            return Figure::unknown(unit, "the trace tells it of no request");
-        };
-        let drawn = bootstrap.replicates(|weights| mean(self.sums(|row| f64::from(weights[row]))));
-        let (n, all) = (self.count(), self.values.len());
-        let evidence = if n == all as u64 {
-            "full, paired".to_owned()
-        } else {
-            format!("{n} of {all} requests, paired")
-        };
-        with_interval(Figure::known(x, unit, n).on(evidence), &drawn)
+        gain: gain.figure(PER, "right answers", bootstrap).0,
+        cost_usd: bill.figure(PER, "USD", bootstrap).0,
+        minutes: Differences::new(from, to, wait)
+            .figure(PER, "minutes", bootstrap)
+            .0,
     }
 }
 

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use weighbridge_router::{Timestamp, Trade, Usd};
+use weighbridge_router::{Router, Timestamp, Trade, Usd};
 
+use crate::catalog::Catalog;
 use crate::evaluate::ReplayOptions;
 use crate::policy::{Goal, Roles};
+use crate::replay::Stage;
+use crate::trace::Trace;
 
 /// What a plan is asked for.
 #[derive(Debug, Clone)]
@@ -22,6 +25,8 @@ pub struct PlanOptions {
     pub roles: Roles,
     /// The date whose prices hold for requests without a time.
     pub as_of: Option<Timestamp>,
+    /// The moment to which every request is moved: what to ship then; none: each at its own time.
+    pub date: Option<Timestamp>,
     /// The moment whose prices tell which values of an answer are worth trying.
     pub at: Option<Timestamp>,
     /// The seed of the split and of the bootstrap.
@@ -43,6 +48,29 @@ impl PlanOptions {
             wrong: self.wrong.unwrap_or_default(),
             second: self.second.unwrap_or_default(),
         })
+    }
+
+    /// The name and unit of the figure that the goal is about.
+    pub(super) fn figure(&self) -> (&'static str, &'static str) {
+        match self.goal {
+            Goal::Value(_) => ("net_usd_per_request", "USD"),
+            Goal::MinSuccess(_) => ("cost_usd_per_request", "USD"),
+            Goal::Share(_) | Goal::SpendPerDay(_) => ("success", "share"),
+        }
+    }
+
+    /// A trace made ready for replay, at the date that is asked about.
+    pub(super) fn stage<'t>(
+        &self,
+        trace: &'t Trace,
+        catalog: &Catalog,
+        routers: &[Router],
+    ) -> Stage<'t> {
+        let stage = Stage::new(trace, catalog, routers, self.as_of);
+        match self.date {
+            Some(date) => stage.moved_to(date),
+            None => stage,
+        }
     }
 
     pub(super) fn replay(&self) -> ReplayOptions {

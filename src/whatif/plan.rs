@@ -3,10 +3,11 @@
 use weighbridge_router::{Router, prompt_group};
 
 use super::margin::{Margin, margin};
+use super::models::{Advice, ModelWorth, worth};
 use super::options::{PlanError, PlanOptions};
 use super::result::{Difference, GoalResult, Parts, Plan, PlanVerdict, PlannedPolicy};
 use super::search::Search;
-use super::share::not_on_driver;
+use super::share::{not_on_driver, share_of};
 use super::shortlist::Shortlist;
 use crate::catalog::Catalog;
 use crate::evaluate::{Bootstrap, Figure, ReplayReport, replay_report};
@@ -87,6 +88,7 @@ struct Replayed {
     report: ReplayReport,
     shares: Vec<Figure>,
     margins: [Option<Margin>; 2],
+    models: Vec<ModelWorth>,
 }
 
 impl Replayed {
@@ -106,7 +108,7 @@ impl Replayed {
             .zip(&routers)
             .map(|(it, router)| (it.contender.name.clone(), router))
             .collect();
-        let stage = Stage::new(promise, catalog, &routers, options.as_of);
+        let stage = options.stage(promise, catalog, &routers);
         let (charged, decisions) = run(&stage, &named, options.charge(), options.threads);
         let units = unit_keys(promise, options.seed, options.threads);
         let bootstrap = Bootstrap {
@@ -117,7 +119,19 @@ impl Replayed {
         let driver = search.driver();
         let shares =
             |decided: &Decisions| not_on_driver(&stage, decided, driver.as_deref(), bootstrap);
+        let worth = |(model, without): &(String, Option<usize>)| {
+            let decided = without.map(|place| &decisions[place]);
+            model_worth(
+                model,
+                decided,
+                &stage,
+                (short, &decisions, &charged),
+                options,
+                bootstrap,
+            )
+        };
         Self {
+            models: short.without.iter().map(worth).collect(),
             shares: decisions.iter().map(shares).collect(),
             margins: short
                 .margins
@@ -154,11 +168,7 @@ impl Replayed {
     fn difference(&self, short: &Shortlist<'_>, options: &PlanOptions) -> Option<Difference> {
         let name = |place: usize| short.finalists[place].contender.name.as_str();
         let (routing, fixed) = (name(short.routing?), name(short.fixed?));
-        let figure = match options.goal {
-            Goal::Value(_) => "net_usd_per_request",
-            Goal::MinSuccess(_) => "cost_usd_per_request",
-            Goal::Share(_) | Goal::SpendPerDay(_) => "success",
-        };
+        let (figure, _) = options.figure();
         let mut comparisons = self.report.comparisons.iter();
         let found =
             comparisons.find(|it| it.a == routing && it.b == fixed && it.figure == figure)?;
@@ -201,6 +211,7 @@ impl Replayed {
             format: "weighbridge.plan/1",
             version: env!("CARGO_PKG_VERSION"),
             goal: GoalResult::new(&ship, options),
+            date: options.date.map(|date| date.to_string()),
             requests,
             seed: options.seed,
             replicates: options.replicates,
@@ -212,8 +223,39 @@ impl Replayed {
             difference: self.difference(short, options),
             front: short.front.iter().map(|&place| planned(place)).collect(),
             next_percent,
+            models: self.models.clone(),
             warnings,
         }
+    }
+}
+
+/// What a model is worth on the requests that nothing was chosen on.
+fn model_worth(
+    model: &str,
+    without: Option<&Decisions>,
+    stage: &Stage<'_>,
+    (short, decisions, charged): (&Shortlist<'_>, &[Decisions], &Charged),
+    options: &PlanOptions,
+    bootstrap: Bootstrap<'_>,
+) -> ModelWorth {
+    let best = &decisions[short.nearest];
+    let uses = short.finalists[short.nearest].models.contains(model);
+    let compared = without.filter(|_| uses && short.attained);
+    let (difference, advice) = match compared {
+        Some(without) => {
+            let (difference, advice) = worth(charged, [best, without], options, bootstrap);
+            (Some(difference), advice)
+        }
+        None if uses && without.is_none() && short.attained => (None, Advice::Needed),
+        None if uses => (None, Advice::CannotTell),
+        None => (None, Advice::Unused),
+    };
+    ModelWorth {
+        model: model.to_owned(),
+        share: share_of(stage, best, |it| it.model == model, bootstrap),
+        without: without.filter(|_| uses).map(|it| it.name().to_owned()),
+        difference,
+        advice,
     }
 }
 

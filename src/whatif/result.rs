@@ -4,6 +4,7 @@
 use serde::Serialize;
 
 use super::margin::Margin;
+use super::models::ModelWorth;
 use super::options::PlanOptions;
 use super::search::Kind;
 use crate::evaluate::{Figure, PolicyFigures};
@@ -18,6 +19,8 @@ pub struct Plan {
     pub version: &'static str,
     /// What was asked for.
     pub goal: GoalResult,
+    /// The moment to which every request was moved; null where each has its own time.
+    pub date: Option<String>,
     /// Requests that the policy was chosen on, and those that the figures are of.
     pub requests: Parts,
     /// The seed.
@@ -40,8 +43,30 @@ pub struct Plan {
     pub front: Vec<PlannedPolicy>,
     /// What the next hundredth of the traffic would gain at the specialist.
     pub next_percent: Option<Margin>,
+    /// What each model is worth: which to introduce, keep or retire.
+    pub models: Vec<ModelWorth>,
     /// What a reader should know before he believes any of it.
     pub warnings: Vec<String>,
+}
+
+/// The plans of several dates, over the same requests.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DatedPlans {
+    /// `weighbridge.dated-plans/1`.
+    pub format: &'static str,
+    /// One a date, in order of time.
+    pub plans: Vec<Plan>,
+}
+
+impl DatedPlans {
+    /// Plans that differ in their date.
+    #[must_use]
+    pub fn new(plans: Vec<Plan>) -> Self {
+        Self {
+            format: "weighbridge.dated-plans/1",
+            plans,
+        }
+    }
 }
 
 /// What was asked for, and whether the other half of the requests bears it out.

@@ -1,6 +1,8 @@
 //! The policies at hand as contenders: every fixed choice, the policies as they are given, and
 //! those with a learned choice over their trade.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use weighbridge_router::{Choose, Router, Trade, Usd};
 
 use super::always::always;
@@ -52,6 +54,8 @@ pub(super) struct Measured {
     pub(super) contender: Contender,
     /// Share of requests that another model than the driver takes.
     pub(super) share: f64,
+    /// The models that take any.
+    pub(super) models: BTreeSet<String>,
     pub(super) success: f64,
     /// USD a request.
     pub(super) cost: f64,
@@ -88,9 +92,10 @@ impl<'a> Search<'a> {
             measured: Vec::new(),
             warnings: Vec::new(),
         };
+        search.bases.extend(policies.iter().flat_map(without_each));
         search.bases.extend(fixed(part, catalog, &options.roles));
         let routers: Vec<Router> = search.bases.iter().map(|(_, it)| it.clone()).collect();
-        let stage = Stage::new(part, catalog, &routers, options.as_of);
+        let stage = options.stage(part, catalog, &routers);
         let charged = Charged::new(&stage, options.charge(), options.threads);
         let bases = 0..search.bases.len();
         let mut first: Vec<Contender> = bases.flat_map(|base| search.contenders(base)).collect();
@@ -277,14 +282,18 @@ impl Measured {
         stage: &Stage<'_>,
         driver: Option<&str>,
     ) -> Option<Self> {
-        let is_other = |id: &str| {
+        let mut models: BTreeMap<&str, f64> = BTreeMap::new();
+        for (id, share) in &figures.share {
             let mut endpoints = stage.endpoints().iter();
-            let model = endpoints.find(|endpoint| endpoint.id == id);
-            model.is_some_and(|endpoint| Some(endpoint.model.as_str()) != driver)
-        };
-        let shares = figures.share.iter().filter(|(id, _)| is_other(id));
+            if let Some(endpoint) = endpoints.find(|endpoint| endpoint.id == *id) {
+                *models.entry(&endpoint.model).or_default() += share;
+            }
+        }
+        models.retain(|_, share| *share > 0.0);
+        let others = models.iter().filter(|(model, _)| Some(**model) != driver);
         Some(Self {
-            share: shares.map(|(_, share)| share).sum(),
+            share: others.map(|(_, share)| share).sum(),
+            models: models.keys().map(|model| (*model).to_owned()).collect(),
             success: figures.success.x?,
             cost: figures.cost_usd_per_request.x?,
             net: figures.net_usd_per_request.x,
@@ -355,7 +364,35 @@ fn sole_trade(router: &Router) -> Option<Trade> {
     trades.iter().all(|trade| *trade == first).then_some(first)
 }
 
-/// A policy for each endpoint that the trace has answers of, the driver as its fallback.
+/// A learned policy of three models or more, once without each: what the portfolio would come to
+/// if that one were retired. Where a rule or the fallback names the model there is none.
+fn without_each((name, router): &(String, Router)) -> Vec<(String, Router)> {
+    let parts = router.parts();
+    if sole_trade(router).is_none() || parts.heads.len() < 3 {
+        return Vec::new();
+    }
+    let without = |model: &String| {
+        let mut left = parts.clone();
+        let gone = |name: &String| {
+            let mut endpoints = parts.endpoints.iter().filter(|it| it.model == *model);
+            name == model || endpoints.any(|it| it.id == *name)
+        };
+        left.endpoints.retain(|it| it.model != *model);
+        left.heads.retain(|it| it.model != *model);
+        left.calibration.models.retain(|it| it.model != *model);
+        left.roles.retain(|(_, name)| !gone(name));
+        left.fallback.retain(|name| !gone(name));
+        Some((
+            format!("{name} without {model}"),
+            Router::try_new(left).ok()?,
+        ))
+    };
+    let heads = parts.heads.iter();
+    heads.filter_map(|heads| without(&heads.model)).collect()
+}
+
+/// A policy for each endpoint that sells a model that the trace has answers of, the driver as its
+/// fallback.
 fn fixed(part: &Trace, catalog: &Catalog, roles: &Roles) -> Vec<(String, Router)> {
     let stage = Stage::new(part, catalog, &[], None);
     let driver_else = driver(catalog, roles).is_some();
@@ -365,11 +402,18 @@ fn fixed(part: &Trace, catalog: &Catalog, roles: &Roles) -> Vec<(String, Router)
         .filter(|endpoint| endpoint.card.is_none())
         .map(|endpoint| endpoint.id.clone())
         .collect();
-    stage
-        .endpoints()
-        .iter()
-        .filter_map(|endpoint| always(&endpoint.id, driver_else, catalog, roles, &recorded))
-        .collect()
+    let mut ids: Vec<&str> = stage.endpoints().iter().map(|it| it.id.as_str()).collect();
+    for endpoint in stage.endpoints() {
+        // Other providers of the same weights, whose answers would be the same.
+        let sold = catalog.endpoints_of(&endpoint.model);
+        for id in sold.map(|card| card.endpoint.id.as_str()) {
+            if !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+    }
+    let policy = |id: &&str| always(id, driver_else, catalog, roles, &recorded);
+    ids.iter().filter_map(policy).collect()
 }
 
 /// The share of requests whose success and cost the trace tells.

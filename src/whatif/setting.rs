@@ -178,17 +178,7 @@ impl FromStr for Sweep {
     /// A setting whose value may be `a..b:logN`, `a..b:linN`, `a..b` (nine steps: by factors where
     /// both ends are above 0, else by differences) or `a,b,c`.
     fn from_str(text: &str) -> Result<Self, ScenarioError> {
-        let mut quote = None;
-        let at = text.char_indices().find_map(|(at, c)| {
-            match (quote, c) {
-                (None, '"' | '\'') => quote = Some(c),
-                (Some(open), _) if open == c => quote = None,
-                (None, '=') => return Some(at),
-                _ => {}
-            }
-            None
-        });
-        let Some(at) = at else {
+        let Some(at) = sign_in(text) else {
             let shape = "write NAME=VALUE, NAME*=VALUE or NAME+=VALUE";
             return Err(ScenarioError::value(text, shape));
         };
@@ -202,6 +192,20 @@ impl FromStr for Sweep {
         };
         Self::new(Name::parse(name)?, op, right.trim())
     }
+}
+
+/// Where the `=` of a setting is: the first outside of quotes.
+pub(super) fn sign_in(text: &str) -> Option<usize> {
+    let mut quote = None;
+    text.char_indices().find_map(|(at, c)| {
+        match (quote, c) {
+            (None, '"' | '\'') => quote = Some(c),
+            (Some(open), _) if open == c => quote = None,
+            (None, '=') => return Some(at),
+            _ => {}
+        }
+        None
+    })
 }
 
 fn amount(text: &str, is_date: bool) -> Result<Amount, String> {

@@ -1,7 +1,7 @@
-//! The share of requests that a policy sends elsewhere than to the driver, with its interval.
+//! The share of requests that a policy sends to some of the endpoints, with its interval.
 
 use crate::evaluate::{Bootstrap, Figure, with_interval};
-use crate::replay::{Decisions, Stage};
+use crate::replay::{Decisions, Stage, StageEndpoint};
 
 /// The expected share of requests that another model than the driver takes.
 pub(super) fn not_on_driver(
@@ -13,15 +13,21 @@ pub(super) fn not_on_driver(
     let Some(driver) = driver else {
         return Figure::unknown("share", "nobody has the role `driver`");
     };
-    let others: Vec<bool> = stage
-        .endpoints()
-        .iter()
-        .map(|endpoint| endpoint.model != driver)
-        .collect();
+    share_of(stage, decisions, |it| it.model != driver, bootstrap)
+}
+
+/// The expected share of requests that these endpoints take.
+pub(super) fn share_of(
+    stage: &Stage<'_>,
+    decisions: &Decisions,
+    takes: impl Fn(&StageEndpoint) -> bool,
+    bootstrap: Bootstrap<'_>,
+) -> Figure {
+    let taking: Vec<bool> = stage.endpoints().iter().map(takes).collect();
     let share = |row: usize| {
         let masses = decisions.get(row).masses.iter();
-        let other = masses.filter(|(endpoint, _)| others[usize::from(*endpoint)]);
-        other
+        let taken = masses.filter(|(endpoint, _)| taking[usize::from(*endpoint)]);
+        taken
             .map(|(_, share)| f64::from(share.0) / 1e6)
             .sum::<f64>()
     };

@@ -1,5 +1,7 @@
 //! The policies that are worth replaying on the other half of the requests.
 
+use std::collections::BTreeSet;
+
 use super::margin::neighbours;
 use super::options::PlanOptions;
 use super::search::{Kind, Measured, Search, best};
@@ -18,6 +20,8 @@ pub(super) struct Shortlist<'s> {
     /// The pair that the next hundredth of the traffic lies between, beginning at the best fixed
     /// choice and at the best of all.
     pub(super) margins: [Option<[usize; 2]>; 2],
+    /// Each model that any policy gives requests to, and the best policy that gives it none.
+    pub(super) without: Vec<(String, Option<usize>)>,
     /// Whether any policy attains the goal.
     pub(super) attained: bool,
     /// Whether the best policy that routes is better than the best fixed choice where both were
@@ -41,6 +45,7 @@ impl<'s> Shortlist<'s> {
             nearest: 0,
             front: Vec::new(),
             margins: [None; 2],
+            without: Vec::new(),
             attained: top.is_some(),
             leads: match (routing, fixed) {
                 (Some(routing), Some(fixed)) => routing.merit(options) > fixed.merit(options),
@@ -61,6 +66,14 @@ impl<'s> Shortlist<'s> {
         };
         let (fixed, top) = (short_fixed.and_then(&mut pair), pair(short_top));
         short.margins = [fixed, top];
+        short.without = models(all)
+            .into_iter()
+            .map(|model| {
+                let without = all.iter().filter(|it| !it.models.contains(model));
+                let best = best(without, options).map(|it| short.place(it));
+                (model.to_owned(), best)
+            })
+            .collect();
         short
     }
 
@@ -75,6 +88,12 @@ impl<'s> Shortlist<'s> {
             self.finalists.len() - 1
         })
     }
+}
+
+/// Every model that any policy gives requests to, by name.
+fn models(measured: &[Measured]) -> BTreeSet<&str> {
+    let models = measured.iter().flat_map(|it| it.models.iter());
+    models.map(String::as_str).collect()
 }
 
 /// Those that no other beats in both cost and success, cheapest first; evenly thinned.

@@ -5,6 +5,9 @@ use serde::Serialize;
 use super::base::Base;
 use super::error::ScenarioError;
 use super::setting::{Amount, Setting, Sweep, grid};
+use super::solve::Solved;
+use super::tco::Tco;
+use super::tornado::Tornado;
 use super::world::{Mode, World, WorldPolicy, paired};
 use crate::evaluate::{Figure, TraceSummary, TradeSummary};
 
@@ -35,6 +38,15 @@ pub struct WhatIf {
     pub base: Point,
     /// The worlds that were asked for, the last axis fastest.
     pub points: Vec<Point>,
+    /// Equations that were solved in them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub solved: Vec<Solved>,
+    /// What the decision hangs on, where that was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tornado: Option<Tornado>,
+    /// From which volume on a second model pays, where that was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tco: Option<Tco>,
 }
 
 /// A name that is set to several values.
@@ -64,8 +76,19 @@ pub struct Point {
     /// What the circumstances change for each shipped file: frozen less the world as it is; empty
     /// for that.
     pub change: Vec<Differences>,
+    /// Every other policy less the first one of the call, in this world.
+    pub against_first: AgainstFirst,
     /// The policies with the greatest net value, where there is one.
     pub best: Best,
+}
+
+/// Every other policy less the first one of the call.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AgainstFirst {
+    /// The shipped files.
+    pub frozen: Vec<Differences>,
+    /// Those compiled anew.
+    pub redecided: Vec<Differences>,
 }
 
 /// A setting in words.
@@ -77,6 +100,16 @@ pub struct SettingText {
     pub op: &'static str,
     /// The value.
     pub value: Amount,
+}
+
+impl From<&Setting> for SettingText {
+    fn from(setting: &Setting) -> Self {
+        Self {
+            name: setting.name.to_string(),
+            op: setting.op.sign(),
+            value: setting.value,
+        }
+    }
 }
 
 /// Figures of a policy less the same in another world or mode, paired.
@@ -153,6 +186,9 @@ impl WhatIf {
                 .collect(),
             base: as_it_is,
             points,
+            solved: Vec::new(),
+            tornado: None,
+            tco: None,
         })
     }
 }
@@ -164,16 +200,13 @@ impl Point {
         as_it_is: Option<&World>,
     ) -> Self {
         Self {
-            settings: settings
-                .iter()
-                .map(|setting| SettingText {
-                    name: setting.name.to_string(),
-                    op: setting.op.sign(),
-                    value: setting.value,
-                })
-                .collect(),
+            settings: settings.iter().map(SettingText::from).collect(),
             retuning: differences(&redecided, &frozen),
             change: as_it_is.map_or_else(Vec::new, |held| differences(&frozen, held)),
+            against_first: AgainstFirst {
+                frozen: against_first(&frozen),
+                redecided: against_first(&redecided),
+            },
             best: Best {
                 frozen: best(&frozen),
                 redecided: best(&redecided),
@@ -187,6 +220,16 @@ impl Point {
 fn differences(a: &World, b: &World) -> Vec<Differences> {
     let pairs = a.policies.iter().zip(&b.policies);
     pairs.map(|(a, b)| Differences::new(a, b)).collect()
+}
+
+fn against_first(world: &World) -> Vec<Differences> {
+    match world.policies.split_first() {
+        Some((first, others)) => others
+            .iter()
+            .map(|it| Differences::new(it, first))
+            .collect(),
+        None => Vec::new(),
+    }
 }
 
 impl Differences {
@@ -215,7 +258,7 @@ impl Differences {
 }
 
 /// The policy with the greatest net value; the first of equals.
-fn best(world: &World) -> Option<String> {
+pub(super) fn best(world: &World) -> Option<String> {
     let valued = world.policies.iter();
     let valued = valued.filter_map(|policy| Some((policy, policy.net_usd_per_request.x?)));
     let best = valued.reduce(|held, next| if next.1 > held.1 { next } else { held });

@@ -93,6 +93,16 @@ impl WorldPolicy {
     }
 }
 
+/// A number less another one; what is as small as rounding makes it is nothing.
+pub(super) fn less(a: f64, b: f64) -> f64 {
+    let difference = a - b;
+    if difference.abs() <= 1e-13 * (a.abs() + b.abs()) {
+        0.0
+    } else {
+        difference
+    }
+}
+
 /// A figure less another one of the same unit, paired by replicate.
 #[must_use]
 pub fn paired([a, b]: [&Figure; 2], [a_draws, b_draws]: [&[Option<f64>]; 2]) -> Figure {
@@ -102,8 +112,8 @@ pub fn paired([a, b]: [&Figure; 2], [a_draws, b_draws]: [&[Option<f64>]; 2]) -> 
     };
     let differences = a_draws.iter().zip(b_draws);
     let draws: Vec<Option<f64>> = differences
-        .map(|(a, b)| a.zip(*b).map(|(a, b)| a - b))
+        .map(|(a, b)| a.zip(*b).map(|(a, b)| less(a, b)))
         .collect();
-    let figure = Figure::known(x - y, a.unit, a.n.min(b.n)).on("paired");
+    let figure = Figure::known(less(x, y), a.unit, a.n.min(b.n)).on("paired");
     with_interval(figure, &draws)
 }

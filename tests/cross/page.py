@@ -1,9 +1,10 @@
 """The pages of the reports, in a real browser: read, hovered, sorted, slid, printed, narrow and wide.
 
-    python3 page.py [--binary FILE] [--axe axe.min.js] [--keep FOLDER] [PAGE...]
+    python3 page.py [--binary FILE] [--axe axe.min.js] [--keep FOLDER] [--portraits FOLDER] [PAGE...]
 
 Makes pages from the bundled trace, and an odd one, and says of each check whether it holds; exit 1
-if one does not. With --keep, screenshots and PDFs stay in that folder. PAGEs are checked as well.
+if one does not. With --keep, screenshots and PDFs stay in that folder; --portraits makes those of docs/
+and checks nothing. Given PAGEs are checked instead.
 Needs Chromium, and PyPI's websocket-client and pypdf.
 """
 
@@ -48,8 +49,17 @@ def check(name, faults):
 def command(binary, *args, codes=(0,)):
     done = subprocess.run([binary, *args], cwd=ROOT, capture_output=True, text=True)
     if done.returncode not in codes:
-        raise SystemExit(f"{' '.join(args)}: exit {done.returncode}\n{done.stderr}")
+        raise RuntimeError(f"{' '.join(args)}: exit {done.returncode}\n{done.stderr}")
     return done.stdout
+
+
+def many(folder):
+    """As many policies as a page has to hold."""
+    files = [folder / f"longer-than-{60 * i}.toml" for i in range(1, 21)]
+    for i, file in enumerate(files):
+        file.write_text('format = "weighbridge.policy/1"\nfallback = ["driver"]\n[choose]\nkind = "threshold"\n'
+                        f'feature = "prompt_bytes"\nabove = {60 * (i + 1)}\nto = "specialist"\nelse = "driver"\n')
+    return map(str, files)
 
 
 def pages(binary, folder):
@@ -59,14 +69,17 @@ def pages(binary, folder):
         "replay": ["replay", TRACE, "-p", "policies", "--value", "2", "--by", "task", "--by", "tenant"],
         "eval": ["eval", router, TRACE, "-p", "policies/hard-math-and-code.toml"],
         "plan": ["plan", TRACE, "-p", "policies", "--value", "2"],
-        "whatif": ["whatif", TRACE, "-p", "policies", "--set", "value=0.02..20:log13"],
+        "whatif": ["whatif", TRACE, "-p", "policies", "--value", "2",
+                   "--set", "price.deepseek-v3.2-speciale@deepseek.output*=0.25..64:log9"],
+        "grid": ["whatif", TRACE, "-p", "policies", "--set", "value=0.02..20:log5",
+                 "--set", "price.deepseek-v3.2@deepseek.output*=0.5,1,2"],
+        "many": ["replay", TRACE, "-p", *many(folder), "--value", "2", "--by", "task", "--by", "tenant"],
     }
     made = {}
     for name, call in calls.items():
         page = folder / f"{name}.html"
-        if "--html" in command(binary, name, "--help", codes=(0, 2)):
-            command(binary, *call, "--html", str(page), codes=(0, 1))
-            made[name] = page
+        command(binary, *call, "--html", str(page), codes=(0, 1))
+        made[name] = page
     odd, evil = folder / "odd.jsonl", "</script><img src=x onerror=\"document.title='evil'\">"
     request = {"id": "1", "request": {"prompt": "x", "task": evil, "tenant": "学習 ‮אב", "needs": ["teleport"]},
                "outcomes": [{"model": "deepseek-v3.2", "score": 1, "input_tokens": 3, "output_tokens": 4}]}
@@ -205,6 +218,7 @@ def widths(name, tab, keep):
                 return wide.at(-1)?.outerHTML.slice(0, 120); })()""")
             faults.append(f"{width} px: {wide} px too wide: {part}")
         if keep:
+            tab.run("document.activeElement.blur(); scrollTo(0, 0)")
             tab.shot(keep / f"{name}-{width}.png")
     check(f"{name}: no sideways scrolling from {WIDTHS[0]} px to 4K", faults)
     tab.size(1280)
@@ -241,7 +255,10 @@ def paper(name, tab, folder):
         # Fonts join letters, as in fi.
         return re.sub(r"\W+", "", unicodedata.normalize("NFKC", text))
 
-    missing = [text for text in [heading, *headings] if letters(text) not in letters("".join(texts))]
+    # Tables of charts stay folded on paper; all others are there to their last row.
+    lasts = tab.run("""[...document.querySelectorAll('.part:not(#what-if) table')]
+        .filter((table) => !table.closest('.chart')).map((table) => [...table.rows].at(-1).innerText)""")
+    missing = [text for text in [heading, *headings, *lasts] if letters(text) not in letters("".join(texts))]
     empty = [f"sheet {i + 1} is empty" for i, text in enumerate(texts) if len(text.strip()) < 20]
     many = f"{len(sheets)} sheets" if len(sheets) > 30 else None
     check(f"{name}: prints, whole ({len(sheets)} sheets)", [*(f"not printed: {text}" for text in missing), *empty, many])
@@ -280,7 +297,7 @@ def sliders(name, tab, binary):
     middle = stops["price"].index(1)
     settings = [dict(value=stops["value"].index(2), second=0), dict(value=4, second=0), dict(value=0, second=3),
                 dict(value=len(stops["value"]) - 1, second=len(stops["second"]) - 1)]
-    if "whatif" in command(binary, "--help", codes=(0, 2)):
+    if used:
         settings += [dict(value=12, second=2, price=middle + 4), dict(price=2, endpoint=data["endpoints"][used[-1]])]
     for setting in settings:
         slowest = max(slowest, slide(tab, **{"price": middle, "endpoint": "", **setting}))
@@ -289,6 +306,10 @@ def sliders(name, tab, binary):
         call = shlex.split(tab.run("document.getElementById('what-if-command').innerText"))[1:]
         result = json.loads(command(binary, *call, "--format", "json", "-q"))
         faults += [f"{' '.join(call)}: {fault}" for fault in differences(shown, data, result)]
+        if "--set" not in call:
+            call[0] = "replay"
+            result = json.loads(command(binary, *call, "--format", "json", "-q", "--replicates", "0"))
+            faults += [f"{' '.join(call)}: {fault}" for fault in differences(shown, data, result)]
     check(f"{name}: sliders give the figures of the command that the page shows ({len(settings)} settings)", faults)
     check(f"{name}: a slider answers within {SLIDE_MS} ms ({slowest:.1f})", slowest > SLIDE_MS and f"{slowest} ms")
     slide(tab, value=stops["value"].index(data["settings"]["value"]), second=0, price=middle, endpoint="")
@@ -299,7 +320,8 @@ def differences(shown, data, result):
     if "policies" in result:
         found = {policy["name"]: policy for policy in [*result["policies"], *result.get("floors", [])]}
     else:
-        found = {policy["name"]: policy for policy in result["worlds"][-1]["frozen"]["policies"]}
+        world = (result["points"] or [result["base"]])[-1]
+        found = {policy["name"]: policy for policy in world["frozen"]["policies"]}
     keys = {"net": "net_usd_per_request", "cost": "cost_usd_per_request", "success": "success"}
     for place, figure, x, text in shown:
         name = data["policies"][place]["name"]
@@ -318,21 +340,55 @@ def safe(name, tab):
         tab.run("document.querySelectorAll('img').length") and "a name became an element"])
 
 
+def calm(name, tab):
+    check(f"{name}: no complaint after all that", tab.complaints())
+
+
 def examine(name, page, tab, args, folder):
     tab.size(1280)
     tab.scheme("light")
     tab.open(page)
-    quiet(name, tab, page)
-    charts(name, tab)
-    tips(name, tab)
-    tables(name, tab, folder)
-    sliders(name, tab, args.binary)
-    safe(name, tab)
-    widths(name, tab, args.keep)
-    colours(name, tab, args.axe and Path(args.axe).read_text(), args.keep)
-    paper(name, tab, args.keep or folder)
-    check(f"{name}: no complaint after all that", tab.complaints())
-    without_script(name, tab, page)
+    axe = args.axe and Path(args.axe).read_text()
+    steps = [
+        (quiet, tab, page), (charts, tab), (tips, tab), (tables, tab, folder), (sliders, tab, args.binary),
+        (safe, tab), (widths, tab, args.keep), (colours, tab, axe, args.keep), (paper, tab, args.keep or folder),
+        (calm, tab), (without_script, tab, page),
+    ]
+    for step, *of in steps:
+        try:
+            step(name, *of)
+        except RuntimeError as error:
+            check(f"{name}: {step.__name__}", error)
+
+
+# Picture, page, width, scheme, what is on it (the whole top of the page, or a part), and what is done before.
+PORTRAITS = [
+    ("replay", "replay", 1180, "light", None, None),
+    ("cost-and-quality", "replay", 1180, "light", "#part-cost-and-quality .grid", None),
+    ("sliders", "replay", 1180, "light", "#what-if", {"value": 27, "price": 11}),
+    ("deferral-curve", "eval", 1180, "light", "#part-does-it-know--and-do-its-numbers-hold .grid", None),
+    ("plan", "plan", 1180, "light", None, None),
+    ("whatif", "whatif", 1180, "light", None, None),
+    ("phone-dark", "replay", 390, "dark", None, None),
+]
+
+
+def portraits(made, browser, folder):
+    """The pictures of docs/screenshots."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for picture, name, width, scheme, part, stops in PORTRAITS:
+        tab = browser.tab()
+        tab.size(width)
+        tab.scheme(scheme)
+        tab.open(made[name])
+        if stops:
+            slide(tab, **stops)
+        clip = [0, 0, width, 1000]
+        if part:
+            clip = tab.run(f"""(() => {{ const b = document.querySelector({json.dumps(part)}).getBoundingClientRect();
+                return [0, b.top + scrollY - 12, {width}, b.height + 24]; }})()""")
+        tab.shot(folder / f"{picture}.png", clip)
+        tab.close()
 
 
 def main():
@@ -340,6 +396,7 @@ def main():
     parser.add_argument("--binary", default=str(ROOT / "target/release/weighbridge"))
     parser.add_argument("--axe")
     parser.add_argument("--keep", type=Path)
+    parser.add_argument("--portraits", type=Path)
     parser.add_argument("pages", nargs="*", type=Path)
     args = parser.parse_args()
     args.binary = str(Path(args.binary).resolve())
@@ -348,6 +405,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder, Browser() as browser:
         folder = Path(folder)
         made = {page.stem: page for page in args.pages} or pages(args.binary, folder)
+        if args.portraits:
+            return portraits(made, browser, args.portraits)
         for name, page in made.items():
             tab = browser.tab()
             examine(name, page, tab, args, folder)

@@ -392,3 +392,66 @@ fn a_dial_within_rules_promises_for_the_requests_that_come_to_it() {
     assert!(dial["spend_usd_per_day"]["x"].is_null());
     assert!(dial["spend_usd_per_day"]["why"].is_string());
 }
+
+#[test]
+fn what_to_ship_before_and_after_an_endpoint_closes() {
+    let folder = Folder::new();
+    let report = folder.at("dates.json");
+    let learned = ["-p", "policies/learned.toml"];
+    let goal = ["--value", "2"];
+    let dates = ["--dates", "2026-02-01,2025-12-10", "-o", &report];
+    let said = plan(&goal, &[&learned[..], &dates].concat()).done();
+    assert!(said.out.contains("On 2025-12-10T00:00:00Z"), "{}", said.out);
+    let dated = folder.json("dates.json");
+    assert_eq!(dated["format"], "weighbridge.dated-plans/1");
+    let plans = dated["plans"].as_array().unwrap();
+    assert_eq!(plans[0]["date"], "2025-12-10T00:00:00Z");
+    // The official endpoint of the specialist is cheaper than the resellers that follow it.
+    let dearest = |plan: &Value| {
+        let front = plan["front"].as_array().unwrap();
+        x(&front[front.len() - 1]["cost_usd_per_request"])
+    };
+    assert!(dearest(&plans[1]) > 1.2 * dearest(&plans[0]));
+    let csv = plan(&goal, &[&dates[..2], &["--format", "csv"]].concat())
+        .done()
+        .out;
+    assert!(csv.starts_with("date,role,policy,kind"), "{csv}");
+}
+
+#[test]
+fn dates_are_found_in_the_catalog_and_one_router_file_holds_one_of_them() {
+    let folder = Folder::new();
+    let router = folder.at("ship.router.json");
+    let goal = ["--value", "2"];
+    let said = plan(&goal, &["--dates", "changes", "--format", "json"])
+        .done()
+        .json();
+    let plans = said["plans"].as_array().unwrap();
+    let dates: Vec<&str> = plans
+        .iter()
+        .map(|it| it["date"].as_str().unwrap())
+        .collect();
+    assert_eq!(dates[1..], ["2025-12-15T15:59:00Z", "2026-01-01T00:00:00Z"]);
+    // Between the two nobody sells the specialist.
+    let models = plans
+        .iter()
+        .map(|it| it["models"].as_array().unwrap().len());
+    assert_eq!(models.collect::<Vec<_>>(), [2, 1, 2]);
+    for (more, says) in [
+        (
+            vec!["--dates", "changes", "-o", &router],
+            "write it for one of them",
+        ),
+        (vec!["--dates", "soon"], "or `changes`"),
+        (
+            vec!["--dates", "2026-02-01", "--as-of", "2026-02-01"],
+            "cannot be used with",
+        ),
+    ] {
+        let said = plan(&goal, &more);
+        assert_eq!(said.code, Some(2), "{more:?}: {}", said.err);
+        assert!(said.err.contains(says), "{more:?}: {}", said.err);
+    }
+    plan(&goal, &["--dates", "2026-02-01", "-o", &router]).done();
+    run(&["verify", &router, "--as-of", "2026-02-01"]).done();
+}

@@ -25,6 +25,7 @@ mod cli_replay;
 mod cli_router;
 mod cli_serve;
 mod cli_sheets;
+mod cli_solve;
 mod cli_tables;
 mod cli_whatif;
 mod corpus;

@@ -54,13 +54,15 @@ impl Axis {
         let (low, high) = match spread {
             Spread::Log | Spread::Time if max / min < 1.2 => (min / 1.2, max * 1.2),
             Spread::Log | Spread::Time => (min, max),
+            // Zeros alone: any axis does that begins there.
+            _ if min == 0.0 && max == 0.0 => (0.0, 1.0),
             _ if zero => (min.min(0.0), max.max(0.0)),
             _ => (min, max),
         };
         let room = match spread {
             Spread::Log | Spread::Time => 0.0,
             _ if high > low => 0.06 * (high - low),
-            _ => (0.1 * high.abs()).max(1e-9),
+            _ => 0.1 * high.abs(),
         };
         let pad = |end: f64, by: f64| {
             if zero && end == 0.0 && high > low {

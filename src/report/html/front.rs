@@ -79,10 +79,11 @@ pub(super) fn front(placed: &[Placed<'_>]) -> String {
         costs().fold(f64::INFINITY, f64::min),
         costs().fold(0.0, f64::max),
     );
-    let spread = if most > 12.0 * least {
-        Spread::Log
-    } else {
-        Spread::FromZero
+    // Zero is shown where that leaves room to tell the policies apart.
+    let spread = match most / least {
+        ratio if ratio > 12.0 => Spread::Log,
+        ratio if ratio > 3.0 => Spread::FromZero,
+        _ => Spread::Even,
     };
     let on_front = placed.iter().filter(|it| it.on_front);
     let mut path: Vec<(f64, f64)> = on_front.filter_map(Placed::at).collect();

@@ -18,6 +18,9 @@ mod rows;
 mod share_bars;
 mod svg;
 mod tables;
+mod whatif;
+mod whatif_answers;
+mod whatif_charts;
 mod words;
 
 mod eval;
@@ -33,3 +36,4 @@ mod sliders;
 pub use eval::evaluation_page;
 pub use plan::plan_page;
 pub use replay::replay_page;
+pub use whatif::whatif_page;

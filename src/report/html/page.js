@@ -38,14 +38,19 @@
     document.addEventListener('pointermove', follow);
     document.addEventListener('pointerdown', follow);
     document.addEventListener('pointerleave', hide);
-    document.addEventListener('focusin', (event) => {
-      const mark = marked(event);
-      if (!mark) return hide();
+    // Focus may scroll the page: the tip goes with its mark.
+    const focused = () => {
+      const mark = document.activeElement;
+      if (tip.hidden || !mark || !mark.dataset.tip) return hide();
       const box = mark.getBoundingClientRect();
       return show(mark, (box.left + box.right) / 2, (box.top + box.bottom) / 2);
+    };
+    document.addEventListener('focusin', (event) => {
+      tip.hidden = !marked(event);
+      focused();
     });
     document.addEventListener('focusout', hide);
-    document.addEventListener('scroll', hide, { passive: true, capture: true });
+    document.addEventListener('scroll', focused, { passive: true, capture: true });
     document.addEventListener('keydown', (event) => { if (event.key === 'Escape') hide(); });
   }
 
@@ -162,21 +167,21 @@
     return { net: net / policy.n, cost: cost / policy.n, success: policy.success };
   }
 
-  // The command that gives these figures. Prices are scaled endpoint by endpoint, those that no
-  // policy chooses left out.
+  // As the command line reads it: no exponent.
+  const decimal = (x) => x.toFixed(12).replace(/\.?0+$/, '');
+
+  // The command that gives these figures, and those of policies that are decided anew. Prices are
+  // scaled endpoint by endpoint, those that no policy chooses left out.
   function command(data, at) {
-    const trade = { value: at.value, wrong: at.wrong, second: at.second };
-    if (at.price === 1) {
-      const flags = Object.entries(trade).filter(([name, x]) => name === 'value' || x !== 0);
-      return ['weighbridge replay', data.rest, ...flags.map(([name, x]) => `--${name} ${x}`)].join(' ');
-    }
+    const trade = Object.entries({ value: at.value, wrong: at.wrong, second: at.second });
+    const flags = trade.filter(([name, x]) => name === 'value' || x !== 0)
+      .map(([name, x]) => `--${name} ${decimal(x)}`);
     const chosen = (place) => data.policies.some((policy) => policy.per_endpoint[place].n > 0);
     const scaled = data.endpoints.filter((id, place) => (at.endpoint ? id === at.endpoint : chosen(place)));
-    const kinds = ['input', 'cached', 'output'];
-    const prices = scaled.flatMap((id) => kinds.map((kind) => `price.${id}.${kind}*=${at.price}`));
-    const sets = [...Object.entries(trade).map(([name, x]) => `${name}=${x}`), ...prices];
-    const quoted = sets.map((set) => `--set '${set.replaceAll("'", "'\\''")}'`);
-    return ['weighbridge whatif', data.rest, ...quoted].join(' ');
+    const prices = at.price === 1 ? [] : scaled.flatMap((id) => ['input', 'cached', 'output']
+      .map((kind) => `price.${id}.${kind}*=${decimal(at.price)}`));
+    const sets = prices.map((set) => `--set '${set.replaceAll("'", "'\\''")}'`);
+    return ['weighbridge whatif', data.rest, ...flags, ...sets].join(' ');
   }
 
   function sliders() {

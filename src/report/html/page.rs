@@ -97,7 +97,7 @@ impl Page {
 <title>{title}</title><link rel="icon" href="data:,">
 <style>{STYLE}</style></head>
 <body><a class="skip" href="#main">To the decision</a>
-<div class="mast"><span class="brand">Weighbridge</span><span class="kind">{kind}</span></div>
+<header class="mast"><span class="brand">Weighbridge</span><span class="kind">{kind}</span></header>
 {switch}
 <main id="main">{body}</main>
 <footer><p>Made by weighbridge {version}. Nothing on this page was loaded from anywhere. To make it again:</p>

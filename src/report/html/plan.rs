@@ -9,7 +9,7 @@ use super::page::{Page, Reader};
 use super::palette::Look;
 use super::words;
 use crate::report::number::count;
-use crate::report::plan::{goal, margin, plan_document};
+use crate::report::plan::{goal, margin, model_lines, plan_document};
 use crate::whatif::{Kept, Plan, PlanVerdict, PlannedPolicy};
 
 /// A plan as a page; `command` is what made it.
@@ -33,6 +33,12 @@ pub fn plan_page(plan: &Plan, command: &str) -> String {
         "The next hundredth of the traffic",
         "",
         &list(&margin),
+    );
+    page.section(
+        Reader::Manager,
+        "Which model to introduce or retire",
+        "The best policy of all against the best that gives the model nothing.",
+        &list(&model_lines(plan)),
     );
     page.section(
         Reader::Architect,

@@ -233,7 +233,7 @@ impl Plot {
         let mut taken: Vec<Field> = marks.iter().map(|(_, at)| Field::around(*at)).collect();
         for (series, at) in &marks {
             // What stands in brackets is in the legend.
-            let name = series.name.split(" (").next().unwrap_or_default();
+            let name = series.name.split(" (nobody").next().unwrap_or_default();
             let name = shortened(name, 26);
             let found = Field::beside(*at, width_of(&name));
             let free = found.into_iter().find(|(field, ..)| {

@@ -32,6 +32,12 @@ pub(super) enum Content {
     Span { numbers: Vec<f64>, look: Look },
     /// Parts of a whole of one.
     Stack(Vec<(f64, Look)>),
+    /// From one number to another, past a third one that holds now.
+    Between {
+        ends: [f64; 2],
+        now: f64,
+        look: Look,
+    },
     /// Bars from zero, one beneath the other.
     Bars(Vec<(f64, Look)>),
 }
@@ -99,7 +105,8 @@ impl Rows {
         for (i, row) in rows.iter().enumerate() {
             let top = TOP + ROW * i as f64;
             svg.text(
-                (LEFT, top + 13.0),
+                // Clear of the line at zero.
+                (LEFT + 5.0, top + 13.0),
                 Anchor::Start,
                 "nm",
                 &shortened(&row.name, 38),
@@ -163,6 +170,7 @@ impl Content {
                 .chain(ci95.iter().flatten().copied())
                 .collect(),
             Self::Span { numbers, .. } => numbers.clone(),
+            Self::Between { ends, now, .. } => vec![ends[0], ends[1], *now],
             Self::Stack(_) => vec![0.0, 1.0],
             Self::Bars(bars) => bars.iter().map(|bar| bar.0).collect(),
         }
@@ -185,6 +193,13 @@ impl Content {
                     let r = if i == 0 { 4.6 } else { 3.0 };
                     svg.path(&look.shape(*x, *y, r), &look.fill());
                 }
+            }
+            Self::Between { ends, now, look } => {
+                let places = ends.map(|end| axis.place(end));
+                let (left, right) = (places[0].min(places[1]), places[0].max(places[1]));
+                svg.rect((left, y - 6.0), (right - left, 12.0), &look.fill());
+                let at = axis.place(*now);
+                svg.line((at, y - 9.0), (at, y + 9.0), "now");
             }
             Self::Stack(parts) => {
                 let mut from = 0.0;

@@ -204,27 +204,28 @@ fn controls(settings: &Settings, stops: &Stops, endpoints: &[String], timed: boo
 }
 
 /// Flags with a value that the sliders set, or that say where and how results are shown.
-const LEFT_OUT: [&str; 9] = [
-    "--value",
-    "--wrong",
-    "--second",
-    "--html",
-    "--output",
-    "-o",
-    "--format",
-    "--by",
-    "--redecide",
+const LEFT_OUT: [&str; 8] = [
+    "--value", "--wrong", "--second", "--html", "--output", "-o", "--format", "--by",
 ];
 
-/// The words of a command behind its name, without those flags.
+/// The same without a value.
+const LEFT_OUT_ALONE: [&str; 6] = ["--redecide", "--plot", "-q", "--quiet", "-v", "--verbose"];
+
+/// The words of a command behind its two names, without those flags.
 fn rest(command: &str) -> String {
-    let mut words = split(command).into_iter().skip(2);
+    let mut words = split(command).into_iter().skip(1);
     let mut kept = Vec::new();
+    let mut named = false;
     while let Some(word) = words.next() {
         let flag = word.split('=').next().unwrap_or_default();
-        if !LEFT_OUT.contains(&flag) {
+        if LEFT_OUT_ALONE.contains(&flag) {
+            continue;
+        }
+        if word == "replay" && !named {
+            named = true;
+        } else if !LEFT_OUT.contains(&flag) {
             kept.push(word);
-        } else if !word.contains('=') && flag != "--redecide" {
+        } else if !word.contains('=') {
             // Its value.
             words.next();
         }
@@ -256,8 +257,9 @@ mod tests {
 
     #[test]
     fn the_rest_of_a_command_has_neither_what_sliders_set_nor_outputs() {
-        let command = "weighbridge replay 'my trace.jsonl' -p a.toml b.toml --value 2 --second=0.1 --by task --html out.html --seed 3";
+        let command = "weighbridge replay 'my trace.jsonl' -p a.toml b.toml --value 2 --second=0.1 --by task --html out.html --plot -q --seed 3";
         assert_eq!(rest(command), "'my trace.jsonl' -p a.toml b.toml --seed 3");
+        assert_eq!(rest("weighbridge -q replay t --value 1"), "t");
     }
 
     #[test]

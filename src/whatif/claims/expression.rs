@@ -312,7 +312,10 @@ mod tests {
                 "1 2",
                 "an operator (+ - * /) or the end is expected at character 3",
             ),
-            ("mix(a)", "there is no function `mix`; did you mean `min`?"),
+            (
+                "meen(a)",
+                "there is no function `meen`; did you mean `mean`?",
+            ),
             ("to_tell(1)", "`to_tell` takes 2 arguments, not 1"),
             ("1.2.3", "`1.2.3` is no number"),
             ("", "a number, a fact"),

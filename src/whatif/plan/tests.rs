@@ -1,7 +1,9 @@
 //! Plans that pen and paper give: `a` costs a dollar and is right on plain questions, `b` costs
 //! three and is always right, and half of the questions are hard.
 
-use weighbridge_router::{Millis, RequestRef, Usd};
+use std::collections::BTreeSet;
+
+use weighbridge_router::{Millis, RequestRef, Timestamp, Tokens, Usd};
 
 use super::super::result::Kept;
 use super::super::search::{Contender, Kind, Measured};
@@ -68,6 +70,7 @@ fn options(goal: Goal) -> PlanOptions {
             ..Roles::default()
         },
         as_of: None,
+        date: None,
         at: None,
         seed: 3,
         replicates: 200,
@@ -199,6 +202,7 @@ fn the_next_requests_cost_and_gain_what_they_differ_by() {
             trade: None,
         },
         share,
+        models: BTreeSet::new(),
         success: 0.5,
         cost: 1.0,
         net: None,
@@ -213,4 +217,119 @@ fn the_next_requests_cost_and_gain_what_they_differ_by() {
     assert!(found.gain.ci95.is_some());
     let none = margin([&before, &after], &charged, [&from, &from], bootstrap);
     assert!(near(&none.gain, 0.0) && none.break_even_value_usd.x.is_none());
+}
+
+/// Model, advice, the best policy without it and what having it is worth.
+fn worths(plan: &Plan) -> Vec<(&str, Advice, Option<&str>, Option<f64>)> {
+    let all = plan.models.iter().map(|it| {
+        let difference = it.difference.as_ref().and_then(|it| it.difference.x);
+        (
+            it.model.as_str(),
+            it.advice,
+            it.without.as_deref(),
+            difference,
+        )
+    });
+    all.collect()
+}
+
+#[test]
+fn a_model_is_worth_what_the_best_policy_earns_more_than_the_best_without_it() {
+    let Planned { plan, .. } = planned(Goal::Value(usd(10)), &[rules("b")]);
+    let share = plan.recommended.share.x.unwrap();
+    let found = worths(&plan);
+    // With both 10 - 1 - 2 share; `b` alone 7; `a` alone 10 (1 - share) - 1.
+    let expected = [
+        ("a", "always b", 2.0 - 2.0 * share),
+        ("b", "always a", 8.0 * share),
+    ];
+    for ((model, advice, without, difference), (name, best, x)) in found.into_iter().zip(expected) {
+        assert_eq!((model, advice, without), (name, Advice::Pays, Some(best)));
+        assert!(
+            (difference.unwrap() - x).abs() < 1e-9,
+            "{model}: {difference:?} {x}"
+        );
+    }
+    assert!((plan.models[1].share.x.unwrap() - share).abs() < 1e-12);
+}
+
+#[test]
+fn a_model_that_is_not_used_and_one_that_the_goal_needs_are_told_apart() {
+    let Planned { plan, .. } = planned(Goal::MinSuccess(0.9), &[]);
+    let needed = [
+        ("a", Advice::Unused, None, None),
+        ("b", Advice::Needed, None, None),
+    ];
+    assert_eq!(worths(&plan), needed);
+    let Planned { plan, .. } = planned(Goal::Value(usd(10)), &[]);
+    let (model, advice, without, difference) = worths(&plan)[1];
+    assert_eq!(
+        (model, advice, without),
+        ("b", Advice::Pays, Some("always a"))
+    );
+    assert!(difference.unwrap() > 2.0);
+}
+
+/// One model from two providers, of whom the second begins as the first ends.
+const TWO_PROVIDERS: &str = r#"
+format = "weighbridge.catalog/1"
+[[model]]
+id = "m"
+[[endpoint]]
+id = "m@one"
+model = "m"
+until = 2025-12-15
+[[endpoint.price]]
+usd_per_mtok = { input = 1, output = 1 }
+source = "a test"
+[[endpoint]]
+id = "m@two"
+model = "m"
+from = 2025-12-15
+[[endpoint.price]]
+usd_per_mtok = { input = 3, output = 3 }
+source = "a test"
+"#;
+
+#[test]
+fn at_each_date_the_provider_who_then_sells_the_model_is_planned_for() {
+    let mut builder = TraceBuilder::new(Header::default());
+    for i in 0..40 {
+        let answer = OutcomeRef {
+            model: "m",
+            score: Some(1.0),
+            input_tokens: Some(Tokens(1_000_000)),
+            output_tokens: Some(Tokens(0)),
+            ..OutcomeRef::default()
+        };
+        let row = Row {
+            id: &format!("r{i}"),
+            request: RequestRef {
+                at: Some(Timestamp::parse("2025-12-10").unwrap()),
+                prompt: Some(&format!("question {i}")),
+                ..RequestRef::default()
+            },
+            outcomes: &[answer],
+            logged: None,
+            extra: None,
+        };
+        builder.push(&row).unwrap();
+    }
+    let trace = builder.finish().unwrap().0;
+    let catalog = Catalog::parse("two.toml", TWO_PROVIDERS).unwrap();
+    let moments = crate::whatif::changes(&trace, &catalog);
+    let texts: Vec<String> = moments.iter().map(ToString::to_string).collect();
+    assert_eq!(texts, ["2025-12-10T00:00:00Z", "2025-12-15T00:00:00Z"]);
+    let expected = [("always m@one", 1.0), ("always m@two", 3.0)];
+    for (date, (ship, cost)) in moments.into_iter().zip(expected) {
+        let options = PlanOptions {
+            date: Some(date),
+            roles: Roles::default(),
+            ..options(Goal::Value(usd(10)))
+        };
+        let Planned { plan, .. } = plan(&trace, 0, &catalog, &[], &options).unwrap();
+        assert_eq!(plan.recommended.name, ship);
+        assert_eq!(plan.recommended.cost_usd_per_request.x, Some(cost));
+        assert_eq!(plan.date, Some(date.to_string()));
+    }
 }
