@@ -316,9 +316,10 @@ fn a_dial_is_solved_anew_and_a_value_is_not() {
         let [a, b] = ["frozen", "redecided"].map(|mode| to_specialist(&point[mode], policy));
         (a, b)
     });
+    // The sample that a dial is solved on has no needs or channels, so that the trace's share moves.
     assert!(
-        (dialled.0 - dialled.1).abs() < 0.03,
+        dialled.1 > dialled.0 / 3.0,
         "the share is kept: {dialled:?}"
     );
-    assert!(kept.1 < kept.0 / 2.0, "the value is kept: {kept:?}");
+    assert!(kept.1 < kept.0 / 10.0, "the value is kept: {kept:?}");
 }

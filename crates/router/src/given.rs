@@ -2,9 +2,10 @@
 //! tries many trades, weighs and decides by the very code that will decide.
 
 use crate::choose::{Choose, Trade};
-use crate::decide::{Candidate, Decision, EndpointIndex, Prediction, Scratch, Terms};
+use crate::decide::{Decision, EndpointIndex, Prediction, Scratch, Terms};
 use crate::request::RequestRef;
 use crate::router::Router;
+use crate::weigh::Candidate;
 
 impl Router {
     /// [`Self::decide_into`] for the request that this scratch space was last used for, by a router
