@@ -370,12 +370,9 @@ fn three_models_are_weighed_and_measured_together() {
     let planned = ["plan", &trace, "-p", &out, "--catalog", &catalog];
     let planned = run(&[&planned[..], &goal].concat()).done().json();
     let models = planned["models"].as_array().unwrap();
-    let names: Vec<&str> = models
-        .iter()
-        .map(|it| it["model"].as_str().unwrap())
-        .collect();
-    assert_eq!(names, ["a", "b", "c"]);
-    let without = models[0]["without"].as_str().unwrap();
+    assert_eq!(models.len(), 3);
+    let a = models.iter().find(|it| it["model"] == "a").unwrap();
+    let without = a["without"].as_str().unwrap();
     assert!(without.starts_with("r without a at $"), "{planned}");
-    assert_eq!(models[0]["advice"], "pays", "{planned}");
+    assert_eq!(a["advice"], "pays", "{planned}");
 }
