@@ -42,6 +42,8 @@ pub enum Advice {
     CannotTell,
     /// The best policy with it is worse, by the whole interval: leave it out or retire it.
     Loses,
+    /// The best policy with it is the same, request by request: leave it out or retire it.
+    Idle,
     /// No policy with it attains the goal: leave it out or retire it.
     Unable,
 }
@@ -55,6 +57,7 @@ impl Advice {
             Self::Pays => "introduce or keep: it pays",
             Self::CannotTell => "cannot tell",
             Self::Loses => "leave out or retire: it loses",
+            Self::Idle => "leave out or retire: it changes nothing",
             Self::Unable => "leave out or retire: no policy at hand attains the goal with it",
         }
     }
@@ -131,6 +134,8 @@ fn compared(
     let (difference, requests_to_tell) = differences.figure(1.0, unit, unseen.bootstrap);
     let better = difference.ci95.map(|ends| ends.map(|x| x * sign(options)));
     let advice = match better {
+        // All resamples are nothing where all requests are.
+        Some([0.0, 0.0]) => Advice::Idle,
         Some([a, b]) if a.min(b) > 0.0 => Advice::Pays,
         Some([a, b]) if a.max(b) < 0.0 => Advice::Loses,
         _ => Advice::CannotTell,
