@@ -22,6 +22,8 @@ pub(super) struct Candidate {
     pub(super) router: Router,
     /// What the dials of a policy promise.
     pub(super) promises: Vec<Promise>,
+    /// The policy file as it stands; none for a router file.
+    pub(super) text: Option<String>,
 }
 
 /// The built-in catalog with the files of `--catalog` over it.
@@ -217,10 +219,12 @@ pub(super) fn candidate(
             name,
             router,
             promises: Vec::new(),
+            text: None,
         });
     }
     let name = path.display().to_string();
-    let policy = Policy::parse(&name, &text(path)?).map_err(says_no)?;
+    let text = text(path)?;
+    let policy = Policy::parse(&name, &text).map_err(says_no)?;
     let trained = trained(path, &policy)?;
     let trained = trained.as_ref();
     let compiled = compile_solved(&policy, catalog, roles, recorded_only, trained, options)
@@ -232,6 +236,7 @@ pub(super) fn candidate(
         name: policy.name,
         router: compiled.router,
         promises: compiled.promises,
+        text: Some(text),
     })
 }
 

@@ -60,7 +60,11 @@ pub(super) fn run(args: &ReplayArgs, console: &Console) -> Outcome {
     let mut report = replay_report(&stage, &charged, decisions, &options);
     bar.finish_and_clear();
     report.trace.dropped_training_rows = dropped;
-    console.page(&args.page, |command| replay_page(&report, command))?;
+    let files: Vec<(String, String)> = candidates
+        .into_iter()
+        .filter_map(|candidate| Some((candidate.name, candidate.text?)))
+        .collect();
+    console.page(&args.page, |command| replay_page(&report, &files, command))?;
     let mut document = replay_document(&report);
     if args.plot.plot {
         document.plot(replay_plot(&report));

@@ -1,6 +1,6 @@
 //! The page of a replay: what stands on it and in which order.
 
-use super::markup::name;
+use super::markup::{name, text};
 use super::output::{grid, list, tables};
 use super::page::{Page, Reader};
 use super::palette::Look;
@@ -16,9 +16,10 @@ use crate::report::document::Block;
 use crate::report::number::{NONE, count, share};
 use crate::report::replay::replay_document;
 
-/// A replay as a page; `command` is what made it.
+/// A replay as a page; `files` has the policies that people wrote, name and text, and `command` is what
+/// made it.
 #[must_use]
-pub fn replay_page(report: &ReplayReport, command: &str) -> String {
+pub fn replay_page(report: &ReplayReport, files: &[(String, String)], command: &str) -> String {
     let mut page = Page::new("Which policy to ship", "replay of recorded requests");
     page.raw(&decision(report).html());
     page.section(
@@ -30,6 +31,12 @@ pub fn replay_page(report: &ReplayReport, command: &str) -> String {
     manager(&mut page, report);
     page.raw(&sliders(report, command));
     architect(&mut page, report);
+    page.section(
+        Reader::Architect,
+        "The policies as they were written",
+        "",
+        &policy_files(files),
+    );
     page.section(
         Reader::Everybody,
         "What to know before believing it",
@@ -50,7 +57,7 @@ fn manager(page: &mut Page, report: &ReplayReport) {
         Reader::Manager,
         "Where routing pays",
         "",
-        &grid(segments(report)),
+        &where_it_pays(report),
     );
     page.section(
         Reader::Manager,
@@ -58,6 +65,14 @@ fn manager(page: &mut Page, report: &ReplayReport) {
         "",
         &grid([spend(report), charts::bill(report)]),
     );
+}
+
+/// The charts by segment, or how to have them.
+fn where_it_pays(report: &ReplayReport) -> String {
+    if report.segment_gains.is_empty() && report.decision.routing.is_some() {
+        return "<p class=\"about\">Add <code>--by task</code> (or tenant, channel, region, length) to see on which requests routing pays, and how much of the bill they are.</p>".to_owned();
+    }
+    grid(segments(report))
 }
 
 fn architect(page: &mut Page, report: &ReplayReport) {
@@ -203,6 +218,25 @@ fn endpoints(report: &ReplayReport) -> Grid {
         ]);
     }
     grid
+}
+
+/// A file longer than that says no more on a page.
+const MOST_BYTES: usize = 8_000;
+
+fn policy_files(files: &[(String, String)]) -> String {
+    let file = |(title, content): &(String, String)| {
+        let end = content
+            .char_indices()
+            .map(|(at, _)| at)
+            .find(|&at| at >= MOST_BYTES);
+        let kept = text(&content[..end.unwrap_or(content.len())]).replace("&#10;", "\n");
+        let rest = if end.is_some() { "\n… and so on" } else { "" };
+        format!(
+            "<details><summary>{}</summary><pre class=\"cmd\"><code>{kept}{rest}</code></pre></details>",
+            name(title)
+        )
+    };
+    files.iter().map(file).collect()
 }
 
 /// The day of a moment.

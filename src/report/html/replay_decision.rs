@@ -43,12 +43,12 @@ fn sentence(report: &ReplayReport) -> String {
             by(words::usd_1000)
         ),
         (DecisionVerdict::DoNotRoute, Some(held)) => format!(
-            "Keep everything on {fixed}: the best that routes, {}, comes to {} for 1,000 requests against it, which is no clear gain.",
+            "Keep everything on {fixed}: the best of the others, {}, comes to {} for 1,000 requests against it, which is no clear gain.",
             bold(&held.a),
             by(words::signed_usd_1000)
         ),
         (DecisionVerdict::DoNotRoute, None) => {
-            format!("Keep everything on {fixed}: nothing that was compared routes otherwise.")
+            format!("Keep everything on {fixed}: nothing that was compared does otherwise.")
         }
         _ if report.trade.is_none() => "Nobody wins yet: what a right answer is worth was not said, so cost and quality stand side by side.".to_owned(),
         _ => "Nobody wins yet: what comes of the policies is not known on the same requests.".to_owned(),
@@ -124,7 +124,7 @@ fn tiles(report: &ReplayReport) -> (String, Vec<Tile>) {
         String::new()
     } else {
         format!(
-            "The best that routes, {}, against the fixed choice:",
+            "The best of the others, {}, against the fixed choice:",
             name(&routing.name)
         )
     };
