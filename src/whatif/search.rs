@@ -378,6 +378,13 @@ fn without_each((name, router): &(String, Router)) -> Vec<(String, Router)> {
             name == model || endpoints.any(|it| it.id == *name)
         };
         left.endpoints.retain(|it| it.model != *model);
+        if let Some(shrink) = &mut left.shrink {
+            // Centres stand in the order of the heads.
+            let mut heads = parts.heads.iter();
+            shrink
+                .centres
+                .retain(|_| heads.next().is_none_or(|it| it.model != *model));
+        }
         left.heads.retain(|it| it.model != *model);
         left.calibration.models.retain(|it| it.model != *model);
         left.roles.retain(|(_, name)| !gone(name));
@@ -444,6 +451,9 @@ mod tests {
         endpoint.model = "third".to_owned();
         endpoint.id = "third@p".to_owned();
         parts.heads.push(heads);
+        if let Some(shrink) = &mut parts.shrink {
+            shrink.centres.push(shrink.centres[0]);
+        }
         parts.endpoints.push(endpoint);
         Router::try_new(parts).unwrap()
     }
