@@ -105,20 +105,22 @@ const fn word(verdict: PlanVerdict) -> &'static str {
 fn models(plan: &Plan) -> Table {
     let titles = [
         "<model",
-        "takes",
+        "the best gives it",
+        "<best with it",
         "<best without it",
         "with it, less without",
         "<advice",
     ];
     let mut table = Table::new("models", &titles);
+    let name = |name: &Option<String>| name.clone().unwrap_or_else(|| NONE.to_owned());
     for model in &plan.models {
-        let (shown, advice) = (worth(model), advice(model));
         table.row(vec![
             model.model.clone(),
             percent(&model.share),
-            model.without.clone().unwrap_or_else(|| NONE.to_owned()),
-            shown,
-            advice,
+            name(&model.with),
+            name(&model.without),
+            worth(model),
+            advice(model),
         ]);
     }
     table
@@ -155,15 +157,16 @@ fn advice(model: &ModelWorth) -> String {
 /// The same in a sentence a model.
 pub(super) fn model_lines(plan: &Plan) -> Vec<String> {
     let line = |model: &ModelWorth| {
-        let (name, takes) = (&model.model, percent(&model.share));
-        match &model.without {
-            Some(without) => format!(
-                "{name} takes {takes}: {}; against the best without it, {without}, {}",
-                advice(model),
-                worth(model)
-            ),
-            None => format!("{name} takes {takes}: {}", advice(model)),
-        }
+        let pair = model.with.as_ref().zip(model.without.as_ref());
+        let against = pair.map_or_else(String::new, |(with, without)| {
+            format!("; {with} against {without}: {}", worth(model))
+        });
+        format!(
+            "{}, to which the best policy gives {}: {}{against}",
+            model.model,
+            percent(&model.share),
+            advice(model)
+        )
     };
     plan.models.iter().map(line).collect()
 }

@@ -3,16 +3,16 @@
 use weighbridge_router::{Router, prompt_group};
 
 use super::margin::{Margin, margin};
-use super::models::{Advice, ModelWorth, worth};
+use super::models::{ModelWorth, Unseen, worths};
 use super::options::{PlanError, PlanOptions};
 use super::result::{Difference, GoalResult, Parts, Plan, PlanVerdict, PlannedPolicy};
 use super::search::Search;
-use super::share::{not_on_driver, share_of};
+use super::share::not_on_driver;
 use super::shortlist::Shortlist;
 use crate::catalog::Catalog;
 use crate::evaluate::{Bootstrap, Figure, ReplayReport, replay_report};
 use crate::policy::Goal;
-use crate::replay::{Charged, Decisions, Stage, run, unit_keys};
+use crate::replay::{Charged, Decisions, run, unit_keys};
 use crate::stats::fold;
 use crate::trace::Trace;
 
@@ -119,19 +119,14 @@ impl Replayed {
         let driver = search.driver();
         let shares =
             |decided: &Decisions| not_on_driver(&stage, decided, driver.as_deref(), bootstrap);
-        let worth = |(model, without): &(String, Option<usize>)| {
-            let decided = without.map(|place| &decisions[place]);
-            model_worth(
-                model,
-                decided,
-                &stage,
-                (short, &decisions, &charged),
-                options,
-                bootstrap,
-            )
+        let unseen = Unseen {
+            stage: &stage,
+            charged: &charged,
+            decisions: &decisions,
+            bootstrap,
         };
         Self {
-            models: short.without.iter().map(worth).collect(),
+            models: worths(short, &unseen, options),
             shares: decisions.iter().map(shares).collect(),
             margins: short
                 .margins
@@ -226,36 +221,6 @@ impl Replayed {
             models: self.models.clone(),
             warnings,
         }
-    }
-}
-
-/// What a model is worth on the requests that nothing was chosen on.
-fn model_worth(
-    model: &str,
-    without: Option<&Decisions>,
-    stage: &Stage<'_>,
-    (short, decisions, charged): (&Shortlist<'_>, &[Decisions], &Charged),
-    options: &PlanOptions,
-    bootstrap: Bootstrap<'_>,
-) -> ModelWorth {
-    let best = &decisions[short.nearest];
-    let uses = short.finalists[short.nearest].models.contains(model);
-    let compared = without.filter(|_| uses && short.attained);
-    let (difference, advice) = match compared {
-        Some(without) => {
-            let (difference, advice) = worth(charged, [best, without], options, bootstrap);
-            (Some(difference), advice)
-        }
-        None if uses && without.is_none() && short.attained => (None, Advice::Needed),
-        None if uses => (None, Advice::CannotTell),
-        None => (None, Advice::Unused),
-    };
-    ModelWorth {
-        model: model.to_owned(),
-        share: share_of(stage, best, |it| it.model == model, bootstrap),
-        without: without.filter(|_| uses).map(|it| it.name().to_owned()),
-        difference,
-        advice,
     }
 }
 

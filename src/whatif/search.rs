@@ -378,6 +378,13 @@ fn without_each((name, router): &(String, Router)) -> Vec<(String, Router)> {
             name == model || endpoints.any(|it| it.id == *name)
         };
         left.endpoints.retain(|it| it.model != *model);
+        if let Some(shrink) = &mut left.shrink {
+            // Centres stand in the order of the heads.
+            let mut heads = parts.heads.iter();
+            shrink
+                .centres
+                .retain(|_| heads.next().is_none_or(|it| it.model != *model));
+        }
         left.heads.retain(|it| it.model != *model);
         left.calibration.models.retain(|it| it.model != *model);
         left.roles.retain(|(_, name)| !gone(name));
@@ -425,4 +432,43 @@ fn told(charged: &Charged, decisions: &Decisions) -> f64 {
     };
     let count = (0..decisions.len()).filter(known).count();
     count as f64 / decisions.len().max(1) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The bundled router with a third model that is predicted as the first.
+    fn three() -> Router {
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/models/engineering.router.json"
+        );
+        let mut parts = Router::load(path).unwrap().parts().clone();
+        let mut heads = parts.heads[0].clone();
+        let mut endpoint = parts.endpoints[0].clone();
+        heads.model = "third".to_owned();
+        endpoint.model = "third".to_owned();
+        endpoint.id = "third@p".to_owned();
+        parts.heads.push(heads);
+        if let Some(shrink) = &mut parts.shrink {
+            shrink.centres.push(shrink.centres[0]);
+        }
+        parts.endpoints.push(endpoint);
+        Router::try_new(parts).unwrap()
+    }
+
+    #[test]
+    fn a_router_of_three_models_is_tried_without_each_and_one_of_two_is_not() {
+        let router = three();
+        let models: Vec<&str> = router.parts().heads.iter().map(|it| &*it.model).collect();
+        let without = without_each(&("r".to_owned(), router.clone()));
+        assert_eq!(without.len(), 3);
+        for ((name, left), gone) in without.iter().zip(models) {
+            assert_eq!(*name, format!("r without {gone}"));
+            assert_eq!(left.parts().heads.len(), 2);
+            assert!(left.endpoints().iter().all(|it| it.model != gone));
+        }
+        assert!(without_each(&without[2]).is_empty());
+    }
 }

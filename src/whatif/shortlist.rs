@@ -20,8 +20,9 @@ pub(super) struct Shortlist<'s> {
     /// The pair that the next hundredth of the traffic lies between, beginning at the best fixed
     /// choice and at the best of all.
     pub(super) margins: [Option<[usize; 2]>; 2],
-    /// Each model that any policy gives requests to, and the best policy that gives it none.
-    pub(super) without: Vec<(String, Option<usize>)>,
+    /// Each model that any policy gives requests to, the best policy that does, and the best that
+    /// gives it none; none where no policy attains the goal.
+    pub(super) models: Vec<(String, [Option<usize>; 2])>,
     /// Whether any policy attains the goal.
     pub(super) attained: bool,
     /// Whether the best policy that routes is better than the best fixed choice where both were
@@ -45,7 +46,7 @@ impl<'s> Shortlist<'s> {
             nearest: 0,
             front: Vec::new(),
             margins: [None; 2],
-            without: Vec::new(),
+            models: Vec::new(),
             attained: top.is_some(),
             leads: match (routing, fixed) {
                 (Some(routing), Some(fixed)) => routing.merit(options) > fixed.merit(options),
@@ -66,15 +67,28 @@ impl<'s> Shortlist<'s> {
         };
         let (fixed, top) = (short_fixed.and_then(&mut pair), pair(short_top));
         short.margins = [fixed, top];
-        short.without = models(all)
-            .into_iter()
-            .map(|model| {
-                let without = all.iter().filter(|it| !it.models.contains(model));
-                let best = best(without, options).map(|it| short.place(it));
-                (model.to_owned(), best)
-            })
-            .collect();
+        if short.attained {
+            short.models = short.with_and_without(all, options);
+        }
         short
+    }
+
+    fn with_and_without(
+        &mut self,
+        all: &'s [Measured],
+        options: &PlanOptions,
+    ) -> Vec<(String, [Option<usize>; 2])> {
+        let models: BTreeSet<&String> = all.iter().flat_map(|it| &it.models).collect();
+        let mut pair = |model: &String| {
+            [true, false].map(|with| {
+                let some = all.iter().filter(|it| it.models.contains(model) == with);
+                best(some, options).map(|it| self.place(it))
+            })
+        };
+        models
+            .into_iter()
+            .map(|model| (model.clone(), pair(model)))
+            .collect()
     }
 
     /// The place of a policy among the finalists.
@@ -88,12 +102,6 @@ impl<'s> Shortlist<'s> {
             self.finalists.len() - 1
         })
     }
-}
-
-/// Every model that any policy gives requests to, by name.
-fn models(measured: &[Measured]) -> BTreeSet<&str> {
-    let models = measured.iter().flat_map(|it| it.models.iter());
-    models.map(String::as_str).collect()
 }
 
 /// Those that no other beats in both cost and success, cheapest first; evenly thinned.

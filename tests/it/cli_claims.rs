@@ -344,6 +344,16 @@ fn a_model_that_nobody_knows_and_a_trace_that_nobody_asked_for_are_wrong_calls()
         "{}",
         said.err
     );
+    let role = "[fact.a]\nfigure = \"success\"\ntrace = \"own\"\npolicy = \"driver\"";
+    let file = folder.file("role.toml", vendor(role, "a", "at_least = 1"));
+    let bare = SMALL_TRACE.replacen("\"driver\":\"deepseek-v3.2\",", "", 1);
+    let bare = format!("own={}", folder.file("bare.jsonl", bare));
+    let said = claims(&[&file, "--trace", &bare]);
+    assert!(
+        said.code == Some(2) && said.err.contains("bind the role by --driver"),
+        "{}",
+        said.err
+    );
     let file = folder.file("v.toml", vendor(DEAR, "dear", "at_least = 1"));
     for (flags, says) in [
         (

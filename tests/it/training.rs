@@ -365,17 +365,14 @@ fn three_models_are_weighed_and_measured_together() {
         "{splits}"
     );
     assert!(splits["time"]["why"].is_string(), "{splits}");
-    // A plan weighs the router once without each of them.
+    // A plan says what each of them is worth.
     let goal = ["--value", "0.05", "--driver", "a", "--format", "json"];
     let planned = ["plan", &trace, "-p", &out, "--catalog", &catalog];
     let planned = run(&[&planned[..], &goal].concat()).done().json();
     let models = planned["models"].as_array().unwrap();
-    let names: Vec<&str> = models
-        .iter()
-        .map(|it| it["model"].as_str().unwrap())
-        .collect();
-    assert_eq!(names, ["a", "b", "c"]);
-    let without = models[0]["without"].as_str().unwrap();
-    assert!(without.starts_with("r without a at $"), "{planned}");
-    assert_eq!(models[0]["advice"], "pays", "{planned}");
+    assert_eq!(models.len(), 3);
+    for name in ["a", "c"] {
+        let model = models.iter().find(|it| it["model"] == name).unwrap();
+        assert_eq!(model["advice"], "pays", "{planned}");
+    }
 }

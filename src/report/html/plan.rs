@@ -37,7 +37,7 @@ pub fn plan_page(plan: &Plan, command: &str) -> String {
     page.section(
         Reader::Manager,
         "Which model to introduce or retire",
-        "The best policy of all against the best that gives the model nothing.",
+        "The best policy that gives the model any requests against the best that gives it none.",
         &list(&model_lines(plan)),
     );
     page.section(

@@ -143,19 +143,25 @@ fn router(
         return Ok(None);
     }
     let fixed = always(name, false, catalog, &ground.roles, &ground.recorded_only);
-    let (_, router) = fixed.ok_or_else(|| {
-        let known = claims.policies().chain(catalog.names());
-        let recorded = ground.recorded_only.iter().map(String::as_str);
-        ClaimError::NoPolicy {
-            name: name.to_owned(),
-            trace: ground.name.clone(),
-            hint: nearest(name, known.chain(recorded)).map_or_else(
-                || "declare it as [policy.NAME], or add it to the catalog (--catalog)".to_owned(),
-                |near| format!("did you mean `{near}`?"),
-            ),
-        }
+    let (_, router) = fixed.ok_or_else(|| ClaimError::NoPolicy {
+        name: name.to_owned(),
+        trace: ground.name.clone(),
+        hint: hint(name, claims, ground, catalog),
     })?;
     Ok(Some(router))
+}
+
+/// What to do about a policy that means nothing.
+fn hint(name: &str, claims: &Claims, ground: &Ground, catalog: &Catalog) -> String {
+    if name == "driver" || name == "specialist" {
+        return format!("bind the role by --{name}, or in the header of the trace");
+    }
+    let known = claims.policies().chain(catalog.names());
+    let recorded = ground.recorded_only.iter().map(String::as_str);
+    nearest(name, known.chain(recorded)).map_or_else(
+        || "declare it as [policy.NAME], or add it to the catalog (--catalog)".to_owned(),
+        |near| format!("did you mean `{near}`?"),
+    )
 }
 
 type Known = (Vec<(usize, Vec<f64>)>, Vec<bool>);

@@ -244,7 +244,7 @@ fn found(cell: &Cell, of: Option<String>, reading: &Reading, evidence: &str) -> 
             n_to_tell: None,
         };
     };
-    let figure = Figure::known(x, reading.unit, cell.n.unwrap_or(1)).on(evidence);
+    let figure = Figure::known(x, reading.unit, cell.n.unwrap_or(0)).on(evidence);
     let finite = |x: &f64| x.is_finite().then_some(*x);
     let drawn: Vec<Option<f64>> = cell.drawn.iter().map(finite).collect();
     let figure = with_interval(figure, &drawn);

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 
 use weighbridge_router::{Millis, RequestRef, Timestamp, Tokens, Usd};
 
+use super::super::models::Advice;
 use super::super::result::Kept;
 use super::super::search::{Contender, Kind, Measured};
 use super::*;
 use crate::policy::{Policy, Roles, compile};
-use crate::replay::Assignment;
+use crate::replay::{Assignment, Stage};
 use crate::trace::{Header, OutcomeRef, Row, TraceBuilder};
 
 fn usd(dollars: i64) -> Usd {
@@ -219,16 +220,14 @@ fn the_next_requests_cost_and_gain_what_they_differ_by() {
     assert!(near(&none.gain, 0.0) && none.break_even_value_usd.x.is_none());
 }
 
-/// Model, advice, the best policy without it and what having it is worth.
-fn worths(plan: &Plan) -> Vec<(&str, Advice, Option<&str>, Option<f64>)> {
+/// Model, advice, the best policies with and without it, and what having it is worth.
+type Worth<'a> = (&'a str, Advice, [Option<&'a str>; 2], Option<f64>);
+
+fn worths(plan: &Plan) -> Vec<Worth<'_>> {
     let all = plan.models.iter().map(|it| {
+        let pair = [it.with.as_deref(), it.without.as_deref()];
         let difference = it.difference.as_ref().and_then(|it| it.difference.x);
-        (
-            it.model.as_str(),
-            it.advice,
-            it.without.as_deref(),
-            difference,
-        )
+        (it.model.as_str(), it.advice, pair, difference)
     });
     all.collect()
 }
@@ -237,37 +236,46 @@ fn worths(plan: &Plan) -> Vec<(&str, Advice, Option<&str>, Option<f64>)> {
 fn a_model_is_worth_what_the_best_policy_earns_more_than_the_best_without_it() {
     let Planned { plan, .. } = planned(Goal::Value(usd(10)), &[rules("b")]);
     let share = plan.recommended.share.x.unwrap();
-    let found = worths(&plan);
-    // With both 10 - 1 - 2 share; `b` alone 7; `a` alone 10 (1 - share) - 1.
+    // With both 10 - 1 - 2 share; `a` alone 10 (1 - share) - 1; `b` alone 7.
     let expected = [
-        ("a", "always b", 2.0 - 2.0 * share),
         ("b", "always a", 8.0 * share),
+        ("a", "always b", 2.0 - 2.0 * share),
     ];
-    for ((model, advice, without, difference), (name, best, x)) in found.into_iter().zip(expected) {
-        assert_eq!((model, advice, without), (name, Advice::Pays, Some(best)));
+    for ((model, advice, pair, difference), (name, without, x)) in
+        worths(&plan).into_iter().zip(expected)
+    {
+        assert_eq!((model, advice), (name, Advice::Pays));
+        assert_eq!(pair, [Some("own"), Some(without)]);
         assert!(
             (difference.unwrap() - x).abs() < 1e-9,
             "{model}: {difference:?} {x}"
         );
     }
-    assert!((plan.models[1].share.x.unwrap() - share).abs() < 1e-12);
+    assert!((plan.models[0].share.x.unwrap() - share).abs() < 1e-12);
 }
 
 #[test]
-fn a_model_that_is_not_used_and_one_that_the_goal_needs_are_told_apart() {
+fn a_model_that_the_goal_needs_one_that_cannot_attain_it_and_one_that_loses_are_told_apart() {
     let Planned { plan, .. } = planned(Goal::MinSuccess(0.9), &[]);
-    let needed = [
-        ("a", Advice::Unused, None, None),
-        ("b", Advice::Needed, None, None),
+    let expected = [
+        ("b", Advice::Needed, [Some("always b"), None], None),
+        ("a", Advice::Unable, [None, Some("always b")], None),
     ];
-    assert_eq!(worths(&plan), needed);
+    assert_eq!(worths(&plan), expected);
     let Planned { plan, .. } = planned(Goal::Value(usd(10)), &[]);
-    let (model, advice, without, difference) = worths(&plan)[1];
-    assert_eq!(
-        (model, advice, without),
-        ("b", Advice::Pays, Some("always a"))
-    );
-    assert!(difference.unwrap() > 2.0);
+    let [(b, pays, _, gain), (a, loses, pair, loss)] = worths(&plan)[..] else {
+        panic!("{:?}", plan.models)
+    };
+    assert_eq!((b, pays, a, loses), ("b", Advice::Pays, "a", Advice::Loses));
+    assert_eq!(pair, [Some("always a"), Some("always b")]);
+    assert!(gain.unwrap() > 2.0 && loss == gain.map(|x| -x));
+    assert_eq!(plan.models[1].share.x, Some(0.0));
+    // Where less is better the sign says so: the rule costs two dollars, `b` three.
+    let Planned { plan, .. } = planned(Goal::MinSuccess(0.9), &[rules("b")]);
+    let (model, advice, pair, difference) = worths(&plan)[1];
+    assert_eq!((model, advice), ("a", Advice::Pays));
+    assert_eq!(pair, [Some("own"), Some("always b")]);
+    assert!(difference.unwrap() < 0.0);
 }
 
 /// One model from two providers, of whom the second begins as the first ends.
