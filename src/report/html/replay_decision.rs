@@ -65,6 +65,10 @@ fn sure(report: &ReplayReport) -> String {
         Some(range) => format!("95% interval {}.", text(&range)),
         None => "No interval: the replay was not resampled.".to_owned(),
     };
+    let above = held.difference.ci95.is_some_and(|[low, _]| low > 0.0);
+    if decision.verdict == DecisionVerdict::DoNotRoute && above {
+        sure.push_str(" By itself it is above zero; among so many comparisons that may be luck.");
+    }
     if let (DecisionVerdict::DoNotRoute, Some(n)) = (decision.verdict, held.requests_to_tell) {
         sure.push_str(&format!(
             " About {} such requests would tell a difference of that size.",
@@ -134,8 +138,13 @@ fn tiles(report: &ReplayReport) -> (String, Vec<Tile>) {
 fn rests(report: &ReplayReport) -> Vec<String> {
     let trace = &report.trace;
     let mut items = vec![format!(
-        "<b>{}</b> recorded requests{}{}.",
+        "<b>{}</b> recorded {}{}{}.",
         count(trace.requests as f64),
+        if trace.requests == 1 {
+            "request"
+        } else {
+            "requests"
+        },
         match trace.dropped_training_rows {
             0 => String::new(),
             n => format!(
