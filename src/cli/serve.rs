@@ -8,7 +8,7 @@ use super::exit::{self, Outcome, says_no};
 use super::load;
 use super::output::Console;
 use crate::policy::SolveOptions;
-use crate::serve::{DEFAULT_THREADS, ServeOptions, run as serve};
+use crate::serve::{Active, DEFAULT_THREADS, Loaded, ServeOptions, run as serve};
 
 pub(super) fn run(args: &ServeArgs, console: &Console) -> Outcome {
     let catalog = load::catalog(&args.catalog)?;
@@ -27,11 +27,17 @@ pub(super) fn run(args: &ServeArgs, console: &Console) -> Outcome {
     if !args.listen.ip().is_loopback() {
         console.warn("this address is not loopback: whoever reaches it can ask for decisions");
     }
-    serve(candidate.router, options, |address| {
-        console.say(&format!(
-            "{} decides at http://{address}/v1/route",
-            candidate.name
-        ))
+    let name = candidate.name.clone();
+    let active = Active {
+        main: Loaded {
+            name: candidate.name,
+            router: candidate.router,
+        },
+        canary: None,
+        shadow: None,
+    };
+    serve(active, options, |address| {
+        console.say(&format!("{name} decides at http://{address}/v1/route"))
     })
     .map_err(says_no)?;
     Ok(ExitCode::from(exit::DONE))

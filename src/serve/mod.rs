@@ -6,13 +6,17 @@
 //! the clock, since a request that does not say when it arrived arrived now. Start at [`run`].
 
 mod app;
+mod assign;
 mod clock;
 mod decider;
 mod error;
+mod live;
+mod record;
 mod server;
 #[cfg(test)]
 mod tests;
 mod wire;
 
 pub use error::ServeError;
+pub use live::{Active, Canary, Loaded};
 pub use server::{DEFAULT_LISTEN, DEFAULT_THREADS, ServeOptions, run, serve};

@@ -10,11 +10,12 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime;
 use tokio::sync::Notify;
-use weighbridge_router::Router;
 
 use super::app::{MAX_BODY_BYTES, app};
 use super::decider::Decider;
 use super::error::ServeError;
+use super::live::{Active, Live};
+use super::record::Recorder;
 
 /// Where the server listens unless told otherwise: on this machine alone.
 pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8787));
@@ -49,7 +50,7 @@ impl Default for ServeOptions {
 /// # Errors
 /// As [`serve`], and where the threads cannot be started.
 pub fn run(
-    router: Router,
+    active: Active,
     options: ServeOptions,
     ready: impl FnOnce(SocketAddr),
 ) -> Result<(), ServeError> {
@@ -58,7 +59,7 @@ pub fn run(
         .enable_all()
         .build()
         .map_err(ServeError::Runtime)?;
-    runtime.block_on(serve(router, options, ready))
+    runtime.block_on(serve(active, options, ready))
 }
 
 /// Answer with one router's decisions until SIGINT or SIGTERM, then let requests that are under
@@ -67,7 +68,7 @@ pub fn run(
 /// # Errors
 /// Where the address cannot be listened on, signals cannot be awaited, or accepting fails.
 pub async fn serve(
-    router: Router,
+    active: Active,
     options: ServeOptions,
     ready: impl FnOnce(SocketAddr),
 ) -> Result<(), ServeError> {
@@ -76,7 +77,10 @@ pub async fn serve(
     let fault = |source| ServeError::Listen { listen, source };
     let listener = TcpListener::bind(listen).await.map_err(fault)?;
     ready(listener.local_addr().map_err(fault)?);
-    let routes = app(Decider::new(router), MAX_BODY_BYTES);
+    let routes = app(
+        Decider::new(Live::new(active), Recorder::off()),
+        MAX_BODY_BYTES,
+    );
     serve_until(listener, routes, stop, DRAIN).await
 }
 

@@ -17,6 +17,8 @@ use weighbridge_router::{
 
 use super::app::{MAX_BODY_BYTES, app};
 use super::decider::Decider;
+use super::live::{Active, Live, Loaded};
+use super::record::Recorder;
 use super::server::serve_until;
 use super::{ServeError, ServeOptions, run};
 
@@ -104,6 +106,21 @@ fn learned() -> Router {
     .unwrap()
 }
 
+fn active(router: Router) -> Active {
+    Active {
+        main: Loaded {
+            name: "main".into(),
+            router,
+        },
+        canary: None,
+        shadow: None,
+    }
+}
+
+fn decider(router: Router) -> Decider {
+    Decider::new(Live::new(active(router)), Recorder::off())
+}
+
 /// A server on a thread of its own, stopped when dropped.
 struct Running {
     address: SocketAddr,
@@ -128,7 +145,7 @@ impl Running {
             runtime.block_on(async move {
                 let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
                 bound.send(listener.local_addr().unwrap()).unwrap();
-                let routes = app(Decider::new(router), max_body_bytes);
+                let routes = app(decider(router), max_body_bytes);
                 let stop = async { drop(stopped.await) };
                 serve_until(listener, routes, stop, drain).await
             })
@@ -573,7 +590,7 @@ fn a_signal_ends_the_server_and_the_bound_port_is_told() {
         ..ServeOptions::default()
     };
     // Signals are heeded before `ready` is called, so that this one cannot end the test itself.
-    let ended = run(mixture(), options, |address| {
+    let ended = run(active(mixture()), options, |address| {
         assert_ne!(address.port(), 0);
         thread::spawn(move || {
             let reply = Client::connect(address).post("/v1/route", br#"{"request":{}}"#);
@@ -595,7 +612,7 @@ fn an_address_that_is_taken_is_named() {
         listen: server.address,
         ..ServeOptions::default()
     };
-    let error = run(mixture(), options, |_| panic!("it cannot be ready")).unwrap_err();
+    let error = run(active(mixture()), options, |_| panic!("it cannot be ready")).unwrap_err();
     let says = format!("cannot listen on {}: ", server.address);
     assert!(error.to_string().starts_with(&says), "{error}");
 }

@@ -7,7 +7,9 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
-use weighbridge_router::{Decision, EndpointIndex, Ppm, Prediction, Request, Router};
+use weighbridge_router::{Decision, Prediction, Request, Router};
+
+use super::assign::Assigned;
 
 /// The body of `POST /v1/route`, read and checked.
 #[derive(Debug)]
@@ -157,23 +159,18 @@ pub(super) struct Answer<'a> {
 }
 
 impl<'a> Answer<'a> {
-    pub(super) fn new(
-        id: &'a str,
-        (endpoint, share): (Option<EndpointIndex>, Ppm),
-        router: &'a Router,
-        decision: &'a Decision,
-        predictions: &'a [Prediction],
-    ) -> Self {
+    pub(super) fn new(id: &'a str, assigned: &'a Assigned) -> Self {
+        let (router, decision) = (assigned.router(), &assigned.decision);
         Self {
             id,
-            endpoint: endpoint.map(|index| router.endpoint(index).id.as_str()),
-            propensity: f64::from(share.0) / 1e6,
+            endpoint: assigned.endpoint().map(|endpoint| endpoint.id.as_str()),
+            propensity: f64::from(assigned.propensity.0) / 1e6,
             choice: Choice { router, decision },
             unanswered_ppm: decision.unanswered().0,
             fell_back_ppm: decision.fell_back().0,
             predictions: Predictions {
                 router,
-                predictions,
+                predictions: &assigned.predictions,
             },
         }
     }
