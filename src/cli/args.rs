@@ -120,7 +120,8 @@ pub(super) enum Command {
     /// Write a policy as a folder that another gateway mounts
     ///
     /// The folder holds what the gateway loads, the router file, a README and a self-check. `litellm`:
-    /// a plugin for LiteLLM's proxy that decides inside it, and its configuration.
+    /// a plugin for LiteLLM's proxy that decides inside it, and its configuration. `envoy`: Envoy's
+    /// configuration, with a filter that asks `weighbridge serve` beside it.
     ///
     /// A policy that the gateway cannot express is refused with the reason (exit 1).
     Export(ExportArgs),

@@ -13,7 +13,7 @@ pub(super) struct ExportArgs {
     /// A router file, or a policy, which is compiled as `compile` does it
     #[arg(value_name = "FILE")]
     pub(super) router: PathBuf,
-    /// The gateway: litellm
+    /// The gateway: litellm, envoy
     #[arg(long, value_name = "TARGET")]
     pub(super) to: Target,
     /// The folder to write; one that is there already must be empty or an earlier export

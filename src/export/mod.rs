@@ -6,6 +6,7 @@
 
 mod bundle;
 mod endpoints;
+mod envoy;
 mod error;
 mod litellm;
 mod target;

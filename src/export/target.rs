@@ -7,24 +7,27 @@ use weighbridge_router::Router;
 
 use super::bundle::{Bundle, POLICY};
 use super::error::Unfit;
-use super::litellm;
+use super::{envoy, litellm};
 
 /// Where a policy can be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
     /// A plugin for LiteLLM's proxy.
     Litellm,
+    /// The sidecar behind Envoy.
+    Envoy,
 }
 
 impl Target {
     /// Every target.
-    pub const ALL: [Self; 1] = [Self::Litellm];
+    pub const ALL: [Self; 2] = [Self::Litellm, Self::Envoy];
 
     /// Its name on the command line and in a manifest.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Litellm => "litellm",
+            Self::Envoy => "envoy",
         }
     }
 }
@@ -55,6 +58,7 @@ impl FromStr for Target {
 pub fn export(router: &Router, file: &[u8], target: Target) -> Result<Bundle, Unfit> {
     let mut bundle = match target {
         Target::Litellm => litellm::bundle(router)?,
+        Target::Envoy => envoy::bundle(router)?,
     };
     bundle.add(POLICY, file);
     Ok(bundle.sealed(router, target))
