@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use weighbridge_router::{Timestamp, Trade, Usd};
 
 use super::args_data::{CatalogCommand, ImportArgs};
+use super::args_export::ExportArgs;
 use super::args_train::TrainArgs;
 use super::claims::ClaimsArgs;
 use super::exit::{Failure, wrong_call};
@@ -116,7 +117,14 @@ pub(super) enum Command {
     Explain(ExplainArgs),
     /// Print a decision a line, as every other loader prints it
     Decide(DecideArgs),
-    /// Check a router file: checksum, golden requests, expiry
+    /// Write a policy as a folder that another gateway mounts
+    ///
+    /// The folder holds what the gateway loads, the router file, a README and a self-check. `litellm`:
+    /// a plugin for LiteLLM's proxy that decides inside it, and its configuration.
+    ///
+    /// A policy that the gateway cannot express is refused with the reason (exit 1).
+    Export(ExportArgs),
+    /// Check a router file or an exported folder: checksums, golden requests, expiry
     Verify(VerifyArgs),
     /// Serve decisions over HTTP
     Serve(ServeArgs),
@@ -383,7 +391,7 @@ pub(super) struct DecideArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct VerifyArgs {
-    /// The router file
+    /// The router file, or the folder that `export` wrote
     #[arg(value_name = "FILE")]
     pub(super) router: PathBuf,
     /// The day to check expiry for [default: today]
