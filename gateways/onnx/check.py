@@ -25,7 +25,7 @@ def check(folder=HERE):
     said = router.session.get_modelmeta().custom_metadata_map
     if said.get("weighbridge.router_sha256") != hashlib.sha256(data).hexdigest():
         raise loader.RouterError("made for another policy.router.json; export both anew", "heads.onnx")
-    if said.get("weighbridge.models") != json.dumps([heads.model for heads in router.router.heads]):
+    if json.loads(said.get("weighbridge.models", "null")) != [heads.model for heads in router.router.heads]:
         raise loader.RouterError("the models stand in another order than in the file", "heads.onnx")
     golden = json.loads(data)["body"]["golden"]
     found = router.decide([item["request"] for item in golden])
