@@ -9,6 +9,7 @@ mod endpoints;
 mod envoy;
 mod error;
 mod litellm;
+mod onnx;
 mod target;
 mod verify;
 

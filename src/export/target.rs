@@ -7,7 +7,7 @@ use weighbridge_router::Router;
 
 use super::bundle::{Bundle, POLICY};
 use super::error::Unfit;
-use super::{envoy, litellm};
+use super::{envoy, litellm, onnx};
 
 /// Where a policy can be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,11 +16,13 @@ pub enum Target {
     Litellm,
     /// The sidecar behind Envoy.
     Envoy,
+    /// The trained heads as an ONNX model.
+    Onnx,
 }
 
 impl Target {
     /// Every target.
-    pub const ALL: [Self; 2] = [Self::Litellm, Self::Envoy];
+    pub const ALL: [Self; 3] = [Self::Litellm, Self::Envoy, Self::Onnx];
 
     /// Its name on the command line and in a manifest.
     #[must_use]
@@ -28,6 +30,7 @@ impl Target {
         match self {
             Self::Litellm => "litellm",
             Self::Envoy => "envoy",
+            Self::Onnx => "onnx",
         }
     }
 }
@@ -59,6 +62,7 @@ pub fn export(router: &Router, file: &[u8], target: Target) -> Result<Bundle, Un
     let mut bundle = match target {
         Target::Litellm => litellm::bundle(router)?,
         Target::Envoy => envoy::bundle(router)?,
+        Target::Onnx => onnx::bundle(router, file)?,
     };
     bundle.add(POLICY, file);
     Ok(bundle.sealed(router, target))
