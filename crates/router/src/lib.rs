@@ -47,6 +47,7 @@ mod emit;
 mod endpoint;
 mod error;
 mod explain;
+mod explore;
 mod features;
 mod file;
 mod given;
