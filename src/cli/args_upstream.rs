@@ -22,8 +22,8 @@ pub(super) struct UpstreamArgs {
     upstream: Vec<(String, String)>,
     /// The key for the upstream of that name: ENV:VARIABLE or FILE:PATH; clients' own keys are
     /// never passed on
-    #[arg(long, value_name = "NAME=SOURCE", value_parser = named)]
-    upstream_key: Vec<(String, String)>,
+    #[arg(long, value_name = "NAME=SOURCE")]
+    upstream_key: Vec<String>,
     /// What the upstream of that name calls the model [default: the endpoint's model]
     #[arg(long, value_name = "NAME=TEXT", value_parser = named)]
     upstream_model: Vec<(String, String)>,
@@ -47,7 +47,11 @@ impl UpstreamArgs {
                 return Err(fault("upstream", name, "stands twice; leave one of them out"));
             }
         }
-        change("upstream-key", &self.upstream_key, &mut upstreams, |upstream, source| {
+        // Not read by clap, which would show a key that stands here by mistake.
+        let keys: Vec<_> = (self.upstream_key.iter().map(|text| named(text)))
+            .collect::<Result<_, _>>()
+            .map_err(|why| wrong_call(format!("--upstream-key: {why}")))?;
+        change("upstream-key", &keys, &mut upstreams, |upstream, source| {
             upstream.with_key(&key(source)?)
         })?;
         change("upstream-model", &self.upstream_model, &mut upstreams, |upstream, model| {
@@ -140,7 +144,6 @@ fn named(text: &str) -> Result<(String, String), String> {
         Some((name, value)) if !name.is_empty() && !value.is_empty() => {
             Ok((name.to_owned(), value.to_owned()))
         }
-        // Not shown: it may be a key.
         _ => Err("must be a name, `=` and a value".to_owned()),
     }
 }
