@@ -5,6 +5,7 @@
 
 mod args;
 mod args_data;
+mod args_serve;
 mod args_train;
 mod catalog;
 mod claims;
