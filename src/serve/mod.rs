@@ -22,6 +22,6 @@ mod tests;
 mod wire;
 
 pub use error::ServeError;
-pub use live::{Active, Canary, Loaded};
+pub use live::{Active, Canary, Explore, Loaded};
 pub use options::{DEFAULT_LISTEN, DEFAULT_THREADS, Limits, ServeOptions};
 pub use server::{run, serve};

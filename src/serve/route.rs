@@ -10,7 +10,6 @@ use super::answer::{Refusal, json};
 use super::app::{App, REQUEST_ID, header_value};
 use super::assign::assign;
 use super::clock;
-use super::record::Entry;
 use super::wire::{Answer, Asked};
 
 /// No content type is demanded: gateways that call sidecars often send none.
@@ -37,11 +36,7 @@ fn decide(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<Response, Refus
         answer.expect("texts and numbers are always JSON"),
     );
     response.headers_mut().insert(REQUEST_ID, header_value(&id));
-    app.recorder.record(|| Entry {
-        id,
-        logged: assigned.logged(),
-        attempts: Vec::new(),
-        request,
-    });
+    app.recorder
+        .record(|| assigned.entry(id, request, Vec::new()));
     Ok(response)
 }
