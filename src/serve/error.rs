@@ -21,7 +21,4 @@ pub enum ServeError {
     /// The signals that stop the server could not be awaited.
     #[error("cannot wait for the signals that stop the server: {0}")]
     Signal(#[source] io::Error),
-    /// Connections can no longer be accepted.
-    #[error("cannot accept connections any longer: {0}")]
-    Accept(#[source] io::Error),
 }

@@ -40,6 +40,7 @@
 
 mod bloom;
 mod calibration;
+mod chat;
 mod choose;
 mod condition;
 mod decide;
