@@ -53,6 +53,7 @@ mod file;
 mod given;
 mod golden;
 mod heads;
+mod instead;
 mod json;
 mod line;
 mod request;
