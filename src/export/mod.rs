@@ -11,6 +11,7 @@ mod litellm;
 mod onnx;
 mod target;
 mod verify;
+mod vllm_sr;
 
 pub use bundle::{Bundle, Held, MANIFEST, Manifest, POLICY, held};
 pub use error::{Nearest, Unfit};

@@ -7,7 +7,7 @@ use weighbridge_router::Router;
 
 use super::bundle::{Bundle, POLICY};
 use super::error::Unfit;
-use super::{litellm, onnx};
+use super::{litellm, onnx, vllm_sr};
 
 /// Where a policy can be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,11 +16,13 @@ pub enum Target {
     Litellm,
     /// The trained heads as an ONNX model.
     Onnx,
+    /// The vLLM semantic router.
+    VllmSr,
 }
 
 impl Target {
     /// Every target.
-    pub const ALL: [Self; 2] = [Self::Litellm, Self::Onnx];
+    pub const ALL: [Self; 3] = [Self::Litellm, Self::Onnx, Self::VllmSr];
 
     /// Its name on the command line and in a manifest.
     #[must_use]
@@ -28,6 +30,7 @@ impl Target {
         match self {
             Self::Litellm => "litellm",
             Self::Onnx => "onnx",
+            Self::VllmSr => "vllm-sr",
         }
     }
 }
@@ -59,6 +62,7 @@ pub fn export(router: &Router, file: &[u8], target: Target) -> Result<Bundle, Un
     let mut bundle = match target {
         Target::Litellm => litellm::bundle(router)?,
         Target::Onnx => onnx::bundle(router, file)?,
+        Target::VllmSr => vllm_sr::bundle(router)?,
     };
     bundle.add(POLICY, file);
     Ok(bundle.sealed(router, target))
