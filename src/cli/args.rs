@@ -120,7 +120,8 @@ pub(super) enum Command {
     /// Write a policy as a folder that another gateway mounts
     ///
     /// The folder holds what the gateway loads, the router file, a README and a self-check. `litellm`:
-    /// a plugin for LiteLLM's proxy that decides inside it, and its configuration.
+    /// a plugin for LiteLLM's proxy that decides inside it, and its configuration. `envoy`: Envoy's
+    /// configuration, with a filter that asks `weighbridge serve` beside it.
     ///
     /// A policy that the gateway cannot express is refused with the reason (exit 1).
     Export(ExportArgs),
@@ -207,6 +208,31 @@ pub(super) struct ReadArgs {
     pub(super) on_error: Bad,
 }
 
+/// What is replayed.
+#[derive(Debug, Clone, Args)]
+pub(super) struct SubjectArgs {
+    /// Traces, read as one; `-` is standard input
+    #[arg(required = true, value_name = "TRACE")]
+    pub(super) traces: Vec<PathBuf>,
+    /// Policies, router files, or folders of policies; repeatable; the first is compared with all others
+    #[arg(short, long = "policy", required = true, num_args = 1.., value_name = "POLICY")]
+    pub(super) policies: Vec<PathBuf>,
+}
+
+/// What a command that reads traces works on beside them: prices, roles, and how lines are read.
+#[derive(Debug, Clone, Args)]
+pub(super) struct BasisArgs {
+    /// The date whose prices hold for requests without a time
+    #[arg(long, value_name = "DATE", value_parser = time)]
+    pub(super) as_of: Option<Timestamp>,
+    #[command(flatten)]
+    pub(super) catalog: CatalogArgs,
+    #[command(flatten)]
+    pub(super) roles: RoleArgs,
+    #[command(flatten)]
+    pub(super) read: ReadArgs,
+}
+
 /// How a result is shown.
 #[derive(Debug, Clone, Args)]
 pub(super) struct ShowArgs {
@@ -284,12 +310,8 @@ pub(super) struct CompileArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct ReplayArgs {
-    /// Traces, read as one; `-` is standard input
-    #[arg(required = true, value_name = "TRACE")]
-    pub(super) traces: Vec<PathBuf>,
-    /// Policies, router files, or folders of policies; repeatable; the first is compared with all others
-    #[arg(short, long = "policy", required = true, num_args = 1.., value_name = "POLICY")]
-    pub(super) policies: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) subject: SubjectArgs,
     #[command(flatten)]
     pub(super) trade: TradeArgs,
     /// Set the trade of learned policies to --value as well, and not only charge by it
@@ -298,18 +320,11 @@ pub(super) struct ReplayArgs {
     /// Give figures for each value of this field too; repeatable
     #[arg(long, value_name = "FIELD", value_parser = segment_key)]
     pub(super) by: Vec<SegmentKey>,
-    /// The date whose prices hold for requests without a time
-    #[arg(long, value_name = "DATE", value_parser = time)]
-    pub(super) as_of: Option<Timestamp>,
     /// Bootstrap replicates behind each interval; 0 for none
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(0..=100_000))]
     pub(super) replicates: u32,
     #[command(flatten)]
-    pub(super) catalog: CatalogArgs,
-    #[command(flatten)]
-    pub(super) roles: RoleArgs,
-    #[command(flatten)]
-    pub(super) read: ReadArgs,
+    pub(super) basis: BasisArgs,
     #[command(flatten)]
     pub(super) show: ShowArgs,
     #[command(flatten)]
@@ -338,15 +353,8 @@ pub(super) struct EvalArgs {
     /// Bootstrap replicates behind each interval; 0 for none
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(0..=100_000))]
     pub(super) replicates: u32,
-    /// The date whose prices hold for requests without a time
-    #[arg(long, value_name = "DATE", value_parser = time)]
-    pub(super) as_of: Option<Timestamp>,
     #[command(flatten)]
-    pub(super) catalog: CatalogArgs,
-    #[command(flatten)]
-    pub(super) roles: RoleArgs,
-    #[command(flatten)]
-    pub(super) read: ReadArgs,
+    pub(super) basis: BasisArgs,
     #[command(flatten)]
     pub(super) show: ShowArgs,
     #[command(flatten)]

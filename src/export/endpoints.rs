@@ -25,6 +25,31 @@ pub(super) fn named<'r>(router: &'r Router, name: &'r str) -> impl Iterator<Item
         .chain(of_model.filter(move |endpoint| any && endpoint.model == name))
 }
 
+/// For each endpoint what its environment variables are called by: names that people recognise and
+/// shells take, the id in capitals with an underscore for all else; a second id that comes to the
+/// same gets a number.
+pub(super) fn stems(router: &Router) -> Vec<String> {
+    let mut stems: Vec<String> = Vec::new();
+    for endpoint in router.endpoints() {
+        let plain = |c: char| match c.is_ascii_alphanumeric() {
+            true => c.to_ascii_uppercase(),
+            false => '_',
+        };
+        let stem: String = endpoint.id.chars().map(plain).collect();
+        let numbered = |number: usize| match number {
+            1 => stem.clone(),
+            number => format!("{stem}_{number}"),
+        };
+        stems.extend((1..).map(numbered).find(|stem| !stems.contains(stem)));
+    }
+    stems
+}
+
+/// A text in double quotes, as JSON and YAML read it back.
+pub(super) fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
 /// The fallback chain behind an endpoint for a gateway whose chains are fixed: those of the file's
 /// chain that may take every request that `failed` may take. One that has fewer abilities is left
 /// out, so that a failure never sends a request where the policy would not.
@@ -135,6 +160,16 @@ mod tests {
             driver(&router(three(), &["b"], &[("driver", "b@y")])).id,
             "b@y"
         );
+    }
+
+    #[test]
+    fn variables_are_told_apart() {
+        let twins = vec![
+            endpoint("a-1@x", &[]),
+            endpoint("a.1@x", &[]),
+            endpoint("b", &[]),
+        ];
+        assert_eq!(stems(&router(twins, &[], &[])), ["A_1_X", "A_1_X_2", "B"]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use weighbridge_router::{Endpoint, Router};
 
 use super::AUTO;
-use crate::export::endpoints::{driver, stand_ins};
+use crate::export::endpoints::{driver, quoted, stand_ins, stems};
 
 /// The environment variables of each endpoint, in the order of the file.
 pub(super) struct Settings(Vec<Variables>);
@@ -16,31 +16,12 @@ struct Variables {
 }
 
 impl Settings {
-    /// Names that people recognise and shells take: the id in capitals, all else an underscore;
-    /// a second id that comes to the same gets a number.
     pub(super) fn of(router: &Router) -> Self {
-        let mut stems: Vec<String> = Vec::new();
-        for endpoint in router.endpoints() {
-            let plain = |c: char| {
-                if c.is_ascii_alphanumeric() {
-                    c.to_ascii_uppercase()
-                } else {
-                    '_'
-                }
-            };
-            let stem: String = endpoint.id.chars().map(plain).collect();
-            let twin = |number: usize| match number {
-                1 => stem.clone(),
-                number => format!("{stem}_{number}"),
-            };
-            let free = (1..).map(twin).find(|stem| !stems.contains(stem));
-            stems.extend(free);
-        }
         let variables = |stem: &String| Variables {
             base: format!("WB_{stem}_API_BASE"),
             key: format!("WB_{stem}_API_KEY"),
         };
-        Self(stems.iter().map(variables).collect())
+        Self(stems(router).iter().map(variables).collect())
     }
 
     fn each<'s>(
@@ -131,9 +112,4 @@ pub(super) fn table(router: &Router, settings: &Settings) -> String {
         );
     }
     text
-}
-
-/// A text as YAML reads it back: JSON's form is one of YAML's.
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
 }

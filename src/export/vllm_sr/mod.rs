@@ -15,7 +15,8 @@ use weighbridge_router::{Endpoint, Router};
 
 use super::bundle::Bundle;
 use super::endpoints::driver;
-use super::error::Unfit;
+use super::error::{Nearest, Unfit};
+use super::nearest::{Habits, of_rules};
 use routes::Routes;
 use yaml::quoted;
 
@@ -25,7 +26,7 @@ pub(super) fn bundle(router: &Router) -> Result<Bundle, Unfit> {
     if !routes.reasons.is_empty() {
         return Err(Unfit {
             reasons: routes.reasons,
-            nearest: None,
+            nearest: nearest(router, None).map(Box::new),
         });
     }
     let endpoints = endpoints(router, &routes);
@@ -47,6 +48,13 @@ pub(super) fn bundle(router: &Router) -> Result<Bundle, Unfit> {
             .replace("{TABLE}", &table(&endpoints)),
     );
     Ok(bundle)
+}
+
+/// The nearest policy that it can express, where there is one.
+pub(super) fn nearest(router: &Router, habits: Option<&Habits>) -> Option<Nearest> {
+    let nearest = of_rules(router, habits)?;
+    let fits = Routes::of(&nearest.router).reasons.is_empty();
+    fits.then_some(nearest)
 }
 
 /// The endpoints that are routed to, and the driver, which takes what nothing else decides.
