@@ -15,6 +15,7 @@ mod dial;
 mod eval;
 pub mod exit;
 mod export;
+mod export_nearest;
 mod folder;
 mod generate;
 mod import;

@@ -81,7 +81,7 @@ pub use heads::{LogLinear, Logistic, Mean, Shrink, Split, Success, Tree, Trees};
 pub use line::decision_line;
 pub use request::{Request, RequestRef};
 pub use router::{Heads, Parts, Router};
-pub use text::prompt_group;
+pub use text::{Phrases, prompt_group};
 pub use time::Timestamp;
 pub use units::{Millis, Ppm, Probability, Tokens, Usd};
 pub use weigh::Candidate;
