@@ -43,6 +43,7 @@ mod calibration;
 mod choose;
 mod condition;
 mod decide;
+mod draw;
 mod emit;
 mod endpoint;
 mod error;
