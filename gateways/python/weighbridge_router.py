@@ -1600,6 +1600,7 @@ class Router:
         fields.finish()
         self._check(steps)
         self.steps = [(columns, entries) for _, columns, entries in steps]
+        self.columns = sum(columns for columns, _ in self.steps)
         self._verify(golden)
 
     def _resolve(self, name):
@@ -1701,7 +1702,7 @@ class Router:
             fields.take("predictions", _list(prediction), []),
         )
         fields.finish()
-        found = self._decide(request)
+        found = self.decide(request)
         if (found.choice, found.unanswered, found.fell_back) != (said.choice, said.unanswered, said.fell_back):
             raise RouterError("this request is decided otherwise than the file says")
         alike = len(found.predictions) == len(said.predictions) and all(
@@ -1711,17 +1712,21 @@ class Router:
         if not alike:
             raise RouterError("other predictions are made for this request than the file says")
 
-    def decide(self, request):
-        """Where a request goes: a `request` object as a dict, or a Request."""
-        return self._decide(request if isinstance(request, Request) else Request(request))
+    def decide(self, request, predictions=None):
+        """Where a request goes: a `request` object as a dict, or a Request. `predictions`, where
+        another runtime has made them, are probability and tokens of each of `heads`, in order."""
+        request = request if isinstance(request, Request) else Request(request)
+        return self._decide(request, self._predict(request) if predictions is None else predictions)
 
-    def _decide(self, request):
-        predictions = []
-        if request.prompt is not None and self.heads:
-            entries = self._entries(request)
-            predictions = [heads.predict(entries) for heads in self.heads]
-            if self.shrink is not None:
-                predictions = self.shrink.apply(predictions)
+    def _predict(self, request):
+        """Probability and tokens of each of `heads`; nothing without a prompt."""
+        if request.prompt is None or not self.heads:
+            return []
+        entries = self.entries(request)
+        predictions = [heads.predict(entries) for heads in self.heads]
+        return predictions if self.shrink is None else self.shrink.apply(predictions)
+
+    def _decide(self, request, predictions):
         shares, fell_back = {}, 0
         for target, share in self._targets(request, predictions):
             place = self._first(target, request, predictions)
@@ -1735,7 +1740,7 @@ class Router:
         named = [(heads.model, *prediction) for heads, prediction in zip(self.heads, predictions)]
         return Decision(choice, unanswered, fell_back, named)
 
-    def _entries(self, request):
+    def entries(self, request):
         """Column and value of each feature; a step's columns follow those of the step before it."""
         found, first = [], 0
         for columns, entries in self.steps:
@@ -1869,7 +1874,7 @@ def _last(pairs):
     return found
 
 
-def _line(data, number):
+def read_line(data, number):
     """Id and request of an input line; None for a trace's header or an empty line."""
     try:
         text = data.decode("utf-8")
@@ -1901,7 +1906,7 @@ def main(arguments):
         output = sys.stdout.buffer
         for number, data in enumerate(sys.stdin.buffer, 1):
             place = f"<stdin>:{number}"
-            found = _line(data, number)
+            found = read_line(data, number)
             if found is not None:
                 id, request = found
                 output.write(router.decide(request).line(id).encode("utf-8") + b"\n")

@@ -5,6 +5,7 @@
 
 mod args;
 mod args_data;
+mod args_export;
 mod args_train;
 mod catalog;
 mod claims;
@@ -12,6 +13,8 @@ mod decide;
 mod dial;
 mod eval;
 pub mod exit;
+mod export;
+mod folder;
 mod generate;
 mod import;
 mod inspect;
@@ -63,6 +66,7 @@ pub fn main() -> ExitCode {
         Command::Eval(args) => eval::run(&args, &console),
         Command::Explain(args) => decide::explain(&args, &console),
         Command::Decide(args) => decide::decide(&args, &console),
+        Command::Export(args) => export::run(&args, &console),
         Command::Verify(args) => decide::verify(&args, &console),
         Command::Serve(args) => serve::run(&args, &console),
     };

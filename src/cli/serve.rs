@@ -8,7 +8,7 @@ use super::exit::{self, Outcome, says_no};
 use super::load;
 use super::output::Console;
 use crate::policy::SolveOptions;
-use crate::serve::{Active, DEFAULT_THREADS, Loaded, ServeOptions, run as serve};
+use crate::serve::{Active, DEFAULT_THREADS, Explore, Loaded, ServeOptions, run as serve};
 
 pub(super) fn run(args: &ServeArgs, console: &Console) -> Outcome {
     let catalog = load::catalog(&args.catalog)?;
@@ -35,6 +35,7 @@ pub(super) fn run(args: &ServeArgs, console: &Console) -> Outcome {
         },
         canary: None,
         shadow: None,
+        explore: Explore::default(),
     };
     serve(active, options, |address| {
         console.say(&format!("{name} decides at http://{address}/v1/route"))

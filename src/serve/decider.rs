@@ -5,7 +5,7 @@
 use super::assign::assign;
 use super::clock::{self, Ids};
 use super::live::Live;
-use super::record::{Entry, Recorder};
+use super::record::Recorder;
 use super::wire::{Answer, Asked, Refusal};
 
 /// The files in force, answering.
@@ -35,12 +35,8 @@ impl Decider {
         request.at.get_or_insert_with(clock::now);
         let assigned = assign(self.live.get(), &request, &id);
         let answer = serde_json::to_vec(&Answer::new(&id, &assigned));
-        self.recorder.record(|| Entry {
-            id,
-            logged: assigned.logged(),
-            attempts: Vec::new(),
-            request,
-        });
+        self.recorder
+            .record(|| assigned.entry(id, request, Vec::new()));
         Ok(answer.expect("texts and numbers are always JSON"))
     }
 }

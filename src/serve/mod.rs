@@ -18,5 +18,5 @@ mod tests;
 mod wire;
 
 pub use error::ServeError;
-pub use live::{Active, Canary, Loaded};
+pub use live::{Active, Canary, Explore, Loaded};
 pub use server::{DEFAULT_LISTEN, DEFAULT_THREADS, ServeOptions, run, serve};

@@ -17,7 +17,7 @@ use weighbridge_router::{
 
 use super::app::{MAX_BODY_BYTES, app};
 use super::decider::Decider;
-use super::live::{Active, Live, Loaded};
+use super::live::{Active, Explore, Live, Loaded};
 use super::record::Recorder;
 use super::server::serve_until;
 use super::{ServeError, ServeOptions, run};
@@ -114,6 +114,7 @@ fn active(router: Router) -> Active {
         },
         canary: None,
         shadow: None,
+        explore: Explore::default(),
     }
 }
 

@@ -14,6 +14,7 @@ mod cli_catalog;
 mod cli_claims;
 mod cli_drift;
 mod cli_eval;
+mod cli_export;
 mod cli_generate;
 mod cli_import;
 mod cli_inspect;
