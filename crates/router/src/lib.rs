@@ -44,6 +44,7 @@ mod chat;
 mod choose;
 mod condition;
 mod decide;
+mod draw;
 mod emit;
 mod endpoint;
 mod error;
