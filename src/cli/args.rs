@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use weighbridge_router::{Timestamp, Trade, Usd};
 
 use super::args_data::{CatalogCommand, ImportArgs};
+use super::args_diff::DiffArgs;
 use super::args_train::TrainArgs;
 use super::claims::ClaimsArgs;
 use super::exit::{Failure, wrong_call};
@@ -116,6 +117,12 @@ pub(super) enum Command {
     Explain(ExplainArgs),
     /// Print a decision a line, as every other loader prints it
     Decide(DecideArgs),
+    /// Say what a rollout changes: what differs between two routers, and which requests move
+    ///
+    /// Without a trace: endpoints, prices, limits, choice, trade, features, heads and what they were
+    /// trained on. With one: which requests go elsewhere, and what that costs and gains, on requests that
+    /// neither router was trained on. Exit 0, and with --exit-code 1 where they decide otherwise.
+    Diff(DiffArgs),
     /// Check a router file: checksum, golden requests, expiry
     Verify(VerifyArgs),
     /// Serve decisions over HTTP

@@ -5,11 +5,13 @@
 
 mod args;
 mod args_data;
+mod args_diff;
 mod args_train;
 mod catalog;
 mod claims;
 mod decide;
 mod dial;
+mod diff;
 mod eval;
 pub mod exit;
 mod generate;
@@ -63,6 +65,7 @@ pub fn main() -> ExitCode {
         Command::Eval(args) => eval::run(&args, &console),
         Command::Explain(args) => decide::explain(&args, &console),
         Command::Decide(args) => decide::decide(&args, &console),
+        Command::Diff(args) => diff::run(&args, &console),
         Command::Verify(args) => decide::verify(&args, &console),
         Command::Serve(args) => serve::run(&args, &console),
     };
