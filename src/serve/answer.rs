@@ -60,14 +60,3 @@ pub(super) fn json(status: StatusCode, body: Vec<u8>) -> Response {
     const JSON: HeaderValue = HeaderValue::from_static("application/json");
     (status, [(header::CONTENT_TYPE, JSON)], body).into_response()
 }
-
-/// A text that is a header's value; ids are checked, names of endpoints may be any text.
-pub(super) fn header_value(text: &str) -> HeaderValue {
-    HeaderValue::from_str(text).unwrap_or_else(|_| {
-        let visible: String = text
-            .chars()
-            .map(|c| if c.is_ascii_graphic() { c } else { '?' })
-            .collect();
-        HeaderValue::from_str(&visible).expect("visible ASCII")
-    })
-}

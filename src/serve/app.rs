@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::Response;
 use axum::routing::{any, get};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -130,6 +130,17 @@ fn too_large(limit: usize) -> Response {
     let message = format!("the body is longer than {limit} bytes; shorten the prompt");
     let refusal = Refusal::whole(message).coded("body_too_large");
     refusal.answer(StatusCode::PAYLOAD_TOO_LARGE)
+}
+
+/// A text that is a header's value; ids are checked, names of endpoints may be any text.
+pub(super) fn header_value(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).unwrap_or_else(|_| {
+        let visible: String = text
+            .chars()
+            .map(|c| if c.is_ascii_graphic() { c } else { '?' })
+            .collect();
+        HeaderValue::from_str(&visible).expect("visible ASCII")
+    })
 }
 
 /// The routes.

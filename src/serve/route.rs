@@ -11,8 +11,8 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use weighbridge_router::Request;
 
-use super::answer::{Refusal, header_value, json};
-use super::app::{App, REQUEST_ID};
+use super::answer::{Refusal, json};
+use super::app::{App, REQUEST_ID, header_value};
 use super::assign::{Assigned, assign};
 use super::clock;
 use super::wire::{Answer, Asked, Body};
