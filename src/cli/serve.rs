@@ -24,11 +24,17 @@ pub(super) fn run(args: &ServeArgs, console: &Console) -> Outcome {
         listen: args.listen,
         threads: NonZeroUsize::new(console.threads).unwrap_or(DEFAULT_THREADS),
         limits: args.limits.limits(),
+        tokens: args.access.tokens()?,
+        admin_tokens: args.access.admin_tokens()?,
+        tls: args.access.tls()?,
+        log: args.log.options(console.quiet),
     };
-    if !args.listen.ip().is_loopback() {
-        console.warn("this address is not loopback: whoever reaches it can ask for decisions");
+    if !args.listen.ip().is_loopback() && options.tokens.is_none() {
+        console.warn(
+            "this address is not loopback: whoever reaches it can ask for decisions; \
+             --token-file lets in those who bring a token",
+        );
     }
-    let name = candidate.name.clone();
     let active = Active {
         main: Loaded {
             name: candidate.name,
@@ -38,9 +44,6 @@ pub(super) fn run(args: &ServeArgs, console: &Console) -> Outcome {
         shadow: None,
         explore: Explore::default(),
     };
-    serve(active, options, |address| {
-        console.say(&format!("{name} decides at http://{address}/v1/route"))
-    })
-    .map_err(says_no)?;
+    serve(active, options, |_| {}).map_err(says_no)?;
     Ok(ExitCode::from(exit::DONE))
 }

@@ -6,6 +6,7 @@
 //! the clock, since a request that does not say when it arrived arrived now. Start at [`run`].
 
 mod accept;
+mod access;
 mod answer;
 mod app;
 mod assign;
@@ -13,15 +14,21 @@ mod clock;
 mod connection;
 mod error;
 mod live;
+mod log;
+mod metrics;
 mod options;
 mod record;
 mod route;
 mod server;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod wire;
 
+pub use access::AccessTokens;
 pub use error::ServeError;
 pub use live::{Active, Canary, Explore, Loaded};
+pub use log::{LogFormat, LogOptions};
 pub use options::{DEFAULT_LISTEN, DEFAULT_THREADS, Limits, ServeOptions};
 pub use server::{run, serve};
+pub use tls::Tls;

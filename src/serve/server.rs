@@ -12,6 +12,7 @@ use super::accept::serve_until;
 use super::app::{App, routes};
 use super::error::ServeError;
 use super::live::Active;
+use super::log::{Log, Value};
 use super::options::ServeOptions;
 use super::record::Recorder;
 
@@ -46,10 +47,36 @@ pub async fn serve(
     let listen = options.listen;
     let fault = |source| ServeError::Listen { listen, source };
     let listener = TcpListener::bind(listen).await.map_err(fault)?;
-    ready(listener.local_addr().map_err(fault)?);
-    let app = Arc::new(App::new(active, Recorder::off(), &options));
+    let address = listener.local_addr().map_err(fault)?;
+    let log = Log::start(options.log);
+    let app = Arc::new(App::with_log(
+        active,
+        Recorder::off(),
+        log.clone(),
+        &options,
+    ));
+    say_where(&app, address);
+    ready(address);
     serve_until(listener, Arc::clone(&app), routes(app), stop).await;
+    log.info(
+        "weighbridge.stopped",
+        "stopped; requests under way were answered",
+        &[],
+    );
+    log.flush();
     Ok(())
+}
+
+fn say_where(app: &App, address: SocketAddr) {
+    let name = &app.live.get().main.name;
+    let scheme = if app.tls.is_some() { "https" } else { "http" };
+    let url = format!("{scheme}://{address}/v1/route");
+    let fields = [
+        ("weighbridge.policy", Value::Text(name)),
+        ("url.full", Value::Text(&url)),
+    ];
+    let message = format!("{name} decides at {url}");
+    app.log.info("weighbridge.serving", &message, &fields);
 }
 
 /// Completes at the first SIGINT or SIGTERM; both are heeded from this call on.
