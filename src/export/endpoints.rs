@@ -21,6 +21,16 @@ fn chain(router: &Router) -> impl Iterator<Item = &Endpoint> {
     places.into_iter().map(|index| router.endpoint(index))
 }
 
+/// The endpoint of that id, else the endpoints of the model of that name, in order.
+pub(super) fn named<'r>(router: &'r Router, name: &'r str) -> impl Iterator<Item = &'r Endpoint> {
+    let exact = router.index_of(name).map(|index| router.endpoint(index));
+    let any = exact.is_none();
+    let of_model = router.endpoints().iter();
+    exact
+        .into_iter()
+        .chain(of_model.filter(move |endpoint| any && endpoint.model == name))
+}
+
 /// For each endpoint what its environment variables are called by: names that people recognise and
 /// shells take, the id in capitals with an underscore for all else; a second id that comes to the
 /// same gets a number.
