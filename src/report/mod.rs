@@ -6,6 +6,7 @@
 
 mod catalog;
 mod claims;
+mod diff;
 mod document;
 mod drift;
 mod eval;
@@ -32,6 +33,7 @@ pub use catalog::{
     findings_result,
 };
 pub use claims::claims_document;
+pub use diff::{DiffResult, diff_document};
 pub use document::{Align, Block, Column, Document, Table};
 pub use drift::drift_document;
 pub use eval::evaluation_document;
