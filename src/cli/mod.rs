@@ -6,6 +6,7 @@
 mod args;
 mod args_data;
 mod args_export;
+mod args_serve;
 mod args_train;
 mod catalog;
 mod claims;
@@ -14,6 +15,7 @@ mod dial;
 mod eval;
 pub mod exit;
 mod export;
+mod export_nearest;
 mod folder;
 mod generate;
 mod import;

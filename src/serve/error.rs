@@ -26,7 +26,4 @@ pub enum ServeError {
     /// Nothing can be recorded into the folder.
     #[error("cannot record: {0}")]
     Record(#[source] TraceError),
-    /// Connections can no longer be accepted.
-    #[error("cannot accept connections any longer: {0}")]
-    Accept(#[source] io::Error),
 }
