@@ -1,6 +1,5 @@
 //! What can be said on the command line.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -8,6 +7,7 @@ use weighbridge_router::{Timestamp, Trade, Usd};
 
 use super::args_data::{CatalogCommand, ImportArgs};
 use super::args_export::ExportArgs;
+use super::args_serve::ServeArgs;
 use super::args_train::TrainArgs;
 use super::claims::ClaimsArgs;
 use super::exit::{Failure, wrong_call};
@@ -409,20 +409,6 @@ pub(super) struct VerifyArgs {
     pub(super) catalog: CatalogArgs,
     #[command(flatten)]
     pub(super) show: ShowArgs,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct ServeArgs {
-    /// A router file, or a policy
-    #[arg(value_name = "FILE")]
-    pub(super) router: PathBuf,
-    /// Where to listen; another address than loopback is reachable by others
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8787")]
-    pub(super) listen: SocketAddr,
-    #[command(flatten)]
-    pub(super) catalog: CatalogArgs,
-    #[command(flatten)]
-    pub(super) roles: RoleArgs,
 }
 
 pub(super) fn usd(text: &str) -> Result<Usd, String> {

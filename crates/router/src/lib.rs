@@ -40,9 +40,11 @@
 
 mod bloom;
 mod calibration;
+mod chat;
 mod choose;
 mod condition;
 mod decide;
+mod draw;
 mod emit;
 mod endpoint;
 mod error;
