@@ -266,17 +266,17 @@ class Hook(CustomLogger):
         if not isinstance(told, dict):
             return None
         headers = {
-            "x-weighbridge-endpoint": told["endpoint"],
+            "x-weighbridge-endpoint": _visible(told["endpoint"]),
             "x-weighbridge-hook-us": str(told["hook_us"]),
         }
         if told["propensity"] is not None:
             headers["x-weighbridge-propensity"] = repr(told["propensity"])
         if told["degraded"]:
             headers["x-weighbridge-degraded"] = "1"
-        served = _served(response, litellm_call_info)
+        served = _served(response, data)
         if served:
             # `auto` itself answers only as the driver.
-            headers["x-weighbridge-served"] = self.driver if served == AUTO else served
+            headers["x-weighbridge-served"] = _visible(self.driver if served == AUTO else served)
         return headers
 
     def _complain(self, error):
@@ -341,13 +341,20 @@ def _tell(data, told):
     metadata["spend_logs_metadata"] = kept
 
 
-def _served(response, info):
+def _served(response, data):
     """The model of the config that answered; None after a failure."""
+    if response is None:
+        return None
     hidden = getattr(response, "_hidden_params", None)
-    if hidden is None and isinstance(response, dict):
-        hidden = response.get("_hidden_params")
-    headers = (hidden or {}).get("additional_headers") or {}
-    return headers.get("x-litellm-model-group")
+    headers = hidden.get("additional_headers") if isinstance(hidden, dict) else None
+    group = (headers or {}).get("x-litellm-model-group")
+    # Answers that are plain dicts have lost their hidden parameters by now.
+    return group or getattr(data.get("deployment"), "model_name", None)
+
+
+def _visible(text):
+    """A text that may stand in a header."""
+    return "".join(c if "!" <= c <= "~" else "?" for c in text)
 
 
 def _refusal(id):

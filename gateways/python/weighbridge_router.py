@@ -16,6 +16,7 @@ As a library:
     router = load("x.router.json")
     decision = router.decide({"prompt": "Prove that ...", "task": "math"})
     decision.choice                 # {"model@provider": 1000000}: parts per million by endpoint
+    router.decide(request_of_chat(body))    # the body of an OpenAI chat completion
 
 Every fault in a file or request raises RouterError with a message of one line.
 """
@@ -362,6 +363,94 @@ class Request:
         if self._words is None:
             self._words = words_of(self.prompt)
         return self._words
+
+
+# --- an OpenAI chat body as a request --------------------------------------------------------------
+
+
+def request_of_chat(body):
+    """The plain request object of a chat completion's body (a dict), to make a `Request` of.
+
+    The prompt is the text of the last message of the role `user`; a text in parts is joined with line
+    feeds. The input is a quarter of the bytes of all messages' texts, rounded up. `metadata` may give
+    what else is known: its numbers may be texts. What bears on the decision and has a wrong type is an
+    error, all else is passed over. The twin of `Request::from_chat` in Rust.
+    """
+    fields = Fields(body)
+    talk = _Talk()
+    fields.need("messages", _list(talk.message))
+    filled = [isinstance(fields.rest.get(name), list) and fields.rest[name] for name in ("tools", "functions")]
+    completion = fields.take("max_completion_tokens", _whole)
+    output = fields.take("max_tokens", _whole)
+    request = {
+        "prompt": talk.prompt,
+        "needs": ["tools"] * any(filled) + ["vision"] * talk.image,
+        "input_tokens": min(-(-talk.bytes // 4), (1 << 32) - 1),
+        "max_output_tokens": output if completion is None else completion,
+        "tenant": fields.take("user", _text),
+    }
+    request.update(fields.take("metadata", _metadata, {}))
+    return {name: value for name, value in request.items() if value not in (None, [])}
+
+
+class _Talk:
+    """What the messages say: the last text of a user, the bytes of all texts, whether there is an image."""
+
+    def __init__(self):
+        self.prompt = None
+        self.bytes = 0
+        self.image = False
+
+    def message(self, value):
+        fields = Fields(value)
+        role = fields.need("role", _text)
+        # An answer that only calls tools has no content.
+        text = fields.take("content", self.content)
+        self.bytes += 0 if text is None else len(text.encode("utf-8"))
+        if role == "user":
+            self.prompt = text
+
+    def content(self, value):
+        if isinstance(value, str):
+            return _encodable(value)
+        if not isinstance(value, list):
+            raise _expected("a text or a list of parts", value)
+        texts = [text for text in _list(self.part)(value) if text is not None]
+        return "\n".join(texts) if texts else None
+
+    def part(self, value):
+        fields = Fields(value)
+        kind = fields.need("type", _text)
+        if kind in ("text", "input_text"):
+            return _encodable(fields.need("text", _text))
+        self.image |= kind in ("image_url", "input_image")
+        return None
+
+
+def _encodable(text):
+    _sound(text)
+    return text
+
+
+def _metadata(value):
+    """What a client says of the request beside the body; absent fields are left out."""
+    fields = Fields(value)
+    told = {name: fields.take(name, _text) for name in ("task", "tenant", "session", "channel", "region")}
+    for name, read in (("value_usd", _usd), ("deadline_ms", _whole)):
+        number = _unquoted(fields.rest.get(name))
+        fields.rest[name] = number
+        fields.take(name, read)  # checked, and kept as it is written
+        told[name] = number
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def _unquoted(value):
+    """A number that is written as a text, as the number; all else as it stands."""
+    try:
+        number = _parse(value) if isinstance(value, str) else None
+    except RouterError:
+        return value
+    return number if isinstance(number, (int, float)) and not isinstance(number, bool) else value
 
 
 # --- words -----------------------------------------------------------------------------------------

@@ -1,13 +1,14 @@
 //! What can be said on the command line.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use weighbridge_router::{Timestamp, Trade, Usd};
 
 use super::args_data::{CatalogCommand, ImportArgs};
+use super::args_diff::DiffArgs;
 use super::args_export::ExportArgs;
+use super::args_serve::ServeArgs;
 use super::args_train::TrainArgs;
 use super::claims::ClaimsArgs;
 use super::exit::{Failure, wrong_call};
@@ -125,6 +126,12 @@ pub(super) enum Command {
     ///
     /// A policy that the gateway cannot express is refused with the reason (exit 1).
     Export(ExportArgs),
+    /// Say what a rollout changes: what differs between two routers, and which requests move
+    ///
+    /// Without a trace: endpoints, prices, limits, choice, trade, features, heads and what they were
+    /// trained on. With one: which requests go elsewhere, and what that costs and gains, on requests that
+    /// neither router was trained on. Exit 0, and with --exit-code 1 where they decide otherwise.
+    Diff(DiffArgs),
     /// Check a router file or an exported folder: checksums, golden requests, expiry
     Verify(VerifyArgs),
     /// Serve decisions over HTTP
@@ -409,20 +416,6 @@ pub(super) struct VerifyArgs {
     pub(super) catalog: CatalogArgs,
     #[command(flatten)]
     pub(super) show: ShowArgs,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct ServeArgs {
-    /// A router file, or a policy
-    #[arg(value_name = "FILE")]
-    pub(super) router: PathBuf,
-    /// Where to listen; another address than loopback is reachable by others
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8787")]
-    pub(super) listen: SocketAddr,
-    #[command(flatten)]
-    pub(super) catalog: CatalogArgs,
-    #[command(flatten)]
-    pub(super) roles: RoleArgs,
 }
 
 pub(super) fn usd(text: &str) -> Result<Usd, String> {

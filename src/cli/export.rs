@@ -9,19 +9,19 @@ use weighbridge_router::Router;
 use super::args_export::ExportArgs;
 use super::exit::{self, Failure, Outcome, says_no};
 use super::output::Console;
-use super::{folder, load};
+use super::{export_nearest, folder, load};
 use crate::export::export;
 use crate::policy::SolveOptions;
 
 pub(super) fn run(args: &ExportArgs, console: &Console) -> Outcome {
     let (router, file) = shipped(args, console)?;
-    let bundle = export(&router, &file, args.to).map_err(|unfit| {
-        says_no(format!(
-            "{}: {} cannot express this policy: {unfit}",
-            args.router.display(),
-            args.to
-        ))
-    })?;
+    let bundle = match export(&router, &file, args.to) {
+        Ok(bundle) => bundle,
+        Err(unfit) if args.approximate.is_empty() => {
+            return Err(export_nearest::refusal(args, &unfit));
+        }
+        Err(unfit) => export_nearest::bundle(args, &router, &unfit, console)?,
+    };
     folder::write(&bundle, &args.output)?;
     console.say(&format!(
         "{}: {} files for {}; read README.md there, and run `weighbridge verify {0}` where it is mounted",

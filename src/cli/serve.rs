@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
 
-use super::args::ServeArgs;
+use super::args_serve::ServeArgs;
 use super::exit::{self, Outcome, says_no};
 use super::load;
 use super::output::Console;
@@ -23,6 +23,7 @@ pub(super) fn run(args: &ServeArgs, console: &Console) -> Outcome {
     let options = ServeOptions {
         listen: args.listen,
         threads: NonZeroUsize::new(console.threads).unwrap_or(DEFAULT_THREADS),
+        limits: args.limits.limits(),
     };
     if !args.listen.ip().is_loopback() {
         console.warn("this address is not loopback: whoever reaches it can ask for decisions");

@@ -16,7 +16,7 @@ pub(super) fn driver(router: &Router) -> &Endpoint {
 }
 
 /// The endpoint of that id, else the endpoints of the model of that name, in order.
-fn named<'r>(router: &'r Router, name: &'r str) -> impl Iterator<Item = &'r Endpoint> {
+pub(super) fn named<'r>(router: &'r Router, name: &'r str) -> impl Iterator<Item = &'r Endpoint> {
     let exact = router.index_of(name).map(|index| router.endpoint(index));
     let any = exact.is_none();
     let of_model = router.endpoints().iter();

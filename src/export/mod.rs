@@ -5,15 +5,20 @@
 //! Knows nothing of traces, training or replay.
 
 mod bundle;
+mod diff;
 mod endpoints;
 mod envoy;
 mod error;
 mod litellm;
+mod nearest;
 mod onnx;
 mod target;
 mod verify;
+mod vllm_sr;
 
 pub use bundle::{Bundle, Held, MANIFEST, Manifest, POLICY, held};
+pub use diff::{Change, FigurePair, FileDiff, Part, Recorded, diff};
 pub use error::{Nearest, Unfit};
-pub use target::{Target, export};
+pub use nearest::Habits;
+pub use target::{Target, export, export_nearest, nearest};
 pub use verify::{Finding, FolderCheck, Verification, verify, verify_folder};

@@ -10,7 +10,7 @@ use weighbridge_router::{Millis, Timestamp, Tokens, Usd};
 
 use super::line::{Kind, fault_of_object, not_json, without_position};
 use super::wire::{At, FEEDBACK_FORMAT, FeedbackWire, Money, Text};
-use crate::trace::{OutcomeRef, Row, RowFault, TraceBuilder};
+use crate::trace::{OutcomeRef, Row, RowFault};
 
 /// One report about the answer to a request. What it does not say stays as it was recorded.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -120,7 +120,7 @@ impl Feedback {
             logged: None,
             extra: None,
         };
-        TraceBuilder::default().push(&row).map_err(|fault| {
+        row.check().map_err(|fault| {
             let field = fault.field.strip_prefix("outcomes[0].");
             RowFault::new(field.unwrap_or(&fault.field), fault.message)
         })

@@ -5,50 +5,22 @@ compared with what `weighbridge decide` prints for a request that is put togethe
 rule of docs/export.md; every endpoint is told by the upstream that was reached. Needs no network.
 """
 
-import datetime
-import hashlib
 import json
 import os
 import re
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import http.client
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+from gateway import DRIVER, EACH, SPECIALIST, TOOLS, Tool, check, counts, free_port, now, reached, traffic  # noqa: E402
 from upstream import Upstream  # noqa: E402
 
-ROOT = Path(__file__).resolve().parents[2]
-DRIVER, SPECIALIST = "deepseek-v3.2@deepseek", "deepseek-v3.2-speciale@deepseek"
-# So many requests for each endpoint.
-EACH = 60
-# Endpoints that are alive on any day that this runs; the specialist has no tools.
-CATALOG = """format = "weighbridge.catalog/1"
-[[endpoint]]
-id = "deepseek-v3.2@deepseek"
-model = "deepseek-v3.2"
-can = ["tools"]
-ttft_ms = 2000
-tokens_per_second = 20
-[[endpoint.price]]
-usd_per_mtok = { input = 0.28, cached = 0.028, output = 0.42 }
-source = "test"
-[[endpoint]]
-id = "deepseek-v3.2-speciale@deepseek"
-model = "deepseek-v3.2-speciale"
-can = []
-ttft_ms = 2000
-tokens_per_second = 20
-[[endpoint.price]]
-usd_per_mtok = { input = 0.28, cached = 0.028, output = 0.42 }
-source = "test"
-"""
 MIXTURE = """format = "weighbridge.policy/1"
 fallback = ["driver"]
 [choose]
@@ -76,47 +48,6 @@ class Capture(CustomLogger):
 
 hook = Capture()
 '''
-TOOLS = [{"type": "function", "function": {"name": "look_up", "parameters": {"type": "object", "properties": {}}}}]
-
-
-def check(condition, *what):
-    if not condition:
-        raise AssertionError(" ".join(str(part)[:2000] for part in what))
-
-
-class Tool:
-    """The binary."""
-
-    def __init__(self, binary, folder):
-        self.binary, self.folder = binary, folder
-        (folder / "catalog.toml").write_text(CATALOG)
-
-    def run(self, *arguments, given=None):
-        done = subprocess.run([self.binary, *map(str, arguments)], input=given, capture_output=True, text=True, cwd=ROOT)
-        check(done.returncode == 0, arguments, done.stderr)
-        return done.stdout
-
-    def export(self, policy, name):
-        roles = ["--driver", DRIVER, "--specialist", SPECIALIST, "--catalog", self.folder / "catalog.toml"]
-        self.run("export", policy, "--to", "litellm", "-o", self.folder / name, *roles)
-        return self.folder / name
-
-    def decide(self, folder, requests):
-        """The endpoint and propensity of each (id, request), drawn as docs/serve.md says."""
-        lines = "".join(json.dumps({"id": id, "request": request}) + "\n" for id, request in requests)
-        drawn = []
-        for line in self.run("decide", folder / "policy.router.json", "-", given=lines).splitlines():
-            decision = json.loads(line)
-            hashed = hashlib.sha256(b"weighbridge.draw/1\x00" + decision["id"].encode()).digest()
-            place, found = int.from_bytes(hashed[:8], "big") * 1_000_000 // 2**64, None
-            for endpoint, ppm in decision["choice"].items():
-                if found is None and place < ppm:
-                    found = (endpoint, ppm / 1e6)
-                place -= ppm
-            drawn.append(found)
-        return drawn
-
-
 class Proxy:
     """LiteLLM's proxy on a copy of a folder."""
 
@@ -194,57 +125,10 @@ class Proxy:
         self.log.close()
 
 
-def free_port():
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        return held.getsockname()[1]
-
-
 def copy(folder, name):
     target = folder.parent / name
     shutil.copytree(folder, target)
     return target
-
-
-def now():
-    return datetime.datetime.now(datetime.timezone.utc).isoformat()
-
-
-def traffic(count):
-    """(id, chat body, request) of the bundled trace: the request by hand, the rest as a client sends it."""
-    made = []
-    with open(ROOT / "traces/engineering.jsonl", encoding="utf-8") as file:
-        next(file)
-        for line in file:
-            told = json.loads(line)
-            request = told["request"]
-            if len(made) == count:
-                break
-            prompt, tools = request["prompt"], "tools" in request.get("needs", [])
-            system = "You help engineers."
-            size = len((prompt + system).encode())
-            body = {"model": "auto", "messages": [{"role": "system", "content": system}, {"role": "user", "content": prompt}]}
-            body |= {"metadata": {name: request[name] for name in ("task", "session") if name in request}, "user": request["tenant"]}
-            plain = {"prompt": prompt, "at": now(), "input_tokens": -(-size // 4), "tenant": request["tenant"]}
-            plain |= body["metadata"]
-            if tools:
-                body["tools"] = TOOLS
-                plain["needs"] = ["tools"]
-            if len(made) % 3 == 0:
-                body["max_tokens"] = plain["max_output_tokens"] = 500
-            made.append((told["id"], body, plain))
-    return made
-
-
-def reached(upstreams, before):
-    """Who got a request since `before`, with its body."""
-    got = [(name, asked) for name, upstream in upstreams.items() for asked in upstream.asked[before[name] :]]
-    check(len(got) == 1, "not one upstream was asked:", [name for name, _ in got])
-    return got[0]
-
-
-def counts(upstreams):
-    return {name: len(upstream.asked) for name, upstream in upstreams.items()}
 
 
 # --- the cases -------------------------------------------------------------------------------------
@@ -362,6 +246,17 @@ def unreadable(proxy, upstreams):
     check(secret not in proxy.said(), "a client's text stands in the log")
 
 
+def unanswered(proxy, upstreams):
+    """What no endpoint may take reaches none."""
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
+    for stream in (False, True):
+        before = counts(upstreams)
+        body = {"model": "auto", "messages": [{"role": "user", "content": [image]}], "stream": stream}
+        status, headers, text = proxy.chat(body)
+        check(status == 400 and "no endpoint" in text and counts(upstreams) == before, status, text)
+        check(headers.get("x-weighbridge-unanswered") == "1", headers)
+
+
 def tags(proxy, told):
     """Tags and the propensity reach LiteLLM's logging payload."""
     logged = proxy.logged(len(told))
@@ -400,7 +295,7 @@ def main(binary, wheel):
     folder = Path(tempfile.mkdtemp(prefix="weighbridge-litellm-"))
     try:
         tool, requests, times = Tool(binary, folder), traffic(1000), []
-        rules = tool.export("policies/hard-math-and-code.toml", "rules")
+        rules = tool.export("policies/hard-math-and-code.toml", "rules", "litellm")
         done = subprocess.run([sys.executable, rules / "check.py"], capture_output=True, text=True)
         check(done.returncode == 0 and "ready to mount" in done.stdout, done.stdout, done.stderr)
         with Proxy(copy(rules, "rules-run"), upstreams) as proxy:
@@ -412,12 +307,13 @@ def main(binary, wheel):
             other_interfaces(proxy, tool, rules, upstreams)
             faults(proxy, upstreams)
             unreadable(proxy, upstreams)
-        learned = tool.export("policies/rules-then-learned.toml", "learned")
+            unanswered(proxy, upstreams)
+        learned = tool.export("policies/rules-then-learned.toml", "learned", "litellm")
         with Proxy(copy(learned, "learned-run"), upstreams) as proxy:
             same_decisions("rules, then learned", proxy, tool, learned, upstreams, requests, times)
         print(f"the hook by the {runtime}, learned policy: p50 {quantile(times, 0.5)} us, p99 {quantile(times, 0.99)} us")
         (folder / "mixture.toml").write_text(MIXTURE)
-        mixture = tool.export(folder / "mixture.toml", "mixture")
+        mixture = tool.export(folder / "mixture.toml", "mixture", "litellm")
         with Proxy(copy(mixture, "mixture-run"), upstreams) as proxy:
             no_tools = [held for held in requests if "needs" not in held[2]]
             same_decisions("a mixture, drawn by id", proxy, tool, mixture, upstreams, no_tools, [])

@@ -14,11 +14,14 @@ USAGE = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
 class Upstream:
     """One upstream: `asked` has path, headers and body of every request, in order of arrival."""
 
-    def __init__(self, name):
+    def __init__(self, name, tls=None):
         self.name = name
         self.asked = []
         self.fault = None  # a status to answer with, or "reset": cut off after the first piece of a stream
+        self.gate = None  # an event to wait for after the first piece of a stream
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        if tls:
+            self.server.socket = tls.wrap_socket(self.server.socket, server_side=True)
         self.server.daemon_threads = True
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
@@ -39,6 +42,10 @@ def _handler(upstream):
 
         def log_message(self, *args):
             pass
+
+        def do_GET(self):
+            upstream.asked.append((self.path, dict(self.headers.items()), None))
+            self.answer({"object": "list", "data": [{"id": upstream.name, "object": "model"}]})
 
         def do_POST(self):
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
@@ -65,6 +72,8 @@ def _handler(upstream):
             self.send_header("transfer-encoding", "chunked")
             self.end_headers()
             for place, event in enumerate(pieces(self.path, body, upstream.name)):
+                if place and upstream.gate:
+                    upstream.gate.wait(30)
                 if place and upstream.fault == "reset":
                     # No lingering: the other side sees a reset, not an end.
                     self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

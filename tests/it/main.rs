@@ -10,6 +10,7 @@
 #[path = "../architecture.rs"]
 mod architecture;
 mod bad_input;
+mod chat;
 mod cli_catalog;
 mod cli_claims;
 mod cli_drift;

@@ -40,6 +40,7 @@
 
 mod bloom;
 mod calibration;
+mod chat;
 mod choose;
 mod condition;
 mod decide;
@@ -81,7 +82,7 @@ pub use heads::{LogLinear, Logistic, Mean, Shrink, Split, Success, Tree, Trees};
 pub use line::decision_line;
 pub use request::{Request, RequestRef};
 pub use router::{Heads, Parts, Router};
-pub use text::prompt_group;
+pub use text::{Phrases, prompt_group};
 pub use time::Timestamp;
 pub use units::{Millis, Ppm, Probability, Tokens, Usd};
 pub use weigh::Candidate;
