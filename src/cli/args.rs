@@ -1,6 +1,5 @@
 //! What can be said on the command line.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -8,6 +7,8 @@ use weighbridge_router::{Timestamp, Trade, Usd};
 
 use super::args_data::{CatalogCommand, ImportArgs};
 use super::args_diff::DiffArgs;
+use super::args_export::ExportArgs;
+use super::args_serve::ServeArgs;
 use super::args_train::TrainArgs;
 use super::claims::ClaimsArgs;
 use super::exit::{Failure, wrong_call};
@@ -124,6 +125,15 @@ pub(super) enum Command {
     /// neither router was trained on. Exit 0, and with --exit-code 1 where they decide otherwise.
     Diff(DiffArgs),
     /// Check a router file: checksum, golden requests, expiry
+    /// Write a policy as a folder that another gateway mounts
+    ///
+    /// The folder holds what the gateway loads, the router file, a README and a self-check. `litellm`:
+    /// a plugin for LiteLLM's proxy that decides inside it, and its configuration. `envoy`: Envoy's
+    /// configuration, with a filter that asks `weighbridge serve` beside it.
+    ///
+    /// A policy that the gateway cannot express is refused with the reason (exit 1).
+    Export(ExportArgs),
+    /// Check a router file or an exported folder: checksums, golden requests, expiry
     Verify(VerifyArgs),
     /// Serve decisions over HTTP
     Serve(ServeArgs),
@@ -206,6 +216,31 @@ pub(super) struct ReadArgs {
     pub(super) on_error: Bad,
 }
 
+/// What is replayed.
+#[derive(Debug, Clone, Args)]
+pub(super) struct SubjectArgs {
+    /// Traces, read as one; `-` is standard input
+    #[arg(required = true, value_name = "TRACE")]
+    pub(super) traces: Vec<PathBuf>,
+    /// Policies, router files, or folders of policies; repeatable; the first is compared with all others
+    #[arg(short, long = "policy", required = true, num_args = 1.., value_name = "POLICY")]
+    pub(super) policies: Vec<PathBuf>,
+}
+
+/// What a command that reads traces works on beside them: prices, roles, and how lines are read.
+#[derive(Debug, Clone, Args)]
+pub(super) struct BasisArgs {
+    /// The date whose prices hold for requests without a time
+    #[arg(long, value_name = "DATE", value_parser = time)]
+    pub(super) as_of: Option<Timestamp>,
+    #[command(flatten)]
+    pub(super) catalog: CatalogArgs,
+    #[command(flatten)]
+    pub(super) roles: RoleArgs,
+    #[command(flatten)]
+    pub(super) read: ReadArgs,
+}
+
 /// How a result is shown.
 #[derive(Debug, Clone, Args)]
 pub(super) struct ShowArgs {
@@ -283,12 +318,8 @@ pub(super) struct CompileArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct ReplayArgs {
-    /// Traces, read as one; `-` is standard input
-    #[arg(required = true, value_name = "TRACE")]
-    pub(super) traces: Vec<PathBuf>,
-    /// Policies, router files, or folders of policies; repeatable; the first is compared with all others
-    #[arg(short, long = "policy", required = true, num_args = 1.., value_name = "POLICY")]
-    pub(super) policies: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) subject: SubjectArgs,
     #[command(flatten)]
     pub(super) trade: TradeArgs,
     /// Set the trade of learned policies to --value as well, and not only charge by it
@@ -297,18 +328,11 @@ pub(super) struct ReplayArgs {
     /// Give figures for each value of this field too; repeatable
     #[arg(long, value_name = "FIELD", value_parser = segment_key)]
     pub(super) by: Vec<SegmentKey>,
-    /// The date whose prices hold for requests without a time
-    #[arg(long, value_name = "DATE", value_parser = time)]
-    pub(super) as_of: Option<Timestamp>,
     /// Bootstrap replicates behind each interval; 0 for none
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(0..=100_000))]
     pub(super) replicates: u32,
     #[command(flatten)]
-    pub(super) catalog: CatalogArgs,
-    #[command(flatten)]
-    pub(super) roles: RoleArgs,
-    #[command(flatten)]
-    pub(super) read: ReadArgs,
+    pub(super) basis: BasisArgs,
     #[command(flatten)]
     pub(super) show: ShowArgs,
     #[command(flatten)]
@@ -337,15 +361,8 @@ pub(super) struct EvalArgs {
     /// Bootstrap replicates behind each interval; 0 for none
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(0..=100_000))]
     pub(super) replicates: u32,
-    /// The date whose prices hold for requests without a time
-    #[arg(long, value_name = "DATE", value_parser = time)]
-    pub(super) as_of: Option<Timestamp>,
     #[command(flatten)]
-    pub(super) catalog: CatalogArgs,
-    #[command(flatten)]
-    pub(super) roles: RoleArgs,
-    #[command(flatten)]
-    pub(super) read: ReadArgs,
+    pub(super) basis: BasisArgs,
     #[command(flatten)]
     pub(super) show: ShowArgs,
     #[command(flatten)]
@@ -390,7 +407,7 @@ pub(super) struct DecideArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct VerifyArgs {
-    /// The router file
+    /// The router file, or the folder that `export` wrote
     #[arg(value_name = "FILE")]
     pub(super) router: PathBuf,
     /// The day to check expiry for [default: today]
@@ -400,20 +417,6 @@ pub(super) struct VerifyArgs {
     pub(super) catalog: CatalogArgs,
     #[command(flatten)]
     pub(super) show: ShowArgs,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct ServeArgs {
-    /// A router file, or a policy
-    #[arg(value_name = "FILE")]
-    pub(super) router: PathBuf,
-    /// Where to listen; another address than loopback is reachable by others
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8787")]
-    pub(super) listen: SocketAddr,
-    #[command(flatten)]
-    pub(super) catalog: CatalogArgs,
-    #[command(flatten)]
-    pub(super) roles: RoleArgs,
 }
 
 pub(super) fn usd(text: &str) -> Result<Usd, String> {

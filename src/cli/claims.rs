@@ -3,9 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use weighbridge_router::Timestamp;
 
-use super::args::{CatalogArgs, ReadArgs, RoleArgs, Shown, time};
+use super::args::{BasisArgs, Shown};
 use super::exit::{Failure, Outcome, says_no, wrong_call};
 use super::load::{self, Candidate};
 use super::output::{Console, write_json};
@@ -28,18 +27,11 @@ pub(super) struct ClaimsArgs {
     /// A policy or router file that the file asks for, by its name there; repeatable
     #[arg(short, long = "policy", value_name = "NAME=POLICY", value_parser = named)]
     pub(super) policies: Vec<(String, PathBuf)>,
-    /// The date whose prices hold for requests without a time
-    #[arg(long, value_name = "DATE", value_parser = time)]
-    pub(super) as_of: Option<Timestamp>,
     /// Resamples behind each interval
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(100..=100_000))]
     pub(super) replicates: u32,
     #[command(flatten)]
-    pub(super) catalog: CatalogArgs,
-    #[command(flatten)]
-    pub(super) roles: RoleArgs,
-    #[command(flatten)]
-    pub(super) read: ReadArgs,
+    pub(super) basis: BasisArgs,
     /// How the verdicts are printed
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(super) format: Shown,
@@ -55,7 +47,7 @@ pub(super) fn run(args: &ClaimsArgs, console: &Console) -> Outcome {
             Claims::parse(&path.display().to_string(), &load::text(path)?).map_err(says_no)?
         }
     };
-    let catalog = load::catalog(&args.catalog)?;
+    let catalog = load::catalog(&args.basis.catalog)?;
     let traces: Vec<&str> = claims.traces().collect();
     let policies: Vec<&str> = claims.policies().collect();
     asked("--trace", &args.traces, &traces)?;
@@ -65,7 +57,7 @@ pub(super) fn run(args: &ClaimsArgs, console: &Console) -> Outcome {
         grounds.push(ground(name, path, &claims, &catalog, args, console)?);
     }
     let options = ClaimOptions {
-        as_of: args.as_of,
+        as_of: args.basis.as_of,
         seed: console.seed,
         replicates: args.replicates as usize,
         threads: console.threads,
@@ -92,11 +84,11 @@ fn ground(
     args: &ClaimsArgs,
     console: &Console,
 ) -> Result<Ground, Failure> {
-    let trace = load::traces(&[path.to_owned()], &args.read, console)?;
-    let roles = load::roles(&args.roles, Some(trace.header()));
+    let trace = load::traces(&[path.to_owned()], &args.basis.read, console)?;
+    let roles = load::roles(&args.basis.roles, Some(trace.header()));
     let recorded_only = load::recorded_only(&trace, catalog);
     let options = SolveOptions {
-        at: args.as_of.or(trace.header().prices_at),
+        at: args.basis.as_of.or(trace.header().prices_at),
         seed: console.seed,
         ..SolveOptions::default()
     };

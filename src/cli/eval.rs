@@ -20,10 +20,10 @@ use crate::trace::Trace;
 
 pub(super) fn run(args: &EvalArgs, console: &Console) -> Outcome {
     args.plot.check(args.show.format)?;
-    let catalog = load::catalog(&args.catalog)?;
+    let catalog = load::catalog(&args.basis.catalog)?;
     let router = load::router(&args.router)?;
-    let trace = load::traces(&args.traces, &args.read, console)?;
-    let roles = load::roles(&args.roles, Some(trace.header()));
+    let trace = load::traces(&args.traces, &args.basis.read, console)?;
+    let roles = load::roles(&args.basis.roles, Some(trace.header()));
     // What the caller says, else what the trace says, else what the router was trained for.
     let mut bound: BTreeMap<String, String> = router.parts().roles.iter().cloned().collect();
     bound.extend(load::bound(&roles));
@@ -37,7 +37,7 @@ pub(super) fn run(args: &EvalArgs, console: &Console) -> Outcome {
         .chain(rules.iter().map(|rule| &rule.router))
         .cloned()
         .collect();
-    let stage = Stage::new(&trace, &catalog, &routers, args.as_of);
+    let stage = Stage::new(&trace, &catalog, &routers, args.basis.as_of);
     let named: Vec<(String, &Router)> = rules
         .iter()
         .map(|rule| (rule.name.clone(), &rule.router))

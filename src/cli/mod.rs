@@ -6,6 +6,8 @@
 mod args;
 mod args_data;
 mod args_diff;
+mod args_export;
+mod args_serve;
 mod args_train;
 mod catalog;
 mod claims;
@@ -14,6 +16,9 @@ mod dial;
 mod diff;
 mod eval;
 pub mod exit;
+mod export;
+mod export_nearest;
+mod folder;
 mod generate;
 mod import;
 mod inspect;
@@ -66,6 +71,7 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => decide::explain(&args, &console),
         Command::Decide(args) => decide::decide(&args, &console),
         Command::Diff(args) => diff::run(&args, &console),
+        Command::Export(args) => export::run(&args, &console),
         Command::Verify(args) => decide::verify(&args, &console),
         Command::Serve(args) => serve::run(&args, &console),
     };

@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 use weighbridge_router::{Router, Timestamp};
 
-use super::args::{CatalogArgs, PageArgs, PlotArgs, ReadArgs, RoleArgs, Shown, time};
+use super::args::{BasisArgs, PageArgs, PlotArgs, Shown, time};
 use super::decide::write_router;
 use super::dial::DialArgs;
 use super::exit::{self, Failure, Outcome, says_no, wrong_call};
@@ -32,9 +32,6 @@ pub(super) struct PlanArgs {
     pub(super) policies: Vec<PathBuf>,
     #[command(flatten)]
     pub(super) dial: DialArgs,
-    /// The date whose prices hold for requests without a time
-    #[arg(long, value_name = "DATE", value_parser = time)]
-    pub(super) as_of: Option<Timestamp>,
     /// Plan for these dates, as if every request arrived then; or `changes`: for each date at which
     /// something that is sold begins, ends or changes its price
     #[arg(long, value_name = "DATE,...|changes", value_parser = when, value_delimiter = ',', conflicts_with = "as_of")]
@@ -43,11 +40,7 @@ pub(super) struct PlanArgs {
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(100..=100_000))]
     pub(super) replicates: u32,
     #[command(flatten)]
-    pub(super) catalog: CatalogArgs,
-    #[command(flatten)]
-    pub(super) roles: RoleArgs,
-    #[command(flatten)]
-    pub(super) read: ReadArgs,
+    pub(super) basis: BasisArgs,
     /// How the plan is printed
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(super) format: Shown,
@@ -77,8 +70,8 @@ pub(super) fn run(args: &PlanArgs, console: &Console) -> Outcome {
         ));
     };
     args.plot.check(args.format)?;
-    let catalog = load::catalog(&args.catalog)?;
-    let trace = load::traces(&args.traces, &args.read, console)?;
+    let catalog = load::catalog(&args.basis.catalog)?;
+    let trace = load::traces(&args.traces, &args.basis.read, console)?;
     let dates = dates(&args.dates, &trace, &catalog);
     one_date(args, dates.len())?;
     let options = PlanOptions {
@@ -89,10 +82,10 @@ pub(super) fn run(args: &PlanArgs, console: &Console) -> Outcome {
             .dial
             .requests_per_day
             .or(trace.header().requests_per_day),
-        roles: load::roles(&args.roles, Some(trace.header())),
-        as_of: args.as_of,
+        roles: load::roles(&args.basis.roles, Some(trace.header())),
+        as_of: args.basis.as_of,
         date: None,
-        at: args.as_of.or_else(|| moment(&trace)),
+        at: args.basis.as_of.or_else(|| moment(&trace)),
         seed: console.seed,
         replicates: args.replicates as usize,
         threads: console.threads,

@@ -14,17 +14,22 @@ use crate::trace::Trace;
 
 pub(super) fn run(args: &ReplayArgs, console: &Console) -> Outcome {
     args.plot.check(args.show.format)?;
-    let catalog = load::catalog(&args.catalog)?;
-    let trace = load::traces(&args.traces, &args.read, console)?;
-    let roles = load::roles(&args.roles, Some(trace.header()));
+    let catalog = load::catalog(&args.basis.catalog)?;
+    let trace = load::traces(&args.subject.traces, &args.basis.read, console)?;
+    let roles = load::roles(&args.basis.roles, Some(trace.header()));
     let recorded_only = load::recorded_only(&trace, &catalog);
     let options = SolveOptions {
-        at: args.as_of.or(trace.header().prices_at),
+        at: args.basis.as_of.or(trace.header().prices_at),
         seed: console.seed,
         ..SolveOptions::default()
     };
-    let mut candidates =
-        load::candidates(&args.policies, &catalog, &roles, &recorded_only, &options)?;
+    let mut candidates = load::candidates(
+        &args.subject.policies,
+        &catalog,
+        &roles,
+        &recorded_only,
+        &options,
+    )?;
     if let (true, Some(trade)) = (args.redecide, args.trade.trade()) {
         candidates = candidates
             .into_iter()
@@ -41,7 +46,7 @@ pub(super) fn run(args: &ReplayArgs, console: &Console) -> Outcome {
         .iter()
         .map(|candidate| candidate.router.clone())
         .collect();
-    let stage = Stage::new(&trace, &catalog, &routers, args.as_of);
+    let stage = Stage::new(&trace, &catalog, &routers, args.basis.as_of);
     let named: Vec<(String, &Router)> = candidates
         .iter()
         .map(|candidate| (candidate.name.clone(), &candidate.router))

@@ -3,11 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use weighbridge_router::{Router, Timestamp};
+use weighbridge_router::Router;
 
-use super::args::{
-    CatalogArgs, PageArgs, ReadArgs, RoleArgs, ShowArgs, TradeArgs, above_zero, time,
-};
+use super::args::{BasisArgs, PageArgs, ShowArgs, SubjectArgs, TradeArgs, above_zero};
 use super::exit::{Failure, Outcome, says_no, wrong_call};
 use super::load;
 use super::output::Console;
@@ -19,12 +17,8 @@ use crate::whatif::{Base, BaseOptions, Scenario, ScenarioError, Sweep};
 
 #[derive(Debug, Args)]
 pub(super) struct WhatIfArgs {
-    /// Traces, read as one; `-` is standard input
-    #[arg(required = true, value_name = "TRACE")]
-    traces: Vec<PathBuf>,
-    /// Policies, router files, or folders of policies; repeatable
-    #[arg(short, long = "policy", required = true, num_args = 1.., value_name = "POLICY")]
-    policies: Vec<PathBuf>,
+    #[command(flatten)]
+    subject: SubjectArgs,
     /// What is other than it is, for example price.ENDPOINT.output*=2 or value=0.1..10:log20; repeatable
     #[arg(long, value_name = "NAME=VALUE")]
     set: Vec<String>,
@@ -36,20 +30,13 @@ pub(super) struct WhatIfArgs {
     /// Requests a day, for figures a month [default: what trace or router file say]
     #[arg(long, value_name = "N", value_parser = above_zero)]
     requests_per_day: Option<f64>,
-    /// The date whose prices hold for requests without a time
-    #[arg(long, value_name = "DATE", value_parser = time)]
-    as_of: Option<Timestamp>,
     /// Bootstrap replicates behind each interval; 0 for none
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(0..=100_000))]
     replicates: u32,
     #[command(flatten)]
     questions: Questions,
     #[command(flatten)]
-    catalog: CatalogArgs,
-    #[command(flatten)]
-    roles: RoleArgs,
-    #[command(flatten)]
-    read: ReadArgs,
+    basis: BasisArgs,
     #[command(flatten)]
     show: ShowArgs,
     #[command(flatten)]
@@ -67,11 +54,11 @@ pub(super) fn run(args: &WhatIfArgs, console: &Console) -> Outcome {
     for text in &args.set {
         sweeps.push(text.parse::<Sweep>().map_err(refused)?);
     }
-    let shipped = load::catalog(&args.catalog)?;
+    let shipped = load::catalog(&args.basis.catalog)?;
     let catalog = scenario.catalog(&shipped).map_err(refused)?;
-    let trace = load::traces(&args.traces, &args.read, console)?;
-    let roles = load::roles(&args.roles, Some(trace.header()));
-    let at = args.as_of.or(trace.header().prices_at);
+    let trace = load::traces(&args.subject.traces, &args.basis.read, console)?;
+    let roles = load::roles(&args.basis.roles, Some(trace.header()));
+    let at = args.basis.as_of.or(trace.header().prices_at);
     let solve = SolveOptions {
         at,
         seed: console.seed,
@@ -79,7 +66,13 @@ pub(super) fn run(args: &WhatIfArgs, console: &Console) -> Outcome {
     };
     let recorded_only = load::recorded_only(&trace, &catalog);
     // Shipped policies do not know the endpoints that a scenario adds.
-    let candidates = load::candidates(&args.policies, &shipped, &roles, &recorded_only, &solve)?;
+    let candidates = load::candidates(
+        &args.subject.policies,
+        &shipped,
+        &roles,
+        &recorded_only,
+        &solve,
+    )?;
     let (trace, dropped) = unseen(trace, &candidates)?;
     let policies: Vec<(String, Router)> = candidates
         .into_iter()
@@ -91,7 +84,7 @@ pub(super) fn run(args: &WhatIfArgs, console: &Console) -> Outcome {
     let options = BaseOptions {
         trade: args.trade.trade(),
         roles: load::bound(&roles),
-        as_of: args.as_of,
+        as_of: args.basis.as_of,
         at,
         requests_per_day: per_day.or(known),
         added: scenario.added(),
