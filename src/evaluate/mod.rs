@@ -24,6 +24,7 @@ mod router_eval;
 mod spread;
 mod summary;
 mod sums;
+mod yardsticks;
 
 pub use answers::Answer;
 pub use break_even::BreakEven;
@@ -55,4 +56,4 @@ pub use router_eval::{
 };
 pub use spread::Spread;
 pub use summary::{PolicyFigures, SegmentFigures};
-pub use sums::{EndpointSums, Period, PolicySums, ReplaySums, Spend};
+pub use sums::{EndpointSums, Period, PolicySums, ReplaySums, Spend, frozen_sums};
