@@ -16,6 +16,7 @@ As a library:
     router = load("x.router.json")
     decision = router.decide({"prompt": "Prove that ...", "task": "math"})
     decision.choice                 # {"model@provider": 1000000}: parts per million by endpoint
+    router.decide(request_of_chat(body))    # the body of an OpenAI chat completion
 
 Every fault in a file or request raises RouterError with a message of one line.
 """
@@ -362,6 +363,94 @@ class Request:
         if self._words is None:
             self._words = words_of(self.prompt)
         return self._words
+
+
+# --- an OpenAI chat body as a request --------------------------------------------------------------
+
+
+def request_of_chat(body):
+    """The plain request object of a chat completion's body (a dict), to make a `Request` of.
+
+    The prompt is the text of the last message of the role `user`; a text in parts is joined with line
+    feeds. The input is a quarter of the bytes of all messages' texts, rounded up. `metadata` may give
+    what else is known: its numbers may be texts. What bears on the decision and has a wrong type is an
+    error, all else is passed over. The twin of `Request::from_chat` in Rust.
+    """
+    fields = Fields(body)
+    talk = _Talk()
+    fields.need("messages", _list(talk.message))
+    filled = [isinstance(fields.rest.get(name), list) and fields.rest[name] for name in ("tools", "functions")]
+    completion = fields.take("max_completion_tokens", _whole)
+    output = fields.take("max_tokens", _whole)
+    request = {
+        "prompt": talk.prompt,
+        "needs": ["tools"] * any(filled) + ["vision"] * talk.image,
+        "input_tokens": min(-(-talk.bytes // 4), (1 << 32) - 1),
+        "max_output_tokens": output if completion is None else completion,
+        "tenant": fields.take("user", _text),
+    }
+    request.update(fields.take("metadata", _metadata, {}))
+    return {name: value for name, value in request.items() if value not in (None, [])}
+
+
+class _Talk:
+    """What the messages say: the last text of a user, the bytes of all texts, whether there is an image."""
+
+    def __init__(self):
+        self.prompt = None
+        self.bytes = 0
+        self.image = False
+
+    def message(self, value):
+        fields = Fields(value)
+        role = fields.need("role", _text)
+        # An answer that only calls tools has no content.
+        text = fields.take("content", self.content)
+        self.bytes += 0 if text is None else len(text.encode("utf-8"))
+        if role == "user":
+            self.prompt = text
+
+    def content(self, value):
+        if isinstance(value, str):
+            return _encodable(value)
+        if not isinstance(value, list):
+            raise _expected("a text or a list of parts", value)
+        texts = [text for text in _list(self.part)(value) if text is not None]
+        return "\n".join(texts) if texts else None
+
+    def part(self, value):
+        fields = Fields(value)
+        kind = fields.need("type", _text)
+        if kind in ("text", "input_text"):
+            return _encodable(fields.need("text", _text))
+        self.image |= kind in ("image_url", "input_image")
+        return None
+
+
+def _encodable(text):
+    _sound(text)
+    return text
+
+
+def _metadata(value):
+    """What a client says of the request beside the body; absent fields are left out."""
+    fields = Fields(value)
+    told = {name: fields.take(name, _text) for name in ("task", "tenant", "session", "channel", "region")}
+    for name, read in (("value_usd", _usd), ("deadline_ms", _whole)):
+        number = _unquoted(fields.rest.get(name))
+        fields.rest[name] = number
+        fields.take(name, read)  # checked, and kept as it is written
+        told[name] = number
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def _unquoted(value):
+    """A number that is written as a text, as the number; all else as it stands."""
+    try:
+        number = _parse(value) if isinstance(value, str) else None
+    except RouterError:
+        return value
+    return number if isinstance(number, (int, float)) and not isinstance(number, bool) else value
 
 
 # --- words -----------------------------------------------------------------------------------------
@@ -1600,6 +1689,7 @@ class Router:
         fields.finish()
         self._check(steps)
         self.steps = [(columns, entries) for _, columns, entries in steps]
+        self.columns = sum(columns for columns, _ in self.steps)
         self._verify(golden)
 
     def _resolve(self, name):
@@ -1701,7 +1791,7 @@ class Router:
             fields.take("predictions", _list(prediction), []),
         )
         fields.finish()
-        found = self._decide(request)
+        found = self.decide(request)
         if (found.choice, found.unanswered, found.fell_back) != (said.choice, said.unanswered, said.fell_back):
             raise RouterError("this request is decided otherwise than the file says")
         alike = len(found.predictions) == len(said.predictions) and all(
@@ -1711,17 +1801,21 @@ class Router:
         if not alike:
             raise RouterError("other predictions are made for this request than the file says")
 
-    def decide(self, request):
-        """Where a request goes: a `request` object as a dict, or a Request."""
-        return self._decide(request if isinstance(request, Request) else Request(request))
+    def decide(self, request, predictions=None):
+        """Where a request goes: a `request` object as a dict, or a Request. `predictions`, where
+        another runtime has made them, are probability and tokens of each of `heads`, in order."""
+        request = request if isinstance(request, Request) else Request(request)
+        return self._decide(request, self._predict(request) if predictions is None else predictions)
 
-    def _decide(self, request):
-        predictions = []
-        if request.prompt is not None and self.heads:
-            entries = self._entries(request)
-            predictions = [heads.predict(entries) for heads in self.heads]
-            if self.shrink is not None:
-                predictions = self.shrink.apply(predictions)
+    def _predict(self, request):
+        """Probability and tokens of each of `heads`; nothing without a prompt."""
+        if request.prompt is None or not self.heads:
+            return []
+        entries = self.entries(request)
+        predictions = [heads.predict(entries) for heads in self.heads]
+        return predictions if self.shrink is None else self.shrink.apply(predictions)
+
+    def _decide(self, request, predictions):
         shares, fell_back = {}, 0
         for target, share in self._targets(request, predictions):
             place = self._first(target, request, predictions)
@@ -1735,7 +1829,7 @@ class Router:
         named = [(heads.model, *prediction) for heads, prediction in zip(self.heads, predictions)]
         return Decision(choice, unanswered, fell_back, named)
 
-    def _entries(self, request):
+    def entries(self, request):
         """Column and value of each feature; a step's columns follow those of the step before it."""
         found, first = [], 0
         for columns, entries in self.steps:
@@ -1869,7 +1963,7 @@ def _last(pairs):
     return found
 
 
-def _line(data, number):
+def read_line(data, number):
     """Id and request of an input line; None for a trace's header or an empty line."""
     try:
         text = data.decode("utf-8")
@@ -1901,7 +1995,7 @@ def main(arguments):
         output = sys.stdout.buffer
         for number, data in enumerate(sys.stdin.buffer, 1):
             place = f"<stdin>:{number}"
-            found = _line(data, number)
+            found = read_line(data, number)
             if found is not None:
                 id, request = found
                 output.write(router.decide(request).line(id).encode("utf-8") + b"\n")

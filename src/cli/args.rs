@@ -1,12 +1,14 @@
 //! What can be said on the command line.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use weighbridge_router::{Timestamp, Trade, Usd};
 
 use super::args_data::{CatalogCommand, ImportArgs};
+use super::args_diff::DiffArgs;
+use super::args_export::ExportArgs;
+use super::args_serve::ServeArgs;
 use super::args_train::TrainArgs;
 use super::claims::ClaimsArgs;
 use super::exit::{Failure, wrong_call};
@@ -116,7 +118,21 @@ pub(super) enum Command {
     Explain(ExplainArgs),
     /// Print a decision a line, as every other loader prints it
     Decide(DecideArgs),
-    /// Check a router file: checksum, golden requests, expiry
+    /// Write a policy as a folder that another gateway mounts
+    ///
+    /// The folder holds what the gateway loads, the router file, a README and a self-check. `litellm`:
+    /// a plugin for LiteLLM's proxy that decides inside it, and its configuration. `envoy`: Envoy's
+    /// configuration, with a filter that asks `weighbridge serve` beside it.
+    ///
+    /// A policy that the gateway cannot express is refused with the reason (exit 1).
+    Export(ExportArgs),
+    /// Say what a rollout changes: what differs between two routers, and which requests move
+    ///
+    /// Without a trace: endpoints, prices, limits, choice, trade, features, heads and what they were
+    /// trained on. With one: which requests go elsewhere, and what that costs and gains, on requests that
+    /// neither router was trained on. Exit 0, and with --exit-code 1 where they decide otherwise.
+    Diff(DiffArgs),
+    /// Check a router file or an exported folder: checksums, golden requests, expiry
     Verify(VerifyArgs),
     /// Serve decisions over HTTP
     Serve(ServeArgs),
@@ -390,7 +406,7 @@ pub(super) struct DecideArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct VerifyArgs {
-    /// The router file
+    /// The router file, or the folder that `export` wrote
     #[arg(value_name = "FILE")]
     pub(super) router: PathBuf,
     /// The day to check expiry for [default: today]
@@ -400,20 +416,6 @@ pub(super) struct VerifyArgs {
     pub(super) catalog: CatalogArgs,
     #[command(flatten)]
     pub(super) show: ShowArgs,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct ServeArgs {
-    /// A router file, or a policy
-    #[arg(value_name = "FILE")]
-    pub(super) router: PathBuf,
-    /// Where to listen; another address than loopback is reachable by others
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8787")]
-    pub(super) listen: SocketAddr,
-    #[command(flatten)]
-    pub(super) catalog: CatalogArgs,
-    #[command(flatten)]
-    pub(super) roles: RoleArgs,
 }
 
 pub(super) fn usd(text: &str) -> Result<Usd, String> {

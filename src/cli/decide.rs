@@ -7,8 +7,8 @@ use weighbridge_router::{Request, Router, Scratch, decision_line};
 
 use super::args::{CompileArgs, DecideArgs, ExplainArgs, VerifyArgs};
 use super::exit::{self, Failure, Outcome, says_no, wrong_call};
-use super::load;
 use super::output::{Console, now};
+use super::{folder, load};
 use crate::export;
 use crate::policy::SolveOptions;
 use crate::report::{
@@ -111,8 +111,16 @@ fn request(args: &ExplainArgs) -> Result<Request, Failure> {
 
 pub(super) fn verify(args: &VerifyArgs, console: &Console) -> Outcome {
     let catalog = load::catalog(&args.catalog)?;
-    let router = load::router(&args.router)?;
-    let verification = export::verify(&router, &catalog, args.as_of.unwrap_or_else(now));
+    let (path, folder) = if args.router.is_dir() {
+        let (manifest, found) = folder::read(&args.router)?;
+        let check = export::verify_folder(&manifest, &found);
+        (args.router.join(export::POLICY), Some(check))
+    } else {
+        (args.router.clone(), None)
+    };
+    let router = load::router(&path)?;
+    let as_of = args.as_of.unwrap_or_else(now);
+    let verification = export::verify(&router, &catalog, as_of).within(folder);
     console.result(
         &verification,
         &verification_document(&args.router.display().to_string(), &verification),

@@ -5,13 +5,20 @@
 
 mod args;
 mod args_data;
+mod args_diff;
+mod args_export;
+mod args_serve;
 mod args_train;
 mod catalog;
 mod claims;
 mod decide;
 mod dial;
+mod diff;
 mod eval;
 pub mod exit;
+mod export;
+mod export_nearest;
+mod folder;
 mod generate;
 mod import;
 mod inspect;
@@ -63,6 +70,8 @@ pub fn main() -> ExitCode {
         Command::Eval(args) => eval::run(&args, &console),
         Command::Explain(args) => decide::explain(&args, &console),
         Command::Decide(args) => decide::decide(&args, &console),
+        Command::Export(args) => export::run(&args, &console),
+        Command::Diff(args) => diff::run(&args, &console),
         Command::Verify(args) => decide::verify(&args, &console),
         Command::Serve(args) => serve::run(&args, &console),
     };

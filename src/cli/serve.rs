@@ -3,12 +3,12 @@
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
 
-use super::args::ServeArgs;
+use super::args_serve::ServeArgs;
 use super::exit::{self, Outcome, says_no};
 use super::load;
 use super::output::Console;
 use crate::policy::SolveOptions;
-use crate::serve::{Active, DEFAULT_THREADS, Loaded, ServeOptions, run as serve};
+use crate::serve::{Active, DEFAULT_THREADS, Explore, Loaded, ServeOptions, run as serve};
 
 pub(super) fn run(args: &ServeArgs, console: &Console) -> Outcome {
     let catalog = load::catalog(&args.catalog)?;
@@ -23,6 +23,7 @@ pub(super) fn run(args: &ServeArgs, console: &Console) -> Outcome {
     let options = ServeOptions {
         listen: args.listen,
         threads: NonZeroUsize::new(console.threads).unwrap_or(DEFAULT_THREADS),
+        limits: args.limits.limits(),
     };
     if !args.listen.ip().is_loopback() {
         console.warn("this address is not loopback: whoever reaches it can ask for decisions");
@@ -35,6 +36,7 @@ pub(super) fn run(args: &ServeArgs, console: &Console) -> Outcome {
         },
         canary: None,
         shadow: None,
+        explore: Explore::default(),
     };
     serve(active, options, |address| {
         console.say(&format!("{name} decides at http://{address}/v1/route"))

@@ -1,9 +1,11 @@
 //! Whether a router file is still fit to decide: what has expired, and where the catalog has moved
-//! on. Checksum and golden requests are checked by loading it.
+//! on. Checksum and golden requests are checked by loading it. And whether an exported folder is
+//! still as it was shipped.
 
 use serde::Serialize;
 use weighbridge_router::{Endpoint, Router, Timestamp};
 
+use super::bundle::{Held, MANIFEST, Manifest};
 use crate::catalog::Catalog;
 
 /// The result of a check.
@@ -19,6 +21,21 @@ pub struct Verification {
     pub fit: bool,
     /// What was found.
     pub findings: Vec<Finding>,
+    /// The exported folder that it lies in, if it lies in one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub folder: Option<FolderCheck>,
+}
+
+impl Verification {
+    /// The same for a file within an exported folder, which must be as it was shipped.
+    #[must_use]
+    pub fn within(self, folder: Option<FolderCheck>) -> Self {
+        Self {
+            fit: self.fit && folder.as_ref().is_none_or(FolderCheck::holds),
+            folder,
+            ..self
+        }
+    }
 }
 
 /// Something that a check found.
@@ -30,6 +47,54 @@ pub struct Finding {
     pub endpoint: String,
     /// What is the matter and what to do.
     pub message: String,
+}
+
+/// The result of a check of an exported folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FolderCheck {
+    /// What it was exported for.
+    pub target: String,
+    /// The version that wrote it.
+    pub weighbridge: String,
+    /// Files in its manifest.
+    pub files: usize,
+    /// Files that are not as they were shipped.
+    pub changed: Vec<String>,
+    /// Files that are gone.
+    pub missing: Vec<String>,
+    /// Files that the manifest does not name.
+    pub unknown: Vec<String>,
+}
+
+impl FolderCheck {
+    /// Whether every file is there as it was shipped; files beside them do not matter.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.changed.is_empty() && self.missing.is_empty()
+    }
+}
+
+/// Hold the files of a folder to its manifest. What Python leaves beside a module is no file of
+/// the folder.
+#[must_use]
+pub fn verify_folder(manifest: &Manifest, found: &[Held]) -> FolderCheck {
+    let now = |path: &str| found.iter().find(|held| held.path == path);
+    let paths = |keep: &dyn Fn(&Held) -> bool| {
+        let kept = manifest.files.iter().filter(|shipped| keep(shipped));
+        kept.map(|shipped| shipped.path.clone()).collect()
+    };
+    let named = |path: &str| manifest.files.iter().any(|shipped| shipped.path == path);
+    let unknown = found.iter().map(|held| held.path.as_str()).filter(|path| {
+        *path != MANIFEST && !named(path) && !path.split('/').any(|part| part == "__pycache__")
+    });
+    FolderCheck {
+        target: manifest.target.clone(),
+        weighbridge: manifest.weighbridge.clone(),
+        files: manifest.files.len(),
+        changed: paths(&|shipped| now(&shipped.path).is_some_and(|held| held != shipped)),
+        missing: paths(&|shipped| now(&shipped.path).is_none()),
+        unknown: unknown.map(str::to_owned).collect(),
+    }
 }
 
 /// Within so many days an end is near.
@@ -84,6 +149,7 @@ pub fn verify(router: &Router, catalog: &Catalog, as_of: Timestamp) -> Verificat
         models: router.heads().len(),
         fit: alive > 0,
         findings,
+        folder: None,
     }
 }
 

@@ -8,7 +8,7 @@ use weighbridge_router::{Router, Trade, Usd};
 
 use super::dial::{Dial, DialError, Expected, Goal, Promise, SolveOptions};
 use super::sample::{Fate, Sample};
-use super::steps::{Step, steps};
+use super::steps::{ROUNDING, Step, steps};
 use crate::stats::{percentile_interval, unit_hash, weights_into};
 
 /// The trade with which the router's learned choice does what the dial says, and what is to be
@@ -104,7 +104,7 @@ fn value_of(goal: &Goal, steps: &[Step], rows: u64, per_day: f64) -> Result<Usd,
             .ok_or_else(|| fault(&spend))?,
         Goal::MinSuccess(least) => steps
             .iter()
-            .find(|step| step.success_of(rows) >= *least)
+            .find(|step| step.success_of(rows) >= *least - ROUNDING)
             .ok_or_else(|| fault(&|step| step.success_of(rows)))?,
     };
     Ok(found.value)

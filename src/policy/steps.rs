@@ -14,6 +14,8 @@ use super::sample::{Fate, Sample};
 const MOST_USD: f64 = 1e6;
 /// Sums of costs are of picodollars, sums of probabilities of this part of one.
 const PARTS: f64 = 1e12;
+/// What rounding to parts may take off a mean of probabilities.
+pub(super) const ROUNDING: f64 = 1.0 / PARTS;
 
 /// A span of values over which every row goes where it goes, with the sums over all rows.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -6,6 +6,7 @@
 
 mod catalog;
 mod claims;
+mod diff;
 mod document;
 mod drift;
 mod eval;
@@ -15,6 +16,7 @@ mod explain;
 mod html;
 mod inspect;
 mod learning_curve;
+mod loss;
 mod number;
 mod plan;
 mod plot;
@@ -31,6 +33,7 @@ pub use catalog::{
     findings_result,
 };
 pub use claims::claims_document;
+pub use diff::{DiffResult, diff_document};
 pub use document::{Align, Block, Column, Document, Table};
 pub use drift::drift_document;
 pub use eval::evaluation_document;
@@ -39,6 +42,7 @@ pub use explain::{ExplanationResult, explanation_document, explanation_result};
 pub use html::{dated_plans_page, evaluation_page, plan_page, replay_page, whatif_page};
 pub use inspect::inspection_document;
 pub use learning_curve::learning_curve_document;
+pub use loss::loss_document;
 pub use plan::{dated_plans_document, plan_document};
 pub use plot::{Axis, Plot, Series, Shape, Tone, evaluation_plot, plan_plot, replay_plot};
 pub use promise::{CompileResult, compile_document, promise_document};

@@ -327,7 +327,7 @@ fn segments(report: &ReplayReport, by: &str) -> Table {
 type Show = fn(&Figure) -> String;
 
 /// A row a pair: the differences in net value, success and cost, each with its verdict.
-fn comparisons(comparisons: &[Comparison]) -> Table {
+pub(super) fn comparisons(comparisons: &[Comparison]) -> Table {
     let mut table = Table::new(
         "comparisons",
         &[

@@ -1,66 +1,164 @@
-//! The routes, and what HTTP says where a decision cannot be made.
+//! What all handlers share, and the routes.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use axum::RequestExt as _;
-use axum::body::{Bytes, HttpBody as _};
-use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
-use axum::response::{IntoResponse, Response};
+use axum::body::{Body, Bytes, HttpBody as _};
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use axum::response::Response;
 use axum::routing::{get, post};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use tokio::time::timeout;
 
-use super::decider::Decider;
-use super::wire::{Refusal, Refused};
+use super::answer::{Refusal, json};
+use super::clock::Ids;
+use super::live::{Active, Live};
+use super::options::{Limits, ServeOptions};
+use super::record::Recorder;
+use super::route::route;
 
-/// The longest body that is read: room for a prompt of 5 MB, escaped.
-pub(super) const MAX_BODY_BYTES: usize = 8 << 20;
+/// What a request is called by, in and out.
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-struct App {
-    decider: Decider,
-    max_body_bytes: usize,
+/// The longest request id.
+const MAX_ID_BYTES: usize = 128;
+
+/// What all handlers share.
+#[derive(Debug)]
+pub(super) struct App {
+    /// The files in force.
+    pub(super) live: Live,
+    /// Names for requests that bring none.
+    pub(super) ids: Ids,
+    /// Where decisions and outcomes go.
+    pub(super) recorder: Recorder,
+    /// What no client can exceed.
+    pub(super) limits: Limits,
+    leaving: AtomicBool,
 }
 
-/// The server's routes around one router.
-pub(super) fn app(decider: Decider, max_body_bytes: usize) -> axum::Router {
+impl App {
+    pub(super) fn new(active: Active, recorder: Recorder, options: &ServeOptions) -> Self {
+        Self {
+            live: Live::new(active),
+            ids: Ids::new(),
+            recorder,
+            limits: options.limits,
+            leaving: AtomicBool::new(false),
+        }
+    }
+
+    /// The server is told to stop: send no more requests.
+    pub(super) fn leave(&self) {
+        self.leaving.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the server is told to stop.
+    pub(super) fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Relaxed)
+    }
+
+    /// A request's name: the header's, else the body's, else a fresh one.
+    ///
+    /// # Errors
+    /// Where the name could not be a header of the answer.
+    pub(super) fn request_id(
+        &self,
+        headers: &HeaderMap,
+        of_body: Option<String>,
+    ) -> Result<String, Refusal> {
+        if let Some(value) = headers.get(&REQUEST_ID) {
+            let id = value.to_str().ok().filter(|id| is_id(id));
+            return id
+                .map(str::to_owned)
+                .ok_or_else(|| wrong_id("x-request-id"));
+        }
+        match of_body {
+            None => Ok(self.ids.fresh()),
+            Some(id) if is_id(&id) => Ok(id),
+            Some(_) => Err(wrong_id("id")),
+        }
+    }
+
+    /// The whole body, within its limits of size and time.
+    ///
+    /// # Errors
+    /// The answer to give instead.
+    pub(super) async fn whole_body(&self, body: Body) -> Result<Bytes, Response> {
+        let limit = self.limits.body_bytes;
+        // A length that is declared is refused before a byte of the body is sent.
+        if usize::try_from(body.size_hint().lower()).map_or(true, |bytes| bytes > limit) {
+            return Err(too_large(limit));
+        }
+        let whole = Limited::new(body, limit).collect();
+        match timeout(self.limits.body, whole).await {
+            Ok(Ok(whole)) => Ok(whole.to_bytes()),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(limit)),
+            Ok(Err(error)) => Err(Refusal::whole(format!("the body broke off: {error}"))
+                .answer(StatusCode::BAD_REQUEST)),
+            Err(_) => {
+                let message = format!(
+                    "the body was not complete within {} seconds",
+                    self.limits.body.as_secs_f64()
+                );
+                let refusal = Refusal::whole(message).coded("slow_body");
+                Err(refusal.answer(StatusCode::REQUEST_TIMEOUT))
+            }
+        }
+    }
+}
+
+/// Whether a text may be a request's id: it stands in a header, and in files by line.
+fn is_id(text: &str) -> bool {
+    (1..=MAX_ID_BYTES).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+fn wrong_id(field: &str) -> Refusal {
+    let message = format!("must be 1 to {MAX_ID_BYTES} visible ASCII characters, without spaces");
+    Refusal::field(field, message)
+}
+
+fn too_large(limit: usize) -> Response {
+    let message = format!("the body is longer than {limit} bytes; shorten the prompt");
+    let refusal = Refusal::whole(message).coded("body_too_large");
+    refusal.answer(StatusCode::PAYLOAD_TOO_LARGE)
+}
+
+/// A text that is a header's value; ids are checked, names of endpoints may be any text.
+pub(super) fn header_value(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).unwrap_or_else(|_| {
+        let visible: String = text
+            .chars()
+            .map(|c| if c.is_ascii_graphic() { c } else { '?' })
+            .collect();
+        HeaderValue::from_str(&visible).expect("visible ASCII")
+    })
+}
+
+/// The routes.
+pub(super) fn routes(app: Arc<App>) -> axum::Router {
     axum::Router::new()
         .route("/v1/route", post(route))
         .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
-        .layer(DefaultBodyLimit::max(max_body_bytes))
-        .with_state(Arc::new(App {
-            decider,
-            max_body_bytes,
-        }))
-}
-
-/// No content type is demanded: gateways that call sidecars often send none.
-async fn route(State(app): State<Arc<App>>, request: Request) -> Response {
-    // A length that is declared is refused before a byte of the body is sent.
-    let declared = request.body().size_hint().lower();
-    if usize::try_from(declared).map_or(true, |bytes| bytes > app.max_body_bytes) {
-        return too_large(app.max_body_bytes);
-    }
-    let body: Bytes = match request.extract::<Result<Bytes, BytesRejection>, _>().await {
-        Ok(Ok(body)) => body,
-        Ok(Err(rejection)) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            return too_large(app.max_body_bytes);
-        }
-        Ok(Err(rejection)) => {
-            let message = format!("the body broke off: {}", rejection.body_text());
-            return refuse(rejection.status(), Refusal::whole(message));
-        }
-        Err(never) => match never {},
-    };
-    match app.decider.answer(&body) {
-        Ok(answer) => json(StatusCode::OK, answer),
-        Err(refusal) => refuse(StatusCode::BAD_REQUEST, refusal),
-    }
+        .with_state(app)
 }
 
 async fn healthz() -> Response {
     json(StatusCode::OK, br#"{"status":"ok"}"#.to_vec())
+}
+
+/// Whether to send requests here.
+async fn readyz(State(app): State<Arc<App>>) -> Response {
+    let (status, says) = if app.is_leaving() {
+        (StatusCode::SERVICE_UNAVAILABLE, "draining")
+    } else {
+        (StatusCode::OK, "ready")
+    };
+    json(status, format!(r#"{{"status":"{says}"}}"#).into_bytes())
 }
 
 async fn not_found(uri: Uri) -> Response {
@@ -68,7 +166,7 @@ async fn not_found(uri: Uri) -> Response {
         "there is nothing at {}; there are POST /v1/route and GET /healthz",
         uri.path()
     );
-    refuse(StatusCode::NOT_FOUND, Refusal::whole(message))
+    Refusal::whole(message).answer(StatusCode::NOT_FOUND)
 }
 
 async fn wrong_method(method: Method, uri: Uri) -> Response {
@@ -76,20 +174,5 @@ async fn wrong_method(method: Method, uri: Uri) -> Response {
         "{} does not take {method}; there are POST /v1/route and GET /healthz",
         uri.path()
     );
-    refuse(StatusCode::METHOD_NOT_ALLOWED, Refusal::whole(message))
-}
-
-fn too_large(limit: usize) -> Response {
-    let message = format!("the body is longer than {limit} bytes; shorten the prompt");
-    refuse(StatusCode::PAYLOAD_TOO_LARGE, Refusal::whole(message))
-}
-
-fn refuse(status: StatusCode, error: Refusal) -> Response {
-    let body = serde_json::to_vec(&Refused { error }).expect("texts are always JSON");
-    json(status, body)
-}
-
-fn json(status: StatusCode, body: Vec<u8>) -> Response {
-    const JSON: HeaderValue = HeaderValue::from_static("application/json");
-    (status, [(header::CONTENT_TYPE, JSON)], body).into_response()
+    Refusal::whole(message).answer(StatusCode::METHOD_NOT_ALLOWED)
 }

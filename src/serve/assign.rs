@@ -1,6 +1,8 @@
 //! Where one request goes: decided by the file in force, drawn by the request's id.
 //!
-//! The only place in the server that draws.
+//! The only place in the server that draws. Which of two files decides, what is explored and which
+//! endpoint of a mixture is taken are functions of the request's id (of its session, for the
+//! canary) alone, so that a request that is sent again goes the same way, on every server.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -10,11 +12,14 @@ use weighbridge_router::{
     Decision, Endpoint, EndpointIndex, Ppm, Prediction, Request, Router, Scratch,
 };
 
-use super::live::{Active, Loaded};
-use super::record::Logged;
+use super::live::{Active, Canary, Explore, Loaded};
+use super::record::{Attempt, Entry, Logged};
 
 /// Keys the draw, so that it is independent of every other hash of the same id.
 const DRAW_KEY: &[u8] = b"weighbridge.draw/1\0";
+
+/// Keys the choice between the two files.
+const CANARY_KEY: &[u8] = b"weighbridge.canary/1\0";
 
 thread_local! {
     /// Each worker thread keeps its own, so that deciding allocates nothing once they are warm.
@@ -26,7 +31,9 @@ thread_local! {
 pub(super) struct Assigned {
     /// The files that were in force.
     active: Arc<Active>,
-    /// The distribution that the endpoint was drawn from.
+    /// Whether the canary decided.
+    by_canary: bool,
+    /// The distribution that the endpoint was drawn from, exploration included.
     pub(super) decision: Decision,
     /// Where it goes; none: unanswered.
     pub(super) drawn: Option<EndpointIndex>,
@@ -34,12 +41,17 @@ pub(super) struct Assigned {
     pub(super) propensity: Ppm,
     /// What the heads predict, in the order of the heads.
     pub(super) predictions: Vec<Prediction>,
+    /// What the shadow would have drawn.
+    shadow: Option<(Option<EndpointIndex>, Ppm)>,
 }
 
 impl Assigned {
     /// The file that decided.
     pub(super) fn by(&self) -> &Loaded {
-        &self.active.main
+        match &self.active.canary {
+            Some(canary) if self.by_canary => &canary.loaded,
+            _ => &self.active.main,
+        }
     }
 
     /// Its router.
@@ -52,32 +64,69 @@ impl Assigned {
         self.drawn.map(|index| self.router().endpoint(index))
     }
 
-    /// The choice as a trace has it.
-    pub(super) fn logged(&self) -> Option<Logged> {
-        Some(Logged {
-            endpoint: self.endpoint()?.id.clone(),
-            propensity: self.propensity,
-            policy: self.by().name.clone(),
-        })
+    /// The request as it is recorded, with what endpoints made of it.
+    pub(super) fn entry(&self, id: String, request: Request, attempts: Vec<Attempt>) -> Entry {
+        let shadow = self.active.shadow.as_ref().zip(self.shadow);
+        Entry {
+            id,
+            request,
+            logged: Some(logged(self.by(), self.drawn, self.propensity)),
+            shadow: shadow.map(|(loaded, (drawn, propensity))| logged(loaded, drawn, propensity)),
+            attempts,
+        }
     }
 }
 
-/// Decide a request and draw an endpoint for its id.
+fn logged(by: &Loaded, drawn: Option<EndpointIndex>, propensity: Ppm) -> Logged {
+    Logged {
+        endpoint: drawn.map(|index| by.router.endpoint(index).id.clone()),
+        propensity,
+        policy: by.name.clone(),
+    }
+}
+
+/// Decide a request, mix exploration in and draw an endpoint for its id.
 pub(super) fn assign(active: Arc<Active>, request: &Request, id: &str) -> Assigned {
+    let canary = active.canary.as_ref();
+    let by_canary = canary.is_some_and(|canary| takes(canary, request, id));
+    let router = match canary {
+        Some(canary) if by_canary => &canary.loaded.router,
+        _ => &active.main.router,
+    };
     let mut decision = Decision::default();
-    let predictions = WARM.with_borrow_mut(|scratch| {
-        let router = &active.main.router;
-        router.decide_into(&request.as_ref(), scratch, &mut decision);
-        router.predictions(&request.as_ref(), scratch).to_vec()
+    let (predictions, shadow) = WARM.with_borrow_mut(|scratch| {
+        let seen = request.as_ref();
+        router.decide_into(&seen, scratch, &mut decision);
+        let Explore { share, among } = &active.explore;
+        let may = |index| {
+            let id = &router.endpoint(index).id;
+            among.as_ref().is_none_or(|among| among.contains(id))
+        };
+        router.explore(&seen, *share, may, scratch, &mut decision);
+        let predictions = router.predictions(&seen, scratch).to_vec();
+        let shadow = active.shadow.as_ref().map(|shadow| {
+            let mut would = Decision::default();
+            shadow.router.decide_into(&seen, scratch, &mut would);
+            draw(&would, id)
+        });
+        (predictions, shadow)
     });
     let (drawn, propensity) = draw(&decision, id);
     Assigned {
         active,
+        by_canary,
         decision,
         drawn,
         propensity,
         predictions,
+        shadow,
     }
+}
+
+/// Whether the canary decides a request: sessions stay together.
+fn takes(canary: &Canary, request: &Request, id: &str) -> bool {
+    let unit = request.session.as_deref().unwrap_or(id);
+    ppm_of(CANARY_KEY, unit) < canary.share.0
 }
 
 /// The endpoint that a request of this id goes to, and the probability with which it was drawn;
@@ -86,7 +135,7 @@ fn draw(decision: &Decision, id: &str) -> (Option<EndpointIndex>, Ppm) {
     if let [(endpoint, Ppm::ONE)] = *decision.masses() {
         return (Some(endpoint), Ppm::ONE);
     }
-    let point = draw_ppm(id);
+    let point = ppm_of(DRAW_KEY, id);
     let mut below = 0;
     for &(endpoint, share) in decision.masses() {
         below += share.0;
@@ -97,12 +146,12 @@ fn draw(decision: &Decision, id: &str) -> (Option<EndpointIndex>, Ppm) {
     (None, decision.unanswered())
 }
 
-/// A number from 0 to 999,999 that is a function of the id alone: the first eight bytes of
-/// SHA-256(key, id) as a big-endian integer, times a million, over 2^64.
-fn draw_ppm(id: &str) -> u32 {
+/// A number from 0 to 999,999 that is a function of a text alone: the first eight bytes of
+/// SHA-256(key, text) as a big-endian integer, times a million, over 2^64.
+fn ppm_of(key: &[u8], text: &str) -> u32 {
     let digest = Sha256::new()
-        .chain_update(DRAW_KEY)
-        .chain_update(id)
+        .chain_update(key)
+        .chain_update(text)
         .finalize();
     let mut first = [0; 8];
     first.copy_from_slice(&digest[..8]);
@@ -112,12 +161,147 @@ fn draw_ppm(id: &str) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::draw_ppm;
+    use weighbridge_router::{Choose, Parts};
+
+    use super::*;
+
+    fn loaded(name: &str, choose: &str) -> Loaded {
+        let endpoint = |id: &str| Endpoint {
+            recorded_only: false,
+            ..Endpoint::recorded_only(id)
+        };
+        let router = Router::try_new(Parts {
+            endpoints: ["a@x", "b@x", "c@x", "d@x"].map(endpoint).into(),
+            choose: Some(Choose::from_json(choose).unwrap()),
+            ..Parts::default()
+        });
+        Loaded {
+            name: name.into(),
+            router: router.unwrap(),
+        }
+    }
+
+    fn active(explore: u32) -> Active {
+        Active {
+            main: loaded("main", r#"{"kind":"always","to":"a@x"}"#),
+            canary: Some(Canary {
+                loaded: loaded("canary", r#"{"kind":"always","to":"b@x"}"#),
+                share: Ppm(100_000),
+            }),
+            shadow: Some(loaded("shadow", r#"{"kind":"always","to":"c@x"}"#)),
+            explore: Explore {
+                share: Ppm(explore),
+                among: None,
+            },
+        }
+    }
+
+    fn entry(active: &Arc<Active>, id: &str, session: Option<&str>) -> Entry {
+        let request = Request {
+            session: session.map(str::to_owned),
+            ..Request::default()
+        };
+        assign(Arc::clone(active), &request, id).entry(id.into(), request, Vec::new())
+    }
 
     #[test]
     fn the_draw_of_an_id_is_fixed_for_good() {
         // By Python's hashlib, from the formula in docs/serve.md.
-        let drawn: Vec<u32> = (0..4).map(|i| draw_ppm(&format!("r-{i}"))).collect();
+        let drawn: Vec<u32> = (0..4)
+            .map(|i| ppm_of(DRAW_KEY, &format!("r-{i}")))
+            .collect();
         assert_eq!(drawn, [688_257, 730_959, 370_211, 684_312]);
+    }
+
+    #[test]
+    fn draws_come_out_with_the_propensity_that_is_recorded() {
+        let active = Arc::new(Active {
+            canary: None,
+            ..active(200_000)
+        });
+        let mut counts = [0u32; 4];
+        for i in 0..40_000 {
+            let logged = entry(&active, &format!("r-{i}"), None).logged.unwrap();
+            let place = ["a@x", "b@x", "c@x", "d@x"]
+                .iter()
+                .position(|id| logged.endpoint.as_deref() == Some(id));
+            let place = place.unwrap();
+            assert_eq!(
+                logged.propensity.0,
+                [850_000, 50_000, 50_000, 50_000][place]
+            );
+            counts[place] += 1;
+        }
+        // Four standard errors of a share of 5% are 174.
+        assert!(
+            counts[1..].iter().all(|&n| n.abs_diff(2_000) < 174),
+            "{counts:?}"
+        );
+    }
+
+    #[test]
+    fn what_may_not_be_explored_gets_nothing() {
+        let only = ["c@x".to_owned()].into();
+        let active = Arc::new(Active {
+            canary: None,
+            explore: Explore {
+                share: Ppm(500_000),
+                among: Some(only),
+            },
+            ..active(0)
+        });
+        let decision = assign(active, &Request::default(), "r").decision;
+        let half = Ppm(500_000);
+        assert_eq!(
+            decision.masses(),
+            [(EndpointIndex(0), half), (EndpointIndex(2), half)]
+        );
+    }
+
+    #[test]
+    fn a_canary_takes_its_share_of_sessions_and_keeps_each_whole() {
+        let active = Arc::new(active(0));
+        let mut by_canary = 0;
+        for i in 0..10_000 {
+            let session = format!("s-{i}");
+            let arms: Vec<Logged> = (0..3)
+                .map(|turn| entry(&active, &format!("{i}/{turn}"), Some(&session)))
+                .map(|entry| entry.logged.unwrap())
+                .collect();
+            assert!(arms.iter().all(|arm| *arm == arms[0]));
+            let expected = match arms[0].policy.as_str() {
+                "canary" => "b@x",
+                _ => "a@x",
+            };
+            assert_eq!(arms[0].endpoint.as_deref(), Some(expected));
+            by_canary += u32::from(arms[0].policy == "canary");
+        }
+        // Four standard errors are 120.
+        assert!(by_canary.abs_diff(1_000) < 120, "{by_canary}");
+        assert_eq!(
+            entry(&active, "9/0", Some("s")).logged,
+            entry(&active, "8/0", Some("s")).logged
+        );
+    }
+
+    #[test]
+    fn a_shadow_is_recorded_and_changes_nothing() {
+        let with = Arc::new(active(0));
+        let without = Arc::new(Active {
+            shadow: None,
+            ..active(0)
+        });
+        for i in 0..200 {
+            let id = format!("r-{i}");
+            let (seen, alone) = (entry(&with, &id, None), entry(&without, &id, None));
+            assert_eq!(seen.logged, alone.logged);
+            assert_eq!(alone.shadow, None);
+            let shadow = seen.shadow.unwrap();
+            assert_eq!(shadow.endpoint.as_deref(), Some("c@x"));
+            assert_eq!(
+                (shadow.policy.as_str(), shadow.propensity),
+                ("shadow", Ppm::ONE)
+            );
+        }
     }
 }

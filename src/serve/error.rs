@@ -3,6 +3,8 @@
 use std::io;
 use std::net::SocketAddr;
 
+use crate::trace_io::TraceError;
+
 /// What ended the server, other than a signal. What is wrong with one request is an answer to that
 /// request and never ends the server.
 #[derive(Debug, thiserror::Error)]
@@ -21,7 +23,7 @@ pub enum ServeError {
     /// The signals that stop the server could not be awaited.
     #[error("cannot wait for the signals that stop the server: {0}")]
     Signal(#[source] io::Error),
-    /// Connections can no longer be accepted.
-    #[error("cannot accept connections any longer: {0}")]
-    Accept(#[source] io::Error),
+    /// Nothing can be recorded into the folder.
+    #[error("cannot record: {0}")]
+    Record(#[source] TraceError),
 }

@@ -5,18 +5,23 @@
 //! starts it hands over a loaded router. With the command line it is the only place that looks at
 //! the clock, since a request that does not say when it arrived arrived now. Start at [`run`].
 
+mod accept;
+mod answer;
 mod app;
 mod assign;
 mod clock;
-mod decider;
+mod connection;
 mod error;
 mod live;
+mod options;
 mod record;
+mod route;
 mod server;
 #[cfg(test)]
 mod tests;
 mod wire;
 
 pub use error::ServeError;
-pub use live::{Active, Canary, Loaded};
-pub use server::{DEFAULT_LISTEN, DEFAULT_THREADS, ServeOptions, run, serve};
+pub use live::{Active, Canary, Explore, Loaded};
+pub use options::{DEFAULT_LISTEN, DEFAULT_THREADS, Limits, ServeOptions};
+pub use server::{run, serve};

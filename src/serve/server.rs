@@ -1,49 +1,19 @@
 //! The server's life: listen, answer until told to stop, drain.
 
-use std::future::{Future, IntoFuture as _};
+use std::future::Future;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
-use std::num::NonZeroUsize;
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::runtime;
-use tokio::sync::Notify;
 
-use super::app::{MAX_BODY_BYTES, app};
-use super::decider::Decider;
+use super::accept::serve_until;
+use super::app::{App, routes};
 use super::error::ServeError;
-use super::live::{Active, Live};
+use super::live::Active;
+use super::options::ServeOptions;
 use super::record::Recorder;
-
-/// Where the server listens unless told otherwise: on this machine alone.
-pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8787));
-
-/// How many worker threads there are unless told otherwise.
-pub const DEFAULT_THREADS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
-
-/// How long requests that are under way may still take once the server is told to stop. Longer
-/// than any decision: only a client that never finishes its request reaches it.
-const DRAIN: Duration = Duration::from_secs(5);
-
-/// How to serve.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ServeOptions {
-    /// The address; port 0 takes any free port.
-    pub listen: SocketAddr,
-    /// Worker threads of the runtime that [`run`] builds; [`serve`] runs on its caller's.
-    pub threads: NonZeroUsize,
-}
-
-impl Default for ServeOptions {
-    fn default() -> Self {
-        Self {
-            listen: DEFAULT_LISTEN,
-            threads: DEFAULT_THREADS,
-        }
-    }
-}
 
 /// [`serve`] on a runtime of its own; returns once the server has stopped.
 ///
@@ -66,7 +36,7 @@ pub fn run(
 /// way finish. `ready` gets the bound address once connections are accepted and signals heeded.
 ///
 /// # Errors
-/// Where the address cannot be listened on, signals cannot be awaited, or accepting fails.
+/// Where the address cannot be listened on or signals cannot be awaited.
 pub async fn serve(
     active: Active,
     options: ServeOptions,
@@ -77,34 +47,9 @@ pub async fn serve(
     let fault = |source| ServeError::Listen { listen, source };
     let listener = TcpListener::bind(listen).await.map_err(fault)?;
     ready(listener.local_addr().map_err(fault)?);
-    let routes = app(
-        Decider::new(Live::new(active), Recorder::off()),
-        MAX_BODY_BYTES,
-    );
-    serve_until(listener, routes, stop, DRAIN).await
-}
-
-/// Answer until `stop`, then at most `drain` longer.
-pub(super) async fn serve_until(
-    listener: TcpListener,
-    routes: axum::Router,
-    stop: impl Future<Output = ()> + Send + 'static,
-    drain: Duration,
-) -> Result<(), ServeError> {
-    let stopped = Arc::new(Notify::new());
-    let tell = Arc::clone(&stopped);
-    let server = axum::serve(listener, routes).with_graceful_shutdown(async move {
-        stop.await;
-        tell.notify_one();
-    });
-    let overdue = async {
-        stopped.notified().await;
-        tokio::time::sleep(drain).await;
-    };
-    tokio::select! {
-        ended = server.into_future() => ended.map_err(ServeError::Accept),
-        () = overdue => Ok(()),
-    }
+    let app = Arc::new(App::new(active, Recorder::off(), &options));
+    serve_until(listener, Arc::clone(&app), routes(app), stop).await;
+    Ok(())
 }
 
 /// Completes at the first SIGINT or SIGTERM; both are heeded from this call on.

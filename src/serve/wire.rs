@@ -9,6 +9,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
 use weighbridge_router::{Decision, Prediction, Request, Router};
 
+use super::answer::Refusal;
 use super::assign::Assigned;
 
 /// The body of `POST /v1/route`, read and checked.
@@ -18,36 +19,7 @@ pub(super) struct Asked {
     pub(super) request: Request,
 }
 
-/// Why a request gets no decision.
-#[derive(Debug, PartialEq, Eq, serde::Serialize)]
-pub(super) struct Refusal {
-    /// One line, with the mend.
-    pub(super) message: String,
-    /// The field at fault, for example `request.needs[1]`; `None` where it is the whole body.
-    pub(super) field: Option<String>,
-}
-
-/// The body of every answer that is not 200.
-#[derive(Debug, serde::Serialize)]
-pub(super) struct Refused {
-    pub(super) error: Refusal,
-}
-
 impl Refusal {
-    pub(super) fn whole(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            field: None,
-        }
-    }
-
-    fn field(field: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            field: Some(field.into()),
-        }
-    }
-
     /// An error of the request object, whose path starts inside `request`.
     fn request(error: &weighbridge_router::Error) -> Self {
         let text = error.to_string();

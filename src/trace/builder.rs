@@ -27,6 +27,16 @@ pub struct Row<'a> {
     pub extra: Option<&'a str>,
 }
 
+impl Row<'_> {
+    /// Whether a trace can hold it.
+    ///
+    /// # Errors
+    /// The first field that cannot be.
+    pub fn check(&self) -> Result<(), RowFault> {
+        check(self)
+    }
+}
+
 /// Why a row cannot be taken: the field and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {message}")]

@@ -107,6 +107,27 @@ pub struct ReadReport {
     pub out_of_order: usize,
     /// How many scores lay outside [0, 1] and were moved to the nearer end.
     pub clamped: u64,
+    /// How many files of a recording ended in a line that was cut off, which was left out.
+    pub torn: u64,
+    /// How many lines of recordings were left out because their id stands on a later line too.
+    pub superseded: u64,
+    /// The roles that segments of a recording bind differently; the newest holds.
+    pub roles_changed: Vec<String>,
+    /// What became of the feedback beside recordings.
+    pub feedback: FeedbackReport,
+}
+
+/// What became of reports that were given after the lines were recorded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FeedbackReport {
+    /// Reports that were laid over an outcome.
+    pub joined: u64,
+    /// Reports of ids that no line has.
+    pub unknown: u64,
+    /// Reports that name no endpoint, of requests that went nowhere.
+    pub unplaced: u64,
+    /// Reports that contradict what was recorded, such as more cached tokens than there were.
+    pub unfit: u64,
 }
 
 /// How many faults a [`ReadReport`] lists; all are counted.

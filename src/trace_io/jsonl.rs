@@ -16,9 +16,11 @@ use flate2::write::GzEncoder;
 use super::atomic::write_file;
 use super::blocks::{Block, Blocks, LINE_LIMIT, is_blank, lines};
 use super::collect::Reading;
+use super::directory::{Inputs, as_it_is_now, never_begun};
 use super::error::{OnError, ReadReport, TraceError};
+use super::given::GivenLater;
 use super::header::{read_header, write_header};
-use super::line::{line_of, push_line};
+use super::line::{push_line, write_line};
 use super::source::Source;
 use crate::trace::{RowFault, Trace, TraceBuilder};
 
@@ -41,7 +43,7 @@ impl Default for ReadOptions {
 }
 
 /// Read traces as one: their headers joined, their requests in order of time. `-` is standard
-/// input; gzip is known by its first bytes. `progress` is told the stored bytes read so far, of
+/// input, a folder all traces in it with the feedback beside them; gzip is known by its first bytes. `progress` is told the stored bytes read so far, of
 /// all files.
 ///
 /// # Errors
@@ -62,11 +64,33 @@ pub(super) fn read_within(
     line_limit: usize,
     progress: &mut dyn FnMut(u64),
 ) -> Result<(Trace, ReadReport), TraceError> {
-    let mut reading = Reading::new(paths, options.on_error);
-    for file in 0..paths.len() {
-        reading.read_file(file, options.threads.max(1), line_limit, progress)?;
+    let inputs = Inputs::of(paths)?;
+    let mut reading = Reading::new(&inputs.traces, options.on_error);
+    reading.found.clone_from(&inputs.found);
+    let given = GivenLater::read(&inputs.feedback, options.on_error, &mut reading.report)?;
+    let how = How {
+        threads: options.threads.max(1),
+        line_limit,
+        on_error: options.on_error,
+        given: given.as_ref(),
+    };
+    for file in 0..inputs.traces.len() {
+        reading.read_file(file, how, progress)?;
+    }
+    if let Some(given) = &given {
+        reading.report.feedback = given.report();
     }
     reading.finish()
+}
+
+/// How each file is read.
+#[derive(Clone, Copy)]
+struct How<'a> {
+    threads: usize,
+    line_limit: usize,
+    on_error: OnError,
+    /// What was reported later.
+    given: Option<&'a GivenLater>,
 }
 
 /// What a thread made of a block.
@@ -78,6 +102,8 @@ struct Part {
     /// Lines that could not be taken.
     faults: Vec<(u32, RowFault)>,
     lines: u32,
+    /// Whether the last line lacks its line feed.
+    unended: bool,
 }
 
 impl Reading<'_> {
@@ -85,25 +111,28 @@ impl Reading<'_> {
     fn read_file(
         &mut self,
         file: usize,
-        threads: usize,
-        line_limit: usize,
+        how: How<'_>,
         progress: &mut dyn FnMut(u64),
     ) -> Result<(), TraceError> {
         let path: &Path = &self.paths[file];
-        let mut blocks = Blocks::new(Source::open(path)?, line_limit);
+        let source = if self.found[file] {
+            let path = as_it_is_now(path);
+            if never_begun(&path).map_err(|error| TraceError::of_reading(&path, &error))? {
+                self.report.torn += 1;
+                return Ok(());
+            }
+            Source::open(&path)?
+        } else {
+            Source::open(path)?
+        };
+        let mut blocks = Blocks::new(source, how.line_limit);
         let before = self.report.bytes;
         let (header, first, line) = read_header(&mut blocks, path)?;
-        if file == 0 {
-            *self.builder.header_mut() = header;
-        } else {
-            self.builder
-                .header_mut()
-                .absorb(header)
-                .map_err(|conflict| TraceError::of_file(path, conflict.to_string()))?;
-        }
+        self.take_header(file, header)?;
+        let threads = how.threads;
         let mut place = Place { file, line };
         let mut failed = None;
-        in_parallel(threads, line_limit, self.on_error, |crew| {
+        in_parallel(how, |crew| {
             let mut next = Ok(Some(Block::Lines(first)));
             loop {
                 let block = match next {
@@ -133,7 +162,12 @@ impl Reading<'_> {
     /// Take in the next part of a file.
     fn join(&mut self, place: &mut Place, part: Part) -> Result<(), TraceError> {
         let path: &Path = &self.paths[place.file];
+        let last = part.lines.saturating_sub(1);
         for (line, fault) in part.faults {
+            if part.unended && line == last && self.found[place.file] {
+                self.report.torn += 1;
+                continue;
+            }
             let fault = TraceError::of_row(path, place.line + u64::from(line), fault);
             self.report.refuse(self.on_error, fault)?;
         }
@@ -187,22 +221,20 @@ impl Crew {
 }
 
 fn in_parallel(
-    threads: usize,
-    line_limit: usize,
-    on_error: OnError,
+    how: How<'_>,
     lead: impl FnOnce(&mut Crew) -> Result<(), TraceError>,
 ) -> Result<(), TraceError> {
     let (block_sender, block_receiver) = mpsc::channel::<(usize, Block)>();
     let (part_sender, part_receiver) = mpsc::channel();
     let waiting = Mutex::new(block_receiver);
     std::thread::scope(|scope| {
-        for _ in 0..threads {
+        for _ in 0..how.threads {
             let (waiting, parts) = (&waiting, part_sender.clone());
             scope.spawn(move || {
                 loop {
                     let next = waiting.lock().map(|blocks| blocks.recv());
                     let Ok(Ok((number, block))) = next else { break };
-                    let part = part_of(&block, line_limit, on_error);
+                    let part = part_of(&block, how);
                     if parts.send((number, part)).is_err() {
                         break;
                     }
@@ -220,7 +252,8 @@ fn in_parallel(
     })
 }
 
-fn part_of(block: &Block, line_limit: usize, on_error: OnError) -> Part {
+fn part_of(block: &Block, how: How<'_>) -> Part {
+    let line_limit = how.line_limit;
     let mut part = Part::default();
     let too_long = || {
         let message = format!("the line is longer than {line_limit} bytes; is this a trace?");
@@ -232,6 +265,7 @@ fn part_of(block: &Block, line_limit: usize, on_error: OnError) -> Part {
         return part;
     };
     part.builder.reserve_prompts(block.len());
+    part.unended = !block.ends_with(b"\n");
     for line in lines(block) {
         let number = part.lines;
         part.lines += 1;
@@ -241,13 +275,13 @@ fn part_of(block: &Block, line_limit: usize, on_error: OnError) -> Part {
         let pushed = if line.len() > line_limit {
             Err(too_long())
         } else {
-            push_line(&mut part.builder, line)
+            push_line(&mut part.builder, line, how.given)
         };
         match pushed {
             Ok(()) => part.rows.push(number),
             Err(fault) => {
                 part.faults.push((number, fault));
-                if on_error == OnError::Fail {
+                if how.on_error == OnError::Fail {
                     break;
                 }
             }
@@ -277,8 +311,7 @@ pub fn write(trace: &Trace, path: &Path) -> Result<(), TraceError> {
 fn write_lines(trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
     write_header(trace.header(), out)?;
     for i in 0..trace.len() {
-        serde_json::to_writer(&mut *out, &line_of(trace, i)?)?;
-        out.write_all(b"\n")?;
+        write_line(trace, i, out)?;
     }
     Ok(())
 }

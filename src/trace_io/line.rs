@@ -4,24 +4,24 @@
 //! again, slowly, to say which field is wrong.
 
 use std::borrow::Cow;
+use std::io::{self, Write};
 
 use serde_json::Value;
 use weighbridge_router::{Millis, Request, RequestRef, Tokens, Usd};
 
+use super::given::GivenLater;
 use super::wire::{
     At, Extra, ExtraWire, LineWire, LoggedWire, Money, OutcomeWire, RequestWire, Single, Text,
 };
 use crate::trace::{LoggedRef, OutcomeRef, Row, RowFault, Trace, TraceBuilder};
 
-/// Read a line and append it.
-pub(super) fn push_line(builder: &mut TraceBuilder, line: &[u8]) -> Result<(), RowFault> {
-    let text = std::str::from_utf8(line).map_err(|error| {
-        let at = error.valid_up_to() + 1;
-        RowFault::new(
-            "",
-            format!("byte {at} of the line is not UTF-8; save the file as UTF-8"),
-        )
-    })?;
+/// Read a line and append it, with the scores that were given later.
+pub(super) fn push_line(
+    builder: &mut TraceBuilder,
+    line: &[u8],
+    given: Option<&GivenLater>,
+) -> Result<(), RowFault> {
+    let text = utf8(line)?;
     let wire: LineWire<'_> = serde_json::from_str(text).map_err(|error| diagnose(text, &error))?;
     let Some(id) = &wire.id else {
         return Err(RowFault::new("id", MISSING));
@@ -41,7 +41,7 @@ pub(super) fn push_line(builder: &mut TraceBuilder, line: &[u8]) -> Result<(), R
         .map(|(i, (outcome, extra))| outcome_ref(i, outcome, extra.as_deref()))
         .collect::<Result<_, _>>()?;
     let extra = extra_text(&wire, request);
-    builder.push(&Row {
+    let row = Row {
         id: &id.0,
         request: RequestRef {
             embedding: embedding.as_deref(),
@@ -50,6 +50,21 @@ pub(super) fn push_line(builder: &mut TraceBuilder, line: &[u8]) -> Result<(), R
         outcomes: &outcomes,
         logged: wire.logged.as_ref().map(logged_ref).transpose()?,
         extra: extra.as_deref(),
+    };
+    match given {
+        Some(given) => given.push_joined(&row, builder),
+        None => builder.push(&row),
+    }
+}
+
+/// The text of a line.
+pub(super) fn utf8(line: &[u8]) -> Result<&str, RowFault> {
+    std::str::from_utf8(line).map_err(|error| {
+        let at = error.valid_up_to() + 1;
+        RowFault::new(
+            "",
+            format!("byte {at} of the line is not UTF-8; save the file as UTF-8"),
+        )
     })
 }
 
@@ -129,36 +144,57 @@ fn extra_text(line: &LineWire<'_>, request: &RequestWire<'_>) -> Option<String> 
     (!parts.is_empty()).then(|| format!("{{{}}}", parts.join(",")))
 }
 
-/// A row as it is written.
+/// A row of a trace as it is written.
 ///
 /// # Errors
 /// Where the unknown fields that were kept are no JSON objects.
-pub(super) fn line_of(trace: &Trace, i: usize) -> Result<LineWire<'_>, serde_json::Error> {
-    let mut extra: ExtraWire<'_> = match trace.request_extra(i) {
+pub(super) fn write_line(trace: &Trace, i: usize, out: &mut dyn Write) -> io::Result<()> {
+    let outcomes: Vec<OutcomeRef<'_>> = trace.outcomes(i).map(|k| trace.outcome(k)).collect();
+    write_row(
+        &Row {
+            id: trace.id(i),
+            request: trace.request(i),
+            outcomes: &outcomes,
+            logged: trace.logged(i),
+            extra: trace.request_extra(i),
+        },
+        out,
+    )
+}
+
+/// A row as a line of a trace.
+///
+/// # Errors
+/// Where the unknown fields are no JSON objects, or the output fails.
+pub fn write_row(row: &Row<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let mut extra: ExtraWire<'_> = match row.extra {
         Some(kept) => serde_json::from_str(kept)?,
         None => ExtraWire::default(),
     };
     let request = RequestWire {
         extra: extra.request.take().unwrap_or_default(),
-        ..request_wire(trace.request(i))
+        ..request_wire(row.request)
     };
-    let outcomes: Vec<OutcomeWire<'_>> = trace
-        .outcomes(i)
-        .map(|k| outcome_wire(trace.outcome(k)))
+    let outcomes: Vec<OutcomeWire<'_>> = row
+        .outcomes
+        .iter()
+        .map(|outcome| outcome_wire(*outcome))
         .collect::<Result<_, _>>()?;
-    let logged = trace.logged(i).map(|logged| LoggedWire {
+    let logged = row.logged.map(|logged| LoggedWire {
         endpoint: Some(Text::borrowed(logged.endpoint)),
         propensity: logged.propensity,
         policy: logged.policy.map(Text::borrowed),
         extra: extra.logged.take().unwrap_or_default(),
     });
-    Ok(LineWire {
-        id: Some(Text::borrowed(trace.id(i))),
+    let wire = LineWire {
+        id: Some(Text::borrowed(row.id)),
         request: Some(request),
         outcomes: Some(outcomes),
         logged,
         extra: extra.line.take().unwrap_or_default(),
-    })
+    };
+    serde_json::to_writer(&mut *out, &wire)?;
+    out.write_all(b"\n")
 }
 
 fn request_wire(request: RequestRef<'_>) -> RequestWire<'_> {
@@ -237,7 +273,7 @@ pub(super) fn not_json(error: &serde_json::Error) -> String {
     )
 }
 
-fn without_position(error: &serde_json::Error) -> String {
+pub(super) fn without_position(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let position = format!(" at line {} column {}", error.line(), error.column());
     text.strip_suffix(&position).unwrap_or(&text).to_string()
@@ -288,7 +324,7 @@ pub(super) fn request_of(value: &Value, place: &str) -> Result<Request, RowFault
 }
 
 #[derive(Clone, Copy)]
-enum Kind {
+pub(super) enum Kind {
     Text,
     Whole,
     Number,
@@ -316,7 +352,11 @@ const LOGGED_KINDS: &[(&str, Kind)] = &[
     ("policy", Kind::Text),
 ];
 
-fn fault_of_object(place: &str, value: &Value, kinds: &[(&str, Kind)]) -> Option<RowFault> {
+pub(super) fn fault_of_object(
+    place: &str,
+    value: &Value,
+    kinds: &[(&str, Kind)],
+) -> Option<RowFault> {
     let Value::Object(fields) = value else {
         let message = format!("must be an object, not {}", shown(value));
         return Some(RowFault::new(place, message));

@@ -19,12 +19,21 @@ pub(super) struct Lines {
 impl Lines {
     /// Open a path, or standard input for `-`.
     pub(super) fn open(path: &Path) -> Result<Self, TraceError> {
-        Ok(Self {
+        Ok(Self::of(path, Source::open(path)?))
+    }
+
+    /// The lines of bytes at hand, which errors call by that name.
+    pub(super) fn read(name: &Path, input: Box<dyn Read>) -> Result<Self, TraceError> {
+        Ok(Self::of(name, Source::of(name, input)?))
+    }
+
+    fn of(path: &Path, source: Source) -> Self {
+        Self {
             path: path.to_path_buf(),
-            input: BufReader::new(Source::open(path)?),
+            input: BufReader::new(source),
             number: 0,
             text: Vec::new(),
-        })
+        }
     }
 
     /// Go to the next line; `false` at the end.

@@ -3,7 +3,7 @@
 //!
 //! Owns the wire shapes, their versions and the positions of faults. Knows no prices and no
 //! policies. Start at [`read`] for a trace, at [`import`] for other files, at [`RequestLines`]
-//! for requests that are decided as they come.
+//! for requests that are decided as they come, at [`RecordFolder`] for what is recorded.
 
 mod atomic;
 mod blocks;
@@ -11,7 +11,10 @@ mod collect;
 mod csv_cells;
 mod csv_long;
 mod csv_wide;
+mod directory;
 mod error;
+mod feedback;
+mod given;
 mod header;
 mod import;
 mod jsonl;
@@ -20,6 +23,7 @@ mod lines;
 mod request_lines;
 mod routellm;
 mod routerarena;
+mod segments;
 mod source;
 mod table;
 #[cfg(test)]
@@ -28,8 +32,13 @@ mod wire;
 
 pub use atomic::write_file;
 pub use blocks::LINE_LIMIT;
-pub use error::{ISSUES_KEPT, OnError, ReadReport, TraceError};
+pub use error::{FeedbackReport, ISSUES_KEPT, OnError, ReadReport, TraceError};
+pub use feedback::Feedback;
 pub use import::{IMPORT_FORMATS, ImportFormat, ImportOptions, import};
 pub use jsonl::{ReadOptions, read, write};
+pub use line::write_row;
 pub use request_lines::RequestLines;
-pub use wire::FORMAT;
+pub use segments::{
+    Lost, Mended, RecordFolder, Segments, compress, feedback_header, requests_header,
+};
+pub use wire::{FEEDBACK_FORMAT, FORMAT};

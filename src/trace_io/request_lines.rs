@@ -1,5 +1,6 @@
 //! Requests one by one, in the order of the input: what is decided as it comes.
 
+use std::io::Read;
 use std::path::Path;
 
 use serde_json::Value;
@@ -26,10 +27,22 @@ impl RequestLines {
     /// # Errors
     /// Where it cannot be opened.
     pub fn open(path: &Path) -> Result<Self, TraceError> {
-        Ok(Self {
-            lines: Lines::open(path)?,
+        Ok(Self::of(Lines::open(path)?))
+    }
+
+    /// The same for bytes at hand, which errors call by that name.
+    ///
+    /// # Errors
+    /// Where they are compressed, and damaged.
+    pub fn read(name: &str, input: Box<dyn Read>) -> Result<Self, TraceError> {
+        Lines::read(Path::new(name), input).map(Self::of)
+    }
+
+    fn of(lines: Lines) -> Self {
+        Self {
+            lines,
             header_possible: true,
-        })
+        }
     }
 
     /// The request of the line; `None` for the header.

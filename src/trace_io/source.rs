@@ -34,7 +34,8 @@ impl Source {
         Self::of(path, input)
     }
 
-    fn of(path: &Path, input: Box<dyn Read>) -> Result<Self, TraceError> {
+    /// Bytes at hand; `path` is what errors call them.
+    pub(super) fn of(path: &Path, input: Box<dyn Read>) -> Result<Self, TraceError> {
         let stored = Rc::new(Cell::new(0));
         let counted = Counted {
             input,

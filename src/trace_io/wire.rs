@@ -19,6 +19,11 @@ use weighbridge_router::{Timestamp, Usd};
 /// `/1`: the first.
 pub const FORMAT: &str = "weighbridge.trace/1";
 
+/// The format of feedback beside a recorded trace.
+///
+/// `/1`: the first.
+pub const FEEDBACK_FORMAT: &str = "weighbridge.feedback/1";
+
 macro_rules! wire {
     ($(#[$doc:meta])* $name:ident<$lt:lifetime> { $($field:ident: $type:ty),* $(,)? }) => {
         $(#[$doc])*
@@ -155,6 +160,24 @@ wire!(
 wire!(
     /// What was really chosen.
     LoggedWire<'a> { endpoint: Text<'a>, propensity: f64, policy: Text<'a> }
+);
+
+wire!(
+    /// A line of feedback: what became known of an answer later.
+    FeedbackWire<'a> {
+        id: Text<'a>,
+        at: At,
+        endpoint: Text<'a>,
+        status: Text<'a>,
+        score: f64,
+        input_tokens: u32,
+        cached_tokens: u32,
+        output_tokens: u32,
+        reasoning_tokens: u32,
+        ttft_ms: u32,
+        latency_ms: u32,
+        cost_usd: Money,
+    }
 );
 
 wire!(

@@ -105,7 +105,7 @@ def main():
         router = loader.load(str(path))
         columns = numpy.zeros((len(rows), sum(count for count, _ in router.steps)))
         for values, (prompt, *_) in zip(columns, rows):
-            for column, value in router._entries(loader.Request({"prompt": prompt})):
+            for column, value in router.entries(loader.Request({"prompt": prompt})):
                 values[column] = value
         heads = {head["model"]: head for head in body["heads"] if head["predicts"] == "success"}
         for place, model in enumerate(MODELS):
@@ -122,7 +122,7 @@ def main():
             slope, offset = head["platt"]
             ours = [loader.sigmoid(slope * z + offset) for z in walk(head, columns).tolist()]
             predict = router.heads[place].success.probability
-            said = [predict(router._entries(loader.Request({"prompt": row[0]}))) for row in rows]
+            said = [predict(router.entries(loader.Request({"prompt": row[0]}))) for row in rows]
             same = sum(a == b for a, b in zip(ours, said))
             print(f"trees, {head['model']}: {same} of {len(rows)} probabilities equal to the last digit")
             if same != len(rows):

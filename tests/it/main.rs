@@ -10,10 +10,12 @@
 #[path = "../architecture.rs"]
 mod architecture;
 mod bad_input;
+mod chat;
 mod cli_catalog;
 mod cli_claims;
 mod cli_drift;
 mod cli_eval;
+mod cli_export;
 mod cli_generate;
 mod cli_import;
 mod cli_inspect;

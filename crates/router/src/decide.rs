@@ -7,6 +7,7 @@ use std::cmp::Ordering;
 
 use crate::choose::{Choose, Rule, Threshold, Trade};
 use crate::endpoint::Ineligible;
+use crate::error::Error;
 use crate::features::{FeatureScratch, surface};
 use crate::request::RequestRef;
 use crate::router::{Router, Target};
@@ -54,6 +55,27 @@ impl Decision {
     #[inline]
     pub fn fell_back(&self) -> Ppm {
         self.fell_back
+    }
+
+    /// A decision that was written down: each endpoint with its share; the rest is unanswered.
+    ///
+    /// # Errors
+    /// Where the shares, or what fell back, are more than everything.
+    pub fn of_shares(
+        shares: impl IntoIterator<Item = (EndpointIndex, Ppm)>,
+        fell_back: Ppm,
+    ) -> Result<Self, Error> {
+        let shares: Vec<(EndpointIndex, Ppm)> = shares.into_iter().collect();
+        let sum: u64 = shares.iter().map(|(_, share)| u64::from(share.0)).sum();
+        let rest = u64::from(Ppm::ONE.0).checked_sub(sum);
+        match rest.and_then(|rest| u32::try_from(rest).ok()) {
+            Some(unanswered) if fell_back <= Ppm::ONE => {
+                Ok(Self::from_parts(shares, Ppm(unanswered), fell_back))
+            }
+            _ => Err(Error::value(
+                "shares are parts per million and cannot be more than 1000000 together",
+            )),
+        }
     }
 
     /// The decision of a golden request, as the file says that it must be.

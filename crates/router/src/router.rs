@@ -229,7 +229,7 @@ fn indices<T>(slice: &[T]) -> impl Iterator<Item = EndpointIndex> + use<T> {
 }
 
 /// The endpoint of that name, else the endpoints of the model of that name.
-fn resolve(name: &str, endpoints: &[Endpoint]) -> Result<Target, Error> {
+pub(crate) fn resolve(name: &str, endpoints: &[Endpoint]) -> Result<Target, Error> {
     if let Some(exact) = indices(endpoints).find(|index| endpoints[usize::from(index.0)].id == name)
     {
         return Ok(Box::new([exact]));

@@ -97,8 +97,15 @@ impl Phrases {
     }
 
     /// The texts as they were given.
-    pub(crate) fn texts(&self) -> &[String] {
+    #[must_use]
+    pub fn texts(&self) -> &[String] {
         &self.texts
+    }
+
+    /// The words of a text, as they stand there.
+    pub fn words_of(text: &str) -> impl Iterator<Item = String> {
+        // A run of word bytes begins and ends between characters.
+        words(text).map(|word| String::from_utf8_lossy(word).into_owned())
     }
 
     /// Whether at least one of the phrases stands in the prompt.

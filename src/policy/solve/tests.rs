@@ -263,6 +263,24 @@ fn arbitrary(names: &'static [&'static str]) -> impl Strategy<Value = Router> {
     })
 }
 
+#[test]
+fn the_most_success_that_there_is_can_be_asked_for() {
+    // A probability with more digits than the sums keep.
+    let router = router(&[
+        model("a", 1, &[(0.3, 1.0)]),
+        model("b", 1, &[(0.926_989_5, 1.0)]),
+    ]);
+    let most = at(&router, usd("1000")).success.x;
+    assert!(
+        solve(
+            &router,
+            &dial(Goal::MinSuccess(most)),
+            &SolveOptions::default()
+        )
+        .is_ok()
+    );
+}
+
 /// What the decider does at a value, told by a promise.
 fn at(router: &Router, value: Usd) -> Promise {
     let options = SolveOptions {

@@ -9,21 +9,40 @@ pub(in crate::serve) struct Entry {
     pub(in crate::serve) id: String,
     /// What was known when it arrived.
     pub(in crate::serve) request: Request,
-    /// The draw; none: unanswered, or a named model that passed through.
+    /// The draw; none: a named model that passed through.
     pub(in crate::serve) logged: Option<Logged>,
+    /// What the shadow would have drawn.
+    pub(in crate::serve) shadow: Option<Logged>,
     /// What endpoints made of it, in order; the client got the last one.
     pub(in crate::serve) attempts: Vec<Attempt>,
 }
 
-/// What was really chosen.
+/// What a file chose.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::serve) struct Logged {
-    /// The endpoint's id.
-    pub(in crate::serve) endpoint: String,
+    /// The endpoint's id; none: unanswered.
+    pub(in crate::serve) endpoint: Option<String>,
     /// The probability of that choice.
     pub(in crate::serve) propensity: Ppm,
     /// The file that decided.
     pub(in crate::serve) policy: String,
+}
+
+impl Entry {
+    /// A request that named its model: nothing was decided.
+    pub(in crate::serve) fn passed_through(
+        id: String,
+        request: Request,
+        attempts: Vec<Attempt>,
+    ) -> Self {
+        Self {
+            id,
+            request,
+            logged: None,
+            shadow: None,
+            attempts,
+        }
+    }
 }
 
 /// One call of an upstream. Unknown is `None`, never zero.

@@ -1,0 +1,10 @@
+"""Load a Weighbridge router file and decide which model a request deserves.
+
+    router = weighbridge.Router.load("my.router.json")
+    decision = router.route({"prompt": "Prove that it converges.", "task": "math"})
+    endpoint, propensity = router.draw(decision, "request-17")
+"""
+
+from ._weighbridge import Router, RouterError, __version__
+
+__all__ = ["Router", "RouterError", "__version__"]

@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+"""Route by a Weighbridge router whose heads run as an ONNX model (Python 3.9+, numpy, onnxruntime).
+
+    python route.py < requests.jsonl
+
+prints a decision a line, as `weighbridge decide` does. Three steps:
+
+1. features: the one-file loader reads a request into a dense row of 32-bit floats,
+2. heads: `heads.onnx` makes each model's probability and output tokens of it,
+3. decision: the loader weighs them by prices, limits, rules and the trade of policy.router.json.
+
+Only step 2 is ONNX: a program in another language that takes it over takes the features from step 1.
+Its numbers are 32-bit, so a decision between endpoints whose net values differ by less than some
+millionths of the value of an answer may fall the other way than in 64 bits.
+
+As a library:
+
+    router = OnnxRouter(folder)
+    router.decide([{"prompt": "Prove that ...", "task": "math"}, ...])
+"""
+
+import sys
+from pathlib import Path
+
+import numpy
+import onnxruntime
+
+import weighbridge_router as loader
+
+HERE = Path(__file__).resolve().parent
+BATCH = 64  # requests at once: a row may have more than 200,000 columns
+
+
+class OnnxRouter:
+    """A router file whose heads are run by onnxruntime."""
+
+    def __init__(self, folder=HERE):
+        folder = Path(folder)
+        self.router = loader.load(folder / "policy.router.json")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1  # the heads are small
+        self.session = onnxruntime.InferenceSession(
+            folder / "heads.onnx", options, providers=["CPUExecutionProvider"]
+        )
+
+    def features(self, requests):
+        """A dense row a request. Values are rounded up to 32 bits: then a tree's split, whose
+        threshold is a 32-bit float, sends them the way that it sends the 64-bit value."""
+        exact = numpy.zeros((len(requests), self.router.columns))
+        for row, request in zip(exact, requests):
+            for column, value in self.router.entries(request):
+                row[column] = value
+        rows = exact.astype(numpy.float32)
+        lower = rows < exact
+        rows[lower] = numpy.nextafter(rows[lower], numpy.float32(numpy.inf))
+        return rows
+
+    def predict(self, requests):
+        """For each request probability and tokens of each model; none without a prompt."""
+        asked = [request for request in requests if request.prompt is not None]
+        said = iter(())
+        if asked:
+            feed = {"features": self.features(asked)}
+            success, tokens = self.session.run(["success", "output_tokens"], feed)
+            said = (list(zip(*pair)) for pair in zip(success.tolist(), tokens.tolist()))
+        return [[] if request.prompt is None else next(said) for request in requests]
+
+    def decide(self, requests):
+        """A Decision a request: dicts, or Requests of the loader."""
+        requests = [r if isinstance(r, loader.Request) else loader.Request(r) for r in requests]
+        predictions = self.predict(requests)
+        return [self.router.decide(*pair) for pair in zip(requests, predictions)]
+
+
+def main(arguments):
+    """Decide each line of standard input."""
+    if arguments:
+        print("usage: route.py < requests.jsonl", file=sys.stderr)
+        return 0 if arguments[0] in ("-h", "--help") else 2
+    place = str(HERE)
+    try:
+        router, batch = OnnxRouter(), []
+        for number, data in enumerate(sys.stdin.buffer, 1):
+            place = f"<stdin>:{number}"
+            found = loader.read_line(data, number)
+            if found is not None:
+                batch.append(found)
+            if len(batch) == BATCH:
+                print_decisions(router, batch)
+                batch = []
+        print_decisions(router, batch)
+    except loader.RouterError as error:
+        sys.stdout.flush()
+        print(f"error: {place}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def print_decisions(router, batch):
+    """A line for each pair of id and request."""
+    ids, requests = [id for id, _ in batch], [request for _, request in batch]
+    for id, decision in zip(ids, router.decide(requests)):
+        sys.stdout.buffer.write(decision.line(id).encode("utf-8") + b"\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,86 @@
+//! What `serve` can be told.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::args::{CatalogArgs, RoleArgs};
+use crate::serve::Limits;
+
+/// How `serve` decides and listens.
+#[derive(Debug, Args)]
+pub(super) struct ServeArgs {
+    /// A router file, or a policy
+    #[arg(value_name = "FILE")]
+    pub(super) router: PathBuf,
+    /// Where to listen; another address than loopback is reachable by others
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8787")]
+    pub(super) listen: SocketAddr,
+    #[command(flatten)]
+    pub(super) limits: LimitArgs,
+    #[command(flatten)]
+    pub(super) catalog: CatalogArgs,
+    #[command(flatten)]
+    pub(super) roles: RoleArgs,
+}
+
+/// What no client can exceed.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Limits")]
+pub(super) struct LimitArgs {
+    /// Connections open at a time; a further one is answered with 503
+    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    max_connections: u32,
+    /// Bytes of a request's body
+    #[arg(long, value_name = "BYTES", default_value_t = 8 << 20, value_parser = clap::value_parser!(u32).range(1..=1 << 30))]
+    max_body: u32,
+    /// Bytes of a request's headers
+    #[arg(long, value_name = "BYTES", default_value_t = 64 << 10, value_parser = clap::value_parser!(u32).range(8192..=1 << 20))]
+    max_headers: u32,
+    /// Seconds for a request's headers to be complete
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    headers_timeout: Duration,
+    /// Seconds for a request's body to be complete
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    body_timeout: Duration,
+    /// Seconds that a connection may rest between two requests
+    #[arg(long, value_name = "SECONDS", default_value = "120", value_parser = seconds)]
+    idle_timeout: Duration,
+    /// Seconds that a client may take none of its answer
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    write_timeout: Duration,
+    /// Once told to stop, seconds for which new connections are still served while /readyz says no
+    #[arg(long, value_name = "SECONDS", default_value = "0.5", value_parser = seconds)]
+    drain_delay: Duration,
+    /// After that, seconds for requests under way to finish
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    drain_timeout: Duration,
+}
+
+impl LimitArgs {
+    /// As the server takes them.
+    pub(super) fn limits(&self) -> Limits {
+        Limits {
+            connections: self.max_connections as usize,
+            head_bytes: self.max_headers as usize,
+            body_bytes: self.max_body as usize,
+            head: self.headers_timeout,
+            body: self.body_timeout,
+            idle: self.idle_timeout,
+            stalled: self.write_timeout,
+            linger: self.drain_delay,
+            drain: self.drain_timeout,
+        }
+    }
+}
+
+/// A span of time in seconds, at most a day.
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
+    let number = text.parse().ok();
+    number
+        .filter(|seconds: &f64| (0.0..=86_400.0).contains(seconds))
+        .map(Duration::from_secs_f64)
+        .ok_or_else(|| "must be a number of seconds from 0 to 86400".to_owned())
+}

@@ -1,0 +1,101 @@
+//! Connections in: taken up to the limit, each on a task of its own, and let go in the end.
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::{sleep, timeout};
+
+use super::app::App;
+use super::connection::{Stage, converse};
+
+/// How long accepting rests where the system has no more files to give.
+const REST: Duration = Duration::from_millis(100);
+
+/// What a connection above the limit is told.
+const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 1\r\ncontent-length: 0\r\n\r\n";
+
+/// Answer until `stop`, then as long as the limits have it.
+pub(super) async fn serve_until(
+    listener: TcpListener,
+    app: Arc<App>,
+    routes: axum::Router,
+    stop: impl Future<Output = ()>,
+) {
+    let limits = app.limits;
+    let (stage, seen) = watch::channel(Stage::Up);
+    let free = Arc::new(Semaphore::new(limits.connections));
+    let accepting = async {
+        loop {
+            match listener.accept().await {
+                Ok((stream, _)) => match Arc::clone(&free).try_acquire_owned() {
+                    Ok(place) => {
+                        tokio::spawn(hold(
+                            stream,
+                            place,
+                            routes.clone(),
+                            Arc::clone(&app),
+                            seen.clone(),
+                        ));
+                    }
+                    // As much of it as goes at once.
+                    Err(_) => drop(stream.try_write(FULL)),
+                },
+                Err(error) if is_the_clients(&error) => {}
+                Err(_) => sleep(REST).await,
+            }
+        }
+    };
+    tokio::select! {
+        () = accepting => {}
+        () = async {
+            stop.await;
+            stage.send_replace(Stage::Leaving);
+            app.leave();
+            sleep(limits.linger).await;
+        } => {}
+    }
+    drop(listener);
+    drop(seen);
+    stage.send_replace(Stage::Draining);
+    if timeout(limits.drain, stage.closed()).await.is_err() {
+        stage.send_replace(Stage::Over);
+        stage.closed().await;
+    }
+}
+
+/// One connection from its first byte to its end, in its place.
+async fn hold(
+    stream: TcpStream,
+    _place: OwnedSemaphorePermit,
+    routes: axum::Router,
+    app: Arc<App>,
+    mut stage: watch::Receiver<Stage>,
+) {
+    let limits = app.limits;
+    // A connection that says nothing costs no buffers.
+    let begun = tokio::select! {
+        begun = timeout(limits.idle, stream.readable()) => matches!(begun, Ok(Ok(()))),
+        _ = stage.wait_for(|stage| *stage >= Stage::Draining) => false,
+    };
+    if !begun {
+        return;
+    }
+    // Answers are small and whole: nothing is gained by waiting for more.
+    let _ = stream.set_nodelay(true);
+    // What ends a connection is the client's affair: it hung up, or took too long.
+    let _ = converse(stream, routes, limits, stage).await;
+}
+
+/// A fault of one connection, before it was accepted.
+fn is_the_clients(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+    )
+}

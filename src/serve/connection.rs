@@ -1,0 +1,274 @@
+//! One connection: its requests one after the other, each phase with its limit of time.
+//!
+//! Knows no routes. Start at [`converse`]; [`Watched`] is the stream that breaks off where a client
+//! takes too long.
+
+use std::convert::Infallible;
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
+
+use axum::body::{Body, Bytes, HttpBody};
+use axum::http::{HeaderValue, Request, Response, header};
+use hyper::body::{Frame, Incoming, SizeHint};
+use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::watch;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::options::Limits;
+
+/// How far the server's end has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Stage {
+    /// Serving.
+    Up,
+    /// Told to stop, and still serving: each answer is the last of its connection.
+    Leaving,
+    /// Only what is under way is finished.
+    Draining,
+    /// What is not finished is cut off.
+    Over,
+}
+
+/// Answer the requests of a connection until either side ends it.
+pub(super) async fn converse<S>(
+    stream: S,
+    routes: axum::Router,
+    limits: Limits,
+    mut stage: watch::Receiver<Stage>,
+) -> hyper::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let turns = Arc::new(Turns::default());
+    let stream = Watched::new(stream, limits, Arc::clone(&turns));
+    let leaving = stage.clone();
+    let routes = TowerToHyperService::new(routes);
+    let service = service_fn(move |request: Request<Incoming>| {
+        let turn = Turn::begin(&turns);
+        let answer = routes.call(request);
+        let leaving = leaving.clone();
+        async move {
+            let mut response: Response<Body> = answer.await?;
+            if *leaving.borrow() > Stage::Up {
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().insert(header::CONNECTION, close);
+            }
+            Ok::<_, Infallible>(response.map(|body| Answer { body, _turn: turn }))
+        }
+    });
+    let connection = http1::Builder::new()
+        .max_buf_size(limits.head_bytes)
+        // Watched has the clock: this one would count the time between requests too.
+        .header_read_timeout(None)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = pin!(connection);
+    tokio::select! {
+        biased;
+        ended = connection.as_mut() => return ended,
+        _ = stage.wait_for(|stage| *stage >= Stage::Draining) => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    tokio::select! {
+        ended = connection => ended,
+        _ = stage.wait_for(|stage| *stage == Stage::Over) => Ok(()),
+    }
+}
+
+/// How many requests of a connection have begun, and how many answers are out.
+#[derive(Debug, Default)]
+struct Turns {
+    begun: AtomicUsize,
+    ended: AtomicUsize,
+}
+
+/// One request, from its headers to the end of its answer.
+struct Turn(Arc<Turns>);
+
+impl Turn {
+    fn begin(turns: &Arc<Turns>) -> Self {
+        // One task does all of a connection, so that any order of memory is the right one.
+        turns.begun.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(turns))
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.0.ended.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A response's body, which ends its request's turn when it ends.
+struct Answer {
+    body: Body,
+    _turn: Turn,
+}
+
+impl HttpBody for Answer {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// A stream that fails where its client takes longer than it may: between requests, over the
+/// headers, or in taking the answer. The body has its own limit, where it is read.
+struct Watched<S> {
+    stream: S,
+    limits: Limits,
+    turns: Arc<Turns>,
+    /// Requests whose end has been seen.
+    seen: usize,
+    /// Bytes of the next request have come.
+    reading: bool,
+    /// When the phase began: waiting for a request, or reading its headers.
+    since: Instant,
+    /// When writing came to a halt.
+    halted: Option<Instant>,
+    alarm: Pin<Box<Sleep>>,
+}
+
+impl<S> Watched<S> {
+    fn new(stream: S, limits: Limits, turns: Arc<Turns>) -> Self {
+        let since = Instant::now();
+        Self {
+            stream,
+            limits,
+            turns,
+            seen: 0,
+            reading: false,
+            since,
+            halted: None,
+            alarm: Box::pin(sleep_until(since + limits.idle)),
+        }
+    }
+
+    /// Fails from the deadline on. The alarm is set back only where it goes off too early or too
+    /// late, since a request that comes whole needs none.
+    fn poll_deadline(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<io::Error> {
+        if deadline < self.alarm.deadline() {
+            self.alarm.as_mut().reset(deadline);
+        }
+        loop {
+            ready!(self.alarm.as_mut().poll(cx));
+            if Instant::now() >= deadline {
+                return Poll::Ready(io::ErrorKind::TimedOut.into());
+            }
+            self.alarm.as_mut().reset(deadline);
+        }
+    }
+
+    fn poll_halted<T>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+        let since = *self.halted.get_or_insert_with(Instant::now);
+        self.poll_deadline(since + self.limits.stalled, cx).map(Err)
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut this.stream).poll_read(cx, buffer);
+        let ended = this.turns.ended.load(Ordering::Relaxed);
+        if this.turns.begun.load(Ordering::Relaxed) != ended {
+            return read;
+        }
+        if this.seen != ended {
+            this.seen = ended;
+            this.reading = false;
+            this.since = Instant::now();
+        }
+        if read.is_ready() {
+            if !this.reading && buffer.filled().len() > before {
+                this.reading = true;
+                this.since = Instant::now();
+            }
+            return read;
+        }
+        let limit = if this.reading {
+            this.limits.head
+        } else {
+            this.limits.idle
+        };
+        this.poll_deadline(this.since + limit, cx).map(Err)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        match Pin::new(&mut this.stream).poll_write(cx, bytes) {
+            Poll::Pending => this.poll_halted(cx),
+            written => {
+                this.halted = None;
+                written
+            }
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        match Pin::new(&mut this.stream).poll_write_vectored(cx, slices) {
+            Poll::Pending => this.poll_halted(cx),
+            written => {
+                this.halted = None;
+                written
+            }
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        match Pin::new(&mut this.stream).poll_flush(cx) {
+            Poll::Pending => this.poll_halted(cx),
+            flushed => {
+                this.halted = None;
+                flushed
+            }
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        match Pin::new(&mut this.stream).poll_shutdown(cx) {
+            Poll::Pending => this.poll_halted(cx),
+            shut => shut,
+        }
+    }
+}

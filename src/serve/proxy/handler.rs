@@ -1,0 +1,201 @@
+//! `/v1/chat/completions` and `/v1/models`: from HTTP to a chain of attempts and back.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use serde_json::json;
+use tokio::time::Instant;
+use weighbridge_router::{EndpointIndex, Router, Scratch};
+
+use super::Proxy;
+use super::attempt::{Answer, Call};
+use super::body::ChatBody;
+use super::chain::{Chain, End};
+use super::ledger::Ledger;
+use crate::serve::answer::{Refusal, json as json_answer};
+use crate::serve::app::{App, REQUEST_ID, header_value};
+use crate::serve::assign::{Assigned, assign};
+use crate::serve::clock;
+use crate::serve::record::Entry;
+
+/// What is routed.
+const AUTO: &str = "auto";
+
+const SERVED: HeaderName = HeaderName::from_static("x-weighbridge-served");
+
+/// A chat completion, streamed or whole.
+pub(in crate::serve) async fn chat(State(app): State<Arc<App>>, request: Request) -> Response {
+    let since = Instant::now();
+    let (head, body) = request.into_parts();
+    let body = match app.whole_body(body).await {
+        Ok(body) => body,
+        Err(answer) => return answer,
+    };
+    let id = match app.request_id(&head.headers, None) {
+        Ok(id) => id,
+        Err(refusal) => return refusal.answer(StatusCode::BAD_REQUEST),
+    };
+    let mut headers = HeaderMap::new();
+    headers.insert(REQUEST_ID, header_value(&id));
+    let answer = match answer(&app, id, &body, since, &mut headers).await {
+        Ok(answer) => answer,
+        Err((status, refusal)) => refusal.answer(status),
+    };
+    (headers, answer).into_response()
+}
+
+type Refused = (StatusCode, Refusal);
+
+async fn answer(
+    app: &App,
+    id: String,
+    body: &[u8],
+    since: Instant,
+    headers: &mut HeaderMap,
+) -> Result<Response, Refused> {
+    let Some(proxy) = &app.proxy else {
+        return Err(no_proxy());
+    };
+    let wrong = |refusal| (StatusCode::BAD_REQUEST, refusal);
+    let chat = ChatBody::read(body).map_err(wrong)?;
+    let text = std::str::from_utf8(body).unwrap_or_default();
+    let mut request = weighbridge_router::Request::from_chat(text)
+        .map_err(|error| wrong(Refusal::of_request(&error)))?;
+    request.at.get_or_insert_with(clock::now);
+    let id_header = header_value(&id);
+    let call = Call {
+        caller: &proxy.caller,
+        chat: &chat,
+        id: &id_header,
+        silence: proxy.silence,
+        until: since + proxy.deadline,
+        limits: proxy.limits,
+    };
+    let active = app.live.get();
+    let (assigned, router, chain, entry);
+    if chat.model == AUTO {
+        assigned = assign(Arc::clone(&active), &request, &id);
+        assigned.tell(headers);
+        router = assigned.router();
+        entry = assigned.entry(id, request, Vec::new());
+        chain = assigned.drawn.map(|drawn| Chain::drawn(router, drawn));
+    } else {
+        router = &active.main.router;
+        let named = router.named(&chat.model, &request.as_ref(), &mut Scratch::default());
+        if named.is_empty() {
+            return Err(unknown_model(&chat.model));
+        }
+        entry = Entry::passed_through(id, request, Vec::new());
+        chain = Some(Chain::named(router, named));
+    }
+    let mut ledger = Ledger::new(app.recorder.clone(), entry);
+    let Some(chain) = chain else {
+        return Err(unanswered());
+    };
+    match chain.run(&call, &proxy.upstreams, &mut ledger).await {
+        End::Answered(by, answer) => Ok(answered(router, by, answer, ledger, headers)),
+        End::Failed(last, fault, asked) => {
+            if let Some(seconds) = fault.retry_after_s {
+                headers.insert(header::RETRY_AFTER, seconds.into());
+            }
+            let mut refusal = fault.refusal(&router.endpoint(last).id);
+            if asked > 1 {
+                refusal.message = format!("{}; {asked} endpoints failed", refusal.message);
+            }
+            Err((fault.http(), refusal))
+        }
+        End::Nobody => Err(nobody(&chat.model)),
+    }
+}
+
+fn answered(
+    router: &Router,
+    by: EndpointIndex,
+    answer: Answer,
+    mut ledger: Ledger,
+    headers: &mut HeaderMap,
+) -> Response {
+    const JSON: HeaderValue = HeaderValue::from_static("application/json");
+    headers.insert(SERVED, header_value(&router.endpoint(by).id));
+    let (status, kind, body) = match answer {
+        Answer::Stream(relay) => {
+            ledger.begun();
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+            let kind = HeaderValue::from_static("text/event-stream");
+            (StatusCode::OK, kind, Body::new(relay.with_ledger(ledger)))
+        }
+        Answer::Whole(body, heard) => {
+            ledger.hear(&heard);
+            ledger.close(heard.status());
+            (StatusCode::OK, JSON, body.into())
+        }
+        Answer::Wrong(status, kind, body) => {
+            // Not a failure of the endpoint: it answered that the request is at fault.
+            ledger.close("rejected");
+            (status, kind.unwrap_or(JSON), body.into())
+        }
+    };
+    (status, [(header::CONTENT_TYPE, kind)], body).into_response()
+}
+
+/// What may be asked for: `auto`, and every endpoint and model of the file with an upstream.
+pub(in crate::serve) async fn models(State(app): State<Arc<App>>) -> Response {
+    let Some(proxy) = &app.proxy else {
+        let (status, refusal) = no_proxy();
+        return refusal.answer(status);
+    };
+    let active = app.live.get();
+    let mut seen = BTreeSet::from([AUTO]);
+    let mut data = vec![model(proxy, AUTO, "weighbridge")];
+    for endpoint in active.main.router.endpoints() {
+        if proxy.upstreams.of(endpoint).is_some() {
+            let owner = endpoint.id.rsplit_once('@').map_or("", |(_, owner)| owner);
+            for id in [&endpoint.model, &endpoint.id] {
+                if seen.insert(id) {
+                    data.push(model(proxy, id, owner));
+                }
+            }
+        }
+    }
+    let body = json!({ "object": "list", "data": data });
+    json_answer(StatusCode::OK, body.to_string().into_bytes())
+}
+
+fn model(proxy: &Proxy, id: &str, owner: &str) -> serde_json::Value {
+    // When it came to be here: strict clients want a moment.
+    json!({ "id": id, "object": "model", "created": proxy.since_s, "owned_by": owner })
+}
+
+fn no_proxy() -> Refused {
+    let message = "this server has no upstreams; start it with --upstream NAME=URL";
+    (StatusCode::NOT_FOUND, Refusal::whole(message).coded("no_upstreams"))
+}
+
+fn unknown_model(name: &str) -> Refused {
+    let message = format!(
+        "the model `{name}` is not known here; ask for `auto` or one of GET /v1/models"
+    );
+    let refusal = Refusal::field("model", message).coded("model_not_found");
+    (StatusCode::NOT_FOUND, refusal)
+}
+
+fn unanswered() -> Refused {
+    let message = "no endpoint that the policy names may take this request";
+    (StatusCode::BAD_REQUEST, Refusal::whole(message).coded("unanswered"))
+}
+
+fn nobody(name: &str) -> Refused {
+    let refusal = Refusal {
+        message: format!(
+            "no endpoint that `{name}` may go to has an upstream; its operator adds --upstream NAME=URL"
+        ),
+        kind: "server_error",
+        param: None,
+        code: Some("no_upstream"),
+    };
+    (StatusCode::SERVICE_UNAVAILABLE, refusal)
+}

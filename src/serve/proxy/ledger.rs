@@ -1,0 +1,114 @@
+//! The account of one request: what was tried, what came of it, and that it is written down exactly
+//! once, however the request ends.
+//!
+//! A client that leaves drops whatever answers it, and with that the ledger: what is open then was
+//! cancelled.
+
+use tokio::time::Instant;
+use weighbridge_router::{Endpoint, Request};
+
+use super::usage::Heard;
+use crate::serve::record::{Attempt, Entry, Recorder};
+
+/// The attempts of one request.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    recorder: Recorder,
+    entry: Option<Entry>,
+    open: Option<Open>,
+}
+
+/// An upstream that has been asked and has not answered to the end.
+#[derive(Debug)]
+struct Open {
+    attempt: Attempt,
+    since: Instant,
+}
+
+impl Ledger {
+    /// For a request that nobody has been asked for yet.
+    pub(super) fn new(recorder: Recorder, entry: Entry) -> Self {
+        Self {
+            recorder,
+            entry: Some(entry),
+            open: None,
+        }
+    }
+
+    /// The request.
+    pub(super) fn request(&self) -> Option<&Request> {
+        self.entry.as_ref().map(|entry| &entry.request)
+    }
+
+    /// An endpoint is asked.
+    pub(super) fn open(&mut self, endpoint: &Endpoint) {
+        self.open = Some(Open {
+            attempt: Attempt {
+                model: endpoint.model.clone(),
+                endpoint: endpoint.id.clone(),
+                ..Attempt::default()
+            },
+            since: Instant::now(),
+        });
+    }
+
+    /// It has begun to answer.
+    pub(super) fn begun(&mut self) {
+        if let Some(open) = &mut self.open {
+            open.attempt.ttft_ms.get_or_insert(millis_since(open.since));
+        }
+    }
+
+    /// What it has told of itself.
+    pub(super) fn hear(&mut self, heard: &Heard) {
+        if let (Some(open), Some(usage)) = (&mut self.open, heard.usage) {
+            open.attempt.input_tokens = usage.input;
+            open.attempt.cached_tokens = usage.cached;
+            open.attempt.output_tokens = usage.output;
+            open.attempt.reasoning_tokens = usage.reasoning;
+        }
+    }
+
+    /// It is done, or has failed.
+    pub(super) fn close(&mut self, status: &'static str) {
+        if let (Some(mut open), Some(entry)) = (self.open.take(), &mut self.entry) {
+            open.attempt.status = status;
+            open.attempt.latency_ms = Some(millis_since(open.since));
+            entry.attempts.push(open.attempt);
+        }
+    }
+}
+
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        self.close("cancelled");
+        if let Some(entry) = self.entry.take() {
+            #[cfg(test)]
+            note(&entry);
+            self.recorder.record(move || entry);
+        }
+    }
+}
+
+fn millis_since(moment: Instant) -> u32 {
+    u32::try_from(moment.elapsed().as_millis()).unwrap_or(u32::MAX)
+}
+
+/// What tests see of it.
+#[cfg(test)]
+static NOTED: std::sync::Mutex<Vec<(String, Vec<Attempt>)>> = std::sync::Mutex::new(Vec::new());
+
+#[cfg(test)]
+fn note(entry: &Entry) {
+    let noted = (entry.id.clone(), entry.attempts.clone());
+    NOTED.lock().unwrap().push(noted);
+}
+
+/// The attempts of the entries of a request that were written down; none: none was.
+#[cfg(test)]
+pub(super) fn seen(id: &str) -> Option<Vec<Vec<Attempt>>> {
+    let noted = NOTED.lock().unwrap();
+    let of_id = noted.iter().filter(|(of, _)| of == id);
+    let all: Vec<_> = of_id.map(|(_, attempts)| attempts.clone()).collect();
+    (!all.is_empty()).then_some(all)
+}

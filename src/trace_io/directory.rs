@@ -1,0 +1,114 @@
+//! A folder as a trace: all segments of a recording, with the feedback beside them.
+
+use std::fs::{self, File};
+use std::io::{self, BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+
+use super::error::TraceError;
+
+/// How the names of files of feedback begin.
+pub(super) const FEEDBACK_PREFIX: &str = "feedback-";
+
+/// The ending of an open segment, and of a small trace.
+pub(super) const PLAIN: &str = ".jsonl";
+
+/// The ending of a finished segment.
+pub(super) const PACKED: &str = ".jsonl.gz";
+
+/// The files behind the paths that were given.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Inputs {
+    /// The traces.
+    pub(super) traces: Vec<PathBuf>,
+    /// Of each, whether it was found in a folder.
+    pub(super) found: Vec<bool>,
+    /// Files of feedback, in the order of their making.
+    pub(super) feedback: Vec<PathBuf>,
+}
+
+impl Inputs {
+    /// Folders are replaced by what is in them, in the order of the names.
+    ///
+    /// # Errors
+    /// Where a folder cannot be listed, or has no trace.
+    pub(super) fn of(paths: &[PathBuf]) -> Result<Self, TraceError> {
+        let mut inputs = Self::default();
+        for path in paths {
+            if path == Path::new("-") || !path.is_dir() {
+                inputs.traces.push(path.clone());
+            } else {
+                inputs.list(path)?;
+            }
+            inputs.found.resize(inputs.traces.len(), path.is_dir());
+        }
+        Ok(inputs)
+    }
+
+    fn list(&mut self, folder: &Path) -> Result<(), TraceError> {
+        let before = self.traces.len();
+        for (name, path) in
+            segments_in(folder).map_err(|error| TraceError::of_reading(folder, &error))?
+        {
+            if name.starts_with(FEEDBACK_PREFIX) {
+                self.feedback.push(path);
+            } else {
+                self.traces.push(path);
+            }
+        }
+        if self.traces.len() == before {
+            let message = format!("there is no trace in this folder (*{PLAIN}, *{PACKED})");
+            return Err(TraceError::of_file(folder, message));
+        }
+        Ok(())
+    }
+}
+
+/// The files of a folder that end like segments, with their names less that ending, in the order of
+/// these. A plain file whose compressed form is there is passed over: the server was stopped
+/// between making the one and removing the other.
+pub(super) fn segments_in(folder: &Path) -> io::Result<Vec<(String, PathBuf)>> {
+    let mut found: Vec<(String, bool, PathBuf)> = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let Some(name) = name.to_str().filter(|name| !name.starts_with('.')) else {
+            continue;
+        };
+        if let Some(stem) = name.strip_suffix(PACKED) {
+            found.push((stem.to_owned(), false, entry.path()));
+        } else if let Some(stem) = name.strip_suffix(PLAIN) {
+            found.push((stem.to_owned(), true, entry.path()));
+        }
+    }
+    // Of two of a stem the compressed one comes first.
+    found.sort();
+    found.dedup_by(|later, first| later.0 == first.0);
+    let named = found.into_iter().map(|(stem, _, path)| (stem, path));
+    Ok(named.collect())
+}
+
+/// A segment under the name that it has by now: a running server compresses those that are
+/// finished.
+pub(super) fn as_it_is_now(path: &Path) -> PathBuf {
+    if path.exists() {
+        return path.to_owned();
+    }
+    let mut packed = path.as_os_str().to_owned();
+    packed.push(".gz");
+    let packed = PathBuf::from(packed);
+    if packed.exists() {
+        packed
+    } else {
+        path.to_owned()
+    }
+}
+
+/// Whether a plain file has no whole line: the server was killed as it began it.
+pub(super) fn never_begun(path: &Path) -> io::Result<bool> {
+    if path.extension().is_some_and(|ending| ending == "gz") {
+        return Ok(false);
+    }
+    let mut first = Vec::new();
+    BufReader::new(File::open(path)?).read_until(b'\n', &mut first)?;
+    Ok(!first.ends_with(b"\n"))
+}

