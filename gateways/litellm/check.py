@@ -39,6 +39,8 @@ def faults_of_deciding(manifest):
     """What keeps the plugin from deciding."""
     sys.path.insert(0, FOLDER)
     sys.dont_write_bytecode = True
+    # LiteLLM, where it is installed, would fetch its price map over the network.
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     import weighbridge_plugin as plugin
 
     if plugin.hook.broken:

@@ -24,6 +24,7 @@ mod router_eval;
 mod spread;
 mod summary;
 mod sums;
+mod tally_report;
 mod yardsticks;
 
 pub use answers::Answer;
@@ -57,3 +58,4 @@ pub use router_eval::{
 pub use spread::Spread;
 pub use summary::{PolicyFigures, SegmentFigures};
 pub use sums::{EndpointSums, Period, PolicySums, ReplaySums, Spend, frozen_sums};
+pub use tally_report::{TallyReport, tally_report};

@@ -1,18 +1,24 @@
 //! What every target has to know of a router's endpoints: which is the driver, and which may stand
 //! in for which.
 
-use weighbridge_router::{Endpoint, Router, Timestamp};
+use weighbridge_router::{Endpoint, RequestRef, Router, Scratch, Timestamp};
 
 /// The endpoint that answers where nothing else can be decided: the first of the role `driver`,
 /// else of the fallback chain, else of the file.
 pub(super) fn driver(router: &Router) -> &Endpoint {
-    let role = router.parts().roles.iter();
-    let role = role.filter(|(role, _)| role == "driver").map(|(_, to)| to);
-    let mut named = role
-        .chain(&router.parts().fallback)
-        .flat_map(|name| named(router, name));
+    let named = router.named("driver", &RequestRef::default(), &mut Scratch::default());
+    let first = named.first().copied();
     // A checked router has an endpoint.
-    named.next().unwrap_or(&router.endpoints()[0])
+    first.map_or_else(
+        || chain(router).next().unwrap_or(&router.endpoints()[0]),
+        |index| router.endpoint(index),
+    )
+}
+
+/// The fallback chain: a request that says nothing is admitted everywhere.
+fn chain(router: &Router) -> impl Iterator<Item = &Endpoint> {
+    let places = router.fallbacks(&RequestRef::default(), &mut Scratch::default());
+    places.into_iter().map(|index| router.endpoint(index))
 }
 
 /// The endpoint of that id, else the endpoints of the model of that name, in order.
@@ -54,15 +60,9 @@ pub(super) fn quoted(text: &str) -> String {
 /// chain that may take every request that `failed` may take. One that has fewer abilities is left
 /// out, so that a failure never sends a request where the policy would not.
 pub(super) fn stand_ins<'r>(router: &'r Router, failed: &Endpoint) -> Vec<&'r Endpoint> {
-    let mut chain: Vec<&Endpoint> = Vec::new();
-    let names = router.parts().fallback.iter();
-    for endpoint in names.flat_map(|name| named(router, name)) {
-        let known = endpoint.id == failed.id || chain.iter().any(|held| held.id == endpoint.id);
-        if !known && takes_all_of(endpoint, failed) {
-            chain.push(endpoint);
-        }
-    }
-    chain
+    chain(router)
+        .filter(|endpoint| endpoint.id != failed.id && takes_all_of(endpoint, failed))
+        .collect()
 }
 
 /// Whether every request that `other` admits is admitted by `endpoint` too.

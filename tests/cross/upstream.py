@@ -48,7 +48,12 @@ def _handler(upstream):
             self.answer({"object": "list", "data": [{"id": upstream.name, "object": "model"}]})
 
         def do_POST(self):
-            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            try:
+                body = dict(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+            except (ValueError, TypeError):
+                upstream.asked.append((self.path, dict(self.headers.items()), None))
+                self.answer({"error": {"message": "not a JSON object"}}, 400)
+                return
             upstream.asked.append((self.path, dict(self.headers.items()), body))
             if isinstance(upstream.fault, int):
                 error = {"error": {"message": "on demand", "type": "server_error", "param": None, "code": None}}
