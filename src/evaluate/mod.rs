@@ -24,6 +24,7 @@ mod router_eval;
 mod spread;
 mod summary;
 mod sums;
+mod tally_report;
 
 pub use answers::Answer;
 pub use break_even::BreakEven;
@@ -56,3 +57,4 @@ pub use router_eval::{
 pub use spread::Spread;
 pub use summary::{PolicyFigures, SegmentFigures};
 pub use sums::{EndpointSums, Period, PolicySums, ReplaySums, Spend};
+pub use tally_report::{TallyReport, tally_report};

@@ -171,7 +171,19 @@ fn by_json(dict: &Bound<'_, PyDict>) -> Result<Request, Fault> {
             path: field.to_owned(),
             message: format!("must be a JSON value, not {}", kind(&value)),
         })?;
-        parts.push(format!("\"{field}\":{written}"));
+        let part = format!("\"{field}\":{written}");
+        // Field by field, so that what is no JSON after all is told of by its field.
+        Request::from_json(&format!("{{{part}}}")).map_err(|error| {
+            let fault = Fault::of(&error);
+            match fault.path.is_empty() {
+                true => Fault {
+                    path: field.to_owned(),
+                    message: fault.message,
+                },
+                false => fault,
+            }
+        })?;
+        parts.push(part);
     }
     let json = format!("{{{}}}", parts.join(","));
     Request::from_json(&json).map_err(|error| Fault::of(&error))

@@ -5,6 +5,6 @@
     endpoint, propensity = router.draw(decision, "request-17")
 """
 
-from ._weighbridge import Router, RouterError, __version__
+from ._weighbridge import Router, RouterError, Tally, __version__
 
-__all__ = ["Router", "RouterError", "__version__"]
+__all__ = ["Router", "RouterError", "Tally", "__version__"]
