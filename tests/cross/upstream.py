@@ -98,7 +98,7 @@ def _handler(upstream):
 
 def plain(path, body, name):
     """An answer whose text is the upstream's name."""
-    head = {"id": "answer-1", "created": 1, "model": body["model"]}
+    head = {"id": "answer-1", "created": 1, "model": body.get("model")}
     if path.endswith("/embeddings"):
         return {**head, "object": "list", "data": [{"object": "embedding", "index": 0, "embedding": [0.5]}], "usage": USAGE}
     if path.endswith("/responses"):
@@ -115,14 +115,14 @@ def _response(body, name):
     message = {"type": "message", "id": "m-1", "status": "completed", "role": "assistant", "content": content}
     usage = {"input_tokens": 7, "output_tokens": 3, "total_tokens": 10}
     usage |= {"input_tokens_details": {"cached_tokens": 0}, "output_tokens_details": {"reasoning_tokens": 0}}
-    head = {"id": "resp_1", "object": "response", "created_at": 1, "status": "completed", "model": body["model"]}
+    head = {"id": "resp_1", "object": "response", "created_at": 1, "status": "completed", "model": body.get("model")}
     rest = {"parallel_tool_calls": True, "tool_choice": "auto", "tools": [], "error": None, "metadata": {}}
     return {**head, **rest, "output": [message], "usage": usage}
 
 
 def pieces(path, body, name):
     """The events of a streamed chat completion."""
-    head = {"id": "answer-1", "object": "chat.completion.chunk", "created": 1, "model": body["model"]}
+    head = {"id": "answer-1", "object": "chat.completion.chunk", "created": 1, "model": body.get("model")}
     deltas = [({"role": "assistant", "content": name[:3]}, None), ({"content": name[3:]}, None), ({}, "stop")]
     for delta, reason in deltas:
         choice = {"index": 0, "delta": delta, "finish_reason": reason}
