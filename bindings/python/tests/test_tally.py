@@ -187,7 +187,7 @@ def test_texts_may_stand_for_lists_and_for_money(begin, table):
 def test_another_specification_is_refused(begin, routers, whole):
     tally = begin()
     others = [
-        begin(seed=1),
+        begin(seed=2),
         begin(value_usd=3.0),
         begin(wrong_usd=0.5),
         begin(replicates=REPLICATES + 1),
@@ -296,6 +296,7 @@ def test_no_tally_is_begun_on_what_makes_no_sense(routers):
         ({"pass_at": 0.0}, "pass_at: must be in (0, 1], not 0"),
         ({"as_of": "soon"}, "as_of: `soon` is not a time"),
         ({"catalog": ["/none.toml"]}, "/none.toml: "),
+        ({"replicates": 10**6}, "replicates: must be at most 100000"),
     ]:
         assert says in refused(weighbridge.Tally, routers, **named)
     assert "at least one" in refused(weighbridge.Tally, {})

@@ -1,8 +1,8 @@
 import os
-from collections.abc import Iterable
-from typing import Any, Final, TypedDict, final
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Protocol, TypedDict, final
 
-__all__ = ["Decision", "Prediction", "Request", "Router", "RouterError", "__version__"]
+__all__ = ["Router", "RouterError", "Tally", "__version__"]
 
 __version__: Final[str]
 
@@ -71,6 +71,9 @@ class Router:
     def route(self, request: Request | dict[str, Any]) -> Decision:
         """Decide a request: the fields of a decision line, without the id."""
 
+    def route_chat(self, body: Mapping[str, Any] | str | bytes, *, at: str | None = None) -> Decision:
+        """Decide what an OpenAI chat body asks for: a dict, or its JSON text. `at`: when it arrived."""
+
     def route_many(self, requests: Iterable[Request | dict[str, Any]]) -> list[Decision]:
         """Decide many requests: a decision each, in their order."""
 
@@ -80,3 +83,67 @@ class Router:
     def draw(self, decision: Decision | dict[str, Any], id: str) -> tuple[str | None, float]:
         """The endpoint that a request of this id goes to and the probability with which it was drawn;
         no endpoint where the draw falls on the unanswered share."""
+
+class ArrowArray(Protocol):
+    """A record batch of any library that speaks Arrow's C data interface."""
+
+    def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]: ...
+
+class ArrowStream(Protocol):
+    """A table, a data frame or a reader of any such library."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+
+@final
+class Tally:
+    """Sums of recorded requests under policies, as `weighbridge replay` counts them, in parts that merge.
+
+    Rows come as Arrow columns in the long form, one row an outcome: `id` and `model`, and of the
+    other columns of docs/formats.md those that are known, by their names there. Rows of one request
+    stand together; those of the first and the last request of a batch may go on in other batches,
+    which is why these two stay open until `finish`. In whatever batches, order and number of parts
+    the rows come, finished tallies are the same bytes.
+    """
+
+    def __init__(
+        self,
+        policies: dict[str, Router],
+        *,
+        value_usd: float | None = None,
+        wrong_usd: float | None = None,
+        second_usd: float | None = None,
+        pass_at: float | None = None,
+        as_of: str | None = None,
+        catalog: list[str] = ...,
+        seed: int = 1,
+        replicates: int = 1000,
+    ) -> None:
+        """What to count: as `weighbridge replay -p ... --value ... --as-of ... --catalog ...`."""
+
+    def update(self, data: ArrowArray | ArrowStream, *, whole: bool = False) -> None:
+        """Add the rows of Arrow data: all of it, or nothing where something is wrong. `whole`: no
+        request of it has rows elsewhere."""
+
+    def merge(self, other: Tally | bytes | ArrowArray | ArrowStream) -> None:
+        """Add another tally, the bytes of one, or Arrow data with a column `tally` of such bytes."""
+
+    def finish(self) -> dict[str, Any]:
+        """All rows have been given: count what is open. Returns the figures."""
+
+    def figures(self) -> dict[str, Any]:
+        """The figures of what was given so far, open requests included."""
+
+    def to_bytes(self) -> bytes:
+        """The state, to be merged elsewhere."""
+
+    @property
+    def requests(self) -> int:
+        """Requests that are counted."""
+
+    @property
+    def open(self) -> int:
+        """Requests of which another batch may tell more."""
+
+    @property
+    def spec_sha256(self) -> str:
+        """The hash of what the tally is about: tallies merge where it is equal."""
