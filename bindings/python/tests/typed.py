@@ -1,8 +1,8 @@
 """What a user of the stubs writes; `mypy --strict` reads it, nobody runs it."""
 
-import pyarrow as pa
+from typing import Any
 
-from weighbridge import Router, RouterError, Tally
+from weighbridge import Decision, Request, Router, RouterError, Tally
 
 
 def choose(path: str, prompt: str) -> str | None:
@@ -10,7 +10,8 @@ def choose(path: str, prompt: str) -> str | None:
         router = Router.load(path)
     except RouterError:
         return None
-    decision = router.route({"prompt": prompt, "needs": ["tools"], "value_usd": 0.5})
+    request: Request = {"prompt": prompt, "needs": ["tools"], "value_usd": 0.5}
+    decision: Decision = router.route(request)
     shares: dict[str, int] = decision["choice"]
     tokens = [prediction["output_tokens"] for prediction in decision["predictions"]]
     assert sum(shares.values()) + decision["unanswered_ppm"] == 1_000_000 and max(tokens) >= 0.0
@@ -20,7 +21,7 @@ def choose(path: str, prompt: str) -> str | None:
     return endpoint if propensity > 0.5 else None
 
 
-def count(router: Router, batch: pa.RecordBatch) -> float:
+def count(router: Router, batch: Any) -> float:
     tally = Tally({"learned": router}, value_usd=2.0)
     tally.update(batch)
     tally.merge(tally.to_bytes())

@@ -1,49 +1,25 @@
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, Protocol, TypedDict, final
+from typing import Any, Final, final
 
-__all__ = ["Router", "RouterError", "Tally", "__version__"]
+from .types import ArrowArray, ArrowStream, Decision, Prediction, Request
+
+__all__ = [
+    "ArrowArray",
+    "ArrowStream",
+    "Decision",
+    "Prediction",
+    "Request",
+    "Router",
+    "RouterError",
+    "Tally",
+    "__version__",
+]
 
 __version__: Final[str]
 
 class RouterError(ValueError):
     """A router file, a request or a batch that cannot be taken: one line, with field and mend."""
-
-class Request(TypedDict, total=False):
-    """What is known when a request arrives. Every field may be absent or None; others are passed over."""
-
-    at: str | None
-    prompt: str | None
-    task: str | None
-    tenant: str | None
-    session: str | None
-    turn: int | None
-    channel: str | None
-    region: str | None
-    needs: list[str] | None
-    input_tokens: int | None
-    max_output_tokens: int | None
-    prefix: list[str] | None
-    embedding: list[float] | None
-    value_usd: float | None
-    wrong_usd: float | None
-    second_usd: float | None
-    deadline_ms: int | None
-
-class Prediction(TypedDict):
-    """What the heads of one model predict."""
-
-    model: str
-    success: float
-    output_tokens: float
-
-class Decision(TypedDict):
-    """Where a request goes: parts per million by endpoint id, in the order of the file."""
-
-    choice: dict[str, int]
-    unanswered_ppm: int
-    fell_back_ppm: int
-    predictions: list[Prediction]
 
 @final
 class Router:
@@ -84,16 +60,6 @@ class Router:
         """The endpoint that a request of this id goes to and the probability with which it was drawn;
         no endpoint where the draw falls on the unanswered share."""
 
-class ArrowArray(Protocol):
-    """A record batch of any library that speaks Arrow's C data interface."""
-
-    def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]: ...
-
-class ArrowStream(Protocol):
-    """A table, a data frame or a reader of any such library."""
-
-    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
-
 @final
 class Tally:
     """Sums of recorded requests under policies, as `weighbridge replay` counts them, in parts that merge.
@@ -105,8 +71,8 @@ class Tally:
     the rows come, finished tallies are the same bytes.
     """
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         policies: dict[str, Router],
         *,
         value_usd: float | None = None,
@@ -117,7 +83,7 @@ class Tally:
         catalog: list[str] = ...,
         seed: int = 1,
         replicates: int = 1000,
-    ) -> None:
+    ) -> Tally:
         """What to count: as `weighbridge replay -p ... --value ... --as-of ... --catalog ...`."""
 
     def update(self, data: ArrowArray | ArrowStream, *, whole: bool = False) -> None:
