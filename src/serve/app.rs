@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use super::answer::{Refusal, json};
 use super::clock::Ids;
+use super::feedback::feedback;
 use super::live::{Active, Live};
 use super::options::{Limits, ServeOptions};
 use super::record::Recorder;
@@ -140,6 +141,7 @@ pub(super) fn header_value(text: &str) -> HeaderValue {
 pub(super) fn routes(app: Arc<App>) -> axum::Router {
     axum::Router::new()
         .route("/v1/route", post(route))
+        .route("/v1/feedback", post(feedback))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .fallback(not_found)

@@ -1,7 +1,7 @@
 //! The server's life: listen, answer until told to stop, drain.
 
 use std::future::Future;
-use std::io;
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -46,10 +46,24 @@ pub async fn serve(
     let listen = options.listen;
     let fault = |source| ServeError::Listen { listen, source };
     let listener = TcpListener::bind(listen).await.map_err(fault)?;
+    let recorder = match &options.record {
+        Some(record) => Recorder::start(record.clone(), &active, Arc::new(to_stderr))?,
+        None => Recorder::off(),
+    };
     ready(listener.local_addr().map_err(fault)?);
-    let app = Arc::new(App::new(active, Recorder::off(), &options));
+    let app = Arc::new(App::new(active, recorder.clone(), &options));
     serve_until(listener, Arc::clone(&app), routes(app), stop).await;
+    // What waits is written, and the last segment compressed, before the process ends.
+    let finished = tokio::task::spawn_blocking(move || recorder.finish());
+    // A panic there has been told by its own thread.
+    let _ = finished.await;
     Ok(())
+}
+
+/// What the operator should know.
+fn to_stderr(text: &str) {
+    // Nowhere is left to complain to.
+    let _ = writeln!(io::stderr().lock(), "warning: {text}");
 }
 
 /// Completes at the first SIGINT or SIGTERM; both are heeded from this call on.
