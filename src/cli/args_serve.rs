@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::args::{CatalogArgs, RoleArgs};
+use super::args_record::RecordArgs;
 use super::exit::{Failure, says_no};
 use super::load;
 use crate::serve::{AccessTokens, Limits, LogFormat, LogOptions, Tls};
@@ -24,6 +25,8 @@ pub(super) struct ServeArgs {
     pub(super) access: AccessArgs,
     #[command(flatten)]
     pub(super) log: LogArgs,
+    #[command(flatten)]
+    pub(super) record: RecordArgs,
     #[command(flatten)]
     pub(super) limits: LimitArgs,
     #[command(flatten)]

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{any, get};
+use axum::routing::{any, get, post};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use tokio::time::timeout;
 
@@ -16,6 +16,7 @@ use super::access::{AccessTokens, guard};
 use super::answer::{Refusal, json};
 use super::assign::Assigned;
 use super::clock::Ids;
+use super::feedback::feedback;
 use super::live::{Active, Live};
 use super::log::Log;
 use super::metrics::{self, Metrics};
@@ -193,7 +194,8 @@ pub(super) fn routes(app: Arc<App>) -> axum::Router {
     let decisions = axum::Router::new()
         .route("/v1/route", any(route))
         .route("/v1/route/", any(route_below))
-        .route("/v1/route/{*path}", any(route_below));
+        .route("/v1/route/{*path}", any(route_below))
+        .route("/v1/feedback", post(feedback));
     let administration = axum::Router::new().route("/metrics", get(metrics));
     axum::Router::new()
         .merge(guarded(decisions, app.tokens.as_ref()))

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::access::AccessTokens;
 use super::log::LogOptions;
+use super::record::RecordOptions;
 use super::tls::Tls;
 
 /// Where the server listens unless told otherwise: on this machine alone.
@@ -32,6 +33,8 @@ pub struct ServeOptions {
     pub tls: Option<Tls>,
     /// What is logged.
     pub log: LogOptions,
+    /// What is recorded; none: nothing.
+    pub record: Option<RecordOptions>,
 }
 
 impl Default for ServeOptions {
@@ -44,6 +47,7 @@ impl Default for ServeOptions {
             admin_tokens: None,
             tls: None,
             log: LogOptions::default(),
+            record: None,
         }
     }
 }

@@ -49,20 +49,29 @@ pub async fn serve(
     let listener = TcpListener::bind(listen).await.map_err(fault)?;
     let address = listener.local_addr().map_err(fault)?;
     let log = Log::start(options.log);
+    let recorder = match &options.record {
+        Some(record) => {
+            let log = log.clone();
+            let say = move |text: &str| log.warn("weighbridge.recording", text, &[]);
+            Recorder::start(record.clone(), &active, Arc::new(say))?
+        }
+        None => Recorder::off(),
+    };
     let app = Arc::new(App::with_log(
         active,
-        Recorder::off(),
+        recorder.clone(),
         log.clone(),
         &options,
     ));
     say_where(&app, address);
     ready(address);
     serve_until(listener, Arc::clone(&app), routes(app), stop).await;
-    log.info(
-        "weighbridge.stopped",
-        "stopped; requests under way were answered",
-        &[],
-    );
+    // What waits is written, and the last segment compressed, before the process ends.
+    let finished = tokio::task::spawn_blocking(move || recorder.finish());
+    // A panic there has been told by its own thread.
+    let _ = finished.await;
+    let message = "stopped; requests under way were answered";
+    log.info("weighbridge.stopped", message, &[]);
     log.flush();
     Ok(())
 }
