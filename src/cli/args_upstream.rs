@@ -1,6 +1,6 @@
 //! Where `serve` sends requests when it is a proxy. Keys are read here and shown nowhere.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::time::Duration;
 
@@ -38,6 +38,15 @@ pub(super) struct UpstreamArgs {
 }
 
 impl UpstreamArgs {
+    /// The endpoints that have an upstream; none: this is no proxy, and all are as good.
+    pub(super) fn reachable(&self, router: &Router) -> Option<BTreeSet<String>> {
+        let named = |name: &String| self.upstream.iter().any(|(known, _)| known == name);
+        let endpoints = router.endpoints().iter();
+        let reached = endpoints.filter(|it| named(&it.id) || named(&it.model));
+        let ids = reached.map(|endpoint| endpoint.id.clone()).collect();
+        (!self.upstream.is_empty()).then_some(ids)
+    }
+
     /// The upstreams with their keys.
     pub(super) fn options(
         &self,
@@ -73,15 +82,13 @@ impl UpstreamArgs {
         for upstream in &upstreams {
             warn(upstream, router, console);
         }
-        if !upstreams.is_empty() {
-            for endpoint in router.endpoints() {
-                let known = |name| upstreams.iter().any(|it| it.name() == name);
-                if !known(&endpoint.id) && !known(&endpoint.model) {
-                    console.warn(&format!(
-                        "`{}` has no --upstream: what is drawn for it goes down the fallback chain",
-                        endpoint.id
-                    ));
-                }
+        if let Some(reachable) = self.reachable(router) {
+            let endpoints = router.endpoints().iter();
+            for endpoint in endpoints.filter(|endpoint| !reachable.contains(&endpoint.id)) {
+                console.warn(&format!(
+                    "`{}` has no --upstream: what is drawn for it goes down the fallback chain",
+                    endpoint.id
+                ));
             }
         }
         Ok(ProxyOptions {

@@ -32,10 +32,11 @@ mod wire;
 
 pub use atomic::write_file;
 pub use blocks::LINE_LIMIT;
+pub use directory::stored_bytes;
 pub use error::{FeedbackReport, ISSUES_KEPT, OnError, ReadReport, TraceError};
 pub use feedback::Feedback;
 pub use import::{IMPORT_FORMATS, ImportFormat, ImportOptions, import};
-pub use jsonl::{ReadOptions, read, write};
+pub use jsonl::{ReadOptions, read, rows_of_lines, write};
 pub use line::write_row;
 pub use request_lines::RequestLines;
 pub use segments::{

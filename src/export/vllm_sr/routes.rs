@@ -235,3 +235,122 @@ fn span(endpoint: &Endpoint) -> (Option<Timestamp>, Option<Timestamp>) {
     };
     (endpoint.from.max(from), until)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use weighbridge_router::{Parts, Tokens};
+
+    fn endpoint(id: &str, change: impl FnOnce(&mut Endpoint)) -> Endpoint {
+        let mut endpoint = Endpoint {
+            model: id.split('@').next().unwrap().to_owned(),
+            recorded_only: false,
+            ..Endpoint::recorded_only(id)
+        };
+        change(&mut endpoint);
+        endpoint
+    }
+
+    fn router(endpoints: Vec<Endpoint>, choose: &str) -> Router {
+        Router::try_new(Parts {
+            fallback: vec![endpoints[0].id.clone()],
+            endpoints,
+            choose: Some(Choose::from_json(choose).unwrap()),
+            ..Parts::default()
+        })
+        .unwrap()
+    }
+
+    fn at(text: &str) -> Option<Timestamp> {
+        Some(Timestamp::parse(text).unwrap())
+    }
+
+    /// Each route's place, formula and endpoint.
+    fn shown(routes: &Routes<'_>) -> Vec<String> {
+        let routes = routes.list.iter();
+        routes
+            .map(|it| {
+                let to = it.to.map_or("nobody", |endpoint| &endpoint.id);
+                format!("{} {} {to}", it.place, it.when.yaml())
+            })
+            .collect()
+    }
+
+    const ALL: &str = "{operator: AND, conditions: []}";
+
+    #[test]
+    fn a_leaf_is_its_target_then_the_fallback_then_nobody() {
+        let tools = |it: &mut Endpoint| it.can = vec!["tools".into(), "vision".into()];
+        let both = vec![
+            endpoint("driver@x", tools),
+            endpoint("big@x", |it| it.can = vec!["vision".into()]),
+        ];
+        let held = router(both.clone(), r#"{"kind":"always","to":"big@x"}"#);
+        let no_tools = "{operator: NOT, conditions: [{type: conversation, name: has_tools}]}";
+        assert_eq!(
+            shown(&Routes::of(&held)),
+            [
+                format!("choose {no_tools} big@x"),
+                format!("choose {ALL} driver@x")
+            ]
+        );
+        let mut short = both;
+        short[0].context_tokens = Some(Tokens(100));
+        let routes = router(short, r#"{"kind":"always","to":"driver@x"}"#);
+        assert_eq!(
+            shown(&Routes::of(&routes)),
+            [
+                "choose {type: context, name: fits_100} driver@x".to_owned(),
+                format!("choose {ALL} nobody")
+            ]
+        );
+    }
+
+    #[test]
+    fn nested_choices_keep_the_conditions_around_them_and_the_rest_follows() {
+        let free = |it: &mut Endpoint| it.recorded_only = true;
+        let held = router(
+            vec![endpoint("a@x", free), endpoint("b@x", free)],
+            r#"{"kind":"rules","rule":[
+                {"when":{"task":["math"]},"to":{"kind":"threshold","feature":"prompt_bytes","above":9,"to":"b@x","else":"a@x"}},
+                {"when":{"any":[]},"to":"b@x"}],"else":"b@x"}"#,
+        );
+        let routes = Routes::of(&held);
+        let math = "{type: metadata, name: task}";
+        let long = "{type: conversation, name: has_prompt}, {type: structure, name: prompt_bytes}";
+        assert_eq!(
+            shown(&routes),
+            [
+                format!("choose.rule[0].to {{operator: AND, conditions: [{math}, {long}]}} b@x"),
+                format!("choose.rule[0].else {math} a@x"),
+                format!("choose.else {ALL} b@x"),
+            ]
+        );
+        assert!(routes.reasons.is_empty());
+    }
+
+    #[test]
+    fn an_endpoint_that_ends_is_refused_unless_it_ends_before_the_last_begins() {
+        let free = |it: &mut Endpoint| it.can = vec!["tools".into(), "vision".into()];
+        let mut both = vec![
+            endpoint("m@old", |it| {
+                free(it);
+                it.until = at("2025-12-15");
+            }),
+            endpoint("m@new", |it| {
+                free(it);
+                it.from = at("2026-01-01");
+            }),
+        ];
+        let choose = r#"{"kind":"always","to":"m"}"#;
+        let held = router(both.clone(), choose);
+        let routes = Routes::of(&held);
+        assert_eq!(shown(&routes), [format!("choose {ALL} m@new")]);
+        assert_eq!((routes.from, routes.reasons.len()), (at("2026-01-01"), 0));
+        both[1].from = at("2025-12-01");
+        let held = router(both, choose);
+        let reasons = Routes::of(&held).reasons;
+        assert_eq!(reasons.len(), 1);
+        assert!(reasons[0].starts_with("endpoint m@old: it ends at 2025-12-15"));
+    }
+}

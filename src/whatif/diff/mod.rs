@@ -85,6 +85,3 @@ pub fn diff(
         warnings: ground.warnings(&moves),
     }
 }
-
-#[cfg(test)]
-mod tests;
