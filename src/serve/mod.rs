@@ -19,6 +19,7 @@ mod log;
 mod metrics;
 mod options;
 mod record;
+mod reload;
 mod route;
 mod server;
 #[cfg(test)]
@@ -32,5 +33,6 @@ pub use live::{Active, Canary, Explore, Loaded};
 pub use log::{LogFormat, LogOptions};
 pub use options::{DEFAULT_LISTEN, DEFAULT_THREADS, Limits, ServeOptions};
 pub use record::{Prompts, RecordOptions};
+pub use reload::{Files, Source};
 pub use server::{run, serve};
 pub use tls::Tls;
