@@ -38,13 +38,9 @@ pub(super) struct UpstreamArgs {
 }
 
 impl UpstreamArgs {
-    /// The endpoints that have an upstream; none: this is no proxy, and all are as good.
-    pub(super) fn reachable(&self, router: &Router) -> Option<BTreeSet<String>> {
-        let named = |name: &String| self.upstream.iter().any(|(known, _)| known == name);
-        let endpoints = router.endpoints().iter();
-        let reached = endpoints.filter(|it| named(&it.id) || named(&it.model));
-        let ids = reached.map(|endpoint| endpoint.id.clone()).collect();
-        (!self.upstream.is_empty()).then_some(ids)
+    /// The endpoints and models that have an upstream.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.upstream.iter().map(|(name, _)| name.clone()).collect()
     }
 
     /// The upstreams with their keys.
@@ -82,7 +78,7 @@ impl UpstreamArgs {
         for upstream in &upstreams {
             warn(upstream, router, console);
         }
-        if let Some(reachable) = self.reachable(router) {
+        if let Some(reachable) = reachable(&self.names(), router) {
             let endpoints = router.endpoints().iter();
             for endpoint in endpoints.filter(|endpoint| !reachable.contains(&endpoint.id)) {
                 console.warn(&format!(
@@ -97,6 +93,17 @@ impl UpstreamArgs {
             deadline: self.upstream_deadline,
         })
     }
+}
+
+/// The endpoints that can be reached by upstreams of these names; none: this is no proxy, and all are
+/// as good.
+pub(super) fn reachable(names: &[String], router: &Router) -> Option<BTreeSet<String>> {
+    if names.is_empty() {
+        return None;
+    }
+    let endpoints = router.endpoints().iter();
+    let reached = endpoints.filter(|it| names.contains(&it.id) || names.contains(&it.model));
+    Some(reached.map(|endpoint| endpoint.id.clone()).collect())
 }
 
 /// What is allowed and probably not meant.
