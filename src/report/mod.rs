@@ -39,7 +39,7 @@ pub use drift::drift_document;
 pub use eval::evaluation_document;
 pub use eval_splits::splits_document;
 pub use explain::{ExplanationResult, explanation_document, explanation_result};
-pub use html::{evaluation_page, plan_page, replay_page, whatif_page};
+pub use html::{dated_plans_page, evaluation_page, plan_page, replay_page, whatif_page};
 pub use inspect::inspection_document;
 pub use learning_curve::learning_curve_document;
 pub use loss::loss_document;

@@ -27,6 +27,8 @@ use crate::rows::{self, Open};
 const FORMAT: &[u8] = b"weighbridge.tally/1\n";
 /// The column of a batch that holds tallies.
 const COLUMN: &str = "tally";
+/// As for `weighbridge replay`.
+const MOST_REPLICATES: usize = 100_000;
 
 /// Sums of recorded requests under policies; see `weighbridge.pyi`.
 #[pyclass(frozen, module = "weighbridge")]
@@ -60,7 +62,7 @@ struct Sums {
 #[pymethods]
 impl Tally {
     #[new]
-    #[pyo3(signature = (policies, *, value_usd=None, wrong_usd=None, second_usd=None, pass_at=None, as_of=None, catalog=Vec::new(), seed=0, replicates=1000))]
+    #[pyo3(signature = (policies, *, value_usd=None, wrong_usd=None, second_usd=None, pass_at=None, as_of=None, catalog=Vec::new(), seed=1, replicates=1000))]
     #[expect(clippy::too_many_arguments, reason = "Python names them")]
     fn new(
         policies: &Bound<'_, PyDict>,
@@ -84,6 +86,11 @@ impl Tally {
         }
         if let Some(mark) = pass_at.filter(|mark| !(*mark > 0.0 && *mark <= 1.0)) {
             return Err(fault(format!("pass_at: must be in (0, 1], not {mark}")));
+        }
+        if replicates > MOST_REPLICATES {
+            let message =
+                format!("replicates: must be at most {MOST_REPLICATES}, not {replicates}");
+            return Err(fault(message));
         }
         let as_of = as_of.map(Timestamp::parse).transpose();
         let about = About::new(

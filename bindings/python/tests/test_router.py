@@ -138,6 +138,26 @@ def test_an_endpoint_is_drawn_as_the_sidecar_documents_it(routers):
     assert refused(router.draw, {"choice": {router.endpoints[0]: 1_000_001}}, "x").startswith("choice: shares")
 
 
+def test_a_chat_body_is_decided_as_the_request_that_it_asks_for(routers):
+    router = routers["engineering"]
+    body = {
+        "model": "auto", "user": "acme", "max_tokens": 500, "tools": [{"type": "function"}],
+        "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Prove it."}],
+        "metadata": {"task": "math"},
+    }  # fmt: skip
+    request = {
+        "prompt": "Prove it.", "task": "math", "tenant": "acme", "needs": ["tools"], "max_output_tokens": 500,
+        "input_tokens": 5, "at": "2025-12-02",
+    }  # fmt: skip
+    for form in (body, json.dumps(body), json.dumps(body).encode()):
+        assert router.route_chat(form, at="2025-12-02") == router.route(request)
+    assert router.route_chat(body) != router.route_chat({**body, "tools": []})
+    assert refused(router.route_chat, {}) == "messages: this field is missing"
+    assert refused(router.route_chat, {"messages": [object()]}).startswith("must be a dict of JSON values: ")
+    assert refused(router.route_chat, b"\xff") == "not UTF-8 from byte 0"
+    assert refused(router.route_chat, body, at="soon").startswith("at: `soon` is not a time")
+
+
 def test_it_shows_what_it_is_and_survives_a_pickle(routers):
     router = routers["engineering"]
     assert router.endpoints[0] in repr(router)

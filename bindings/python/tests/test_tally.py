@@ -187,7 +187,7 @@ def test_texts_may_stand_for_lists_and_for_money(begin, table):
 def test_another_specification_is_refused(begin, routers, whole):
     tally = begin()
     others = [
-        begin(seed=1),
+        begin(seed=2),
         begin(value_usd=3.0),
         begin(wrong_usd=0.5),
         begin(replicates=REPLICATES + 1),
@@ -241,7 +241,7 @@ def test_a_wrong_cell_is_named_and_the_batch_left_out(begin, table):
         (having("at", ["soon"] * 4), "row 0: at: `soon` is not a time"),
         (having("task", [1, 2, 3, 4]), "row 0: task: must be a text, not 1"),
         (having("needs", [1, 2, 3, 4]), "row 0: needs: must be a list of texts, not 1"),
-        (having("score", pa.array([0, 1, 0, 1]).cast(pa.decimal128(3))), "row 0: score: has the Arrow type `d:3,0`"),
+        (having("score", pa.array([0, 1, 0, 1]).cast(pa.decimal128(19))), "row 0: score: has the Arrow type `d:19,0`"),
         (having("id", ["x"] * 4).set_column(names.index("model"), "model", [["m"] * 4]), "must agree"),
         (pa.table({"id": ["x", "x"], "model": ["m", "m"]}), "`m` has two outcomes for `x`"),
         (pa.table({"id": ["x"], "model": ["m"], "cached_tokens": [5], "input_tokens": [3]}), None),
@@ -296,6 +296,7 @@ def test_no_tally_is_begun_on_what_makes_no_sense(routers):
         ({"pass_at": 0.0}, "pass_at: must be in (0, 1], not 0"),
         ({"as_of": "soon"}, "as_of: `soon` is not a time"),
         ({"catalog": ["/none.toml"]}, "/none.toml: "),
+        ({"replicates": 10**6}, "replicates: must be at most 100000"),
     ]:
         assert says in refused(weighbridge.Tally, routers, **named)
     assert "at least one" in refused(weighbridge.Tally, {})

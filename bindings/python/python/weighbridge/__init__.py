@@ -6,5 +6,16 @@
 """
 
 from ._weighbridge import Router, RouterError, Tally, __version__
+from .types import ArrowArray, ArrowStream, Decision, Prediction, Request
 
-__all__ = ["Router", "RouterError", "Tally", "__version__"]
+__all__ = [
+    "ArrowArray",
+    "ArrowStream",
+    "Decision",
+    "Prediction",
+    "Request",
+    "Router",
+    "RouterError",
+    "Tally",
+    "__version__",
+]
