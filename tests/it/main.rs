@@ -16,6 +16,7 @@ mod cli_claims;
 mod cli_drift;
 mod cli_eval;
 mod cli_export;
+mod cli_export_targets;
 mod cli_generate;
 mod cli_import;
 mod cli_inspect;
