@@ -90,7 +90,7 @@ def main(arguments):
         faults = [f"cannot be read: {error}"]
     for fault in faults:
         print(f"error: {fault}", file=sys.stderr)
-    print("fine" if not faults else f"{len(faults)} faults")
+    print("fine" if not faults else f"{len(faults)} fault{'s' * (len(faults) > 1)}")
     return 1 if faults else 0
 
 

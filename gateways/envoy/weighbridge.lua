@@ -90,6 +90,8 @@ end
 function envoy_on_request(handle)
   local headers = handle:headers()
   strip(headers)
+  -- Objects are out of reach once Envoy has waited for something: what is needed later is read now.
+  local id = headers:get("x-request-id")
   local path = string.match(headers:get(":path") or "", "^[^?]*")
   if headers:get(":method") ~= "POST" or path ~= "/v1/chat/completions" then return end
   local held = handle:body()
@@ -100,10 +102,11 @@ function envoy_on_request(handle)
   local name = #places > 0 and places[#places].text or nil
   local endpoint = name and FIRST[name]
   if name == "auto" then
-    local answer, fault = ask(handle, body, headers:get("x-request-id"))
+    local answer, fault = ask(handle, body, id)
     if answer and answer["x-weighbridge-unanswered"] then
+      tell(handle, "unanswered", "1")
       handle:respond(
-        { [":status"] = "400", ["content-type"] = "application/json", ["x-weighbridge-unanswered"] = "1" },
+        { [":status"] = "400", ["content-type"] = "application/json" },
         '{"error":{"message":"the policy sends this request to no endpoint that may take it",'
           .. '"type":"invalid_request_error","param":null,"code":"unanswered"}}\n'
       )
@@ -124,7 +127,8 @@ function envoy_on_request(handle)
     tell(handle, "endpoint", endpoint)
   end
   if not endpoint then return end
-  -- Setting the header picks the route anew. The body that was read before the call is gone by now.
+  -- Setting the header picks the route anew.
+  headers = handle:headers()
   headers:replace("x-weighbridge-endpoint", endpoint)
   local length = handle:body():setBytes(with_model(body, places, MODEL[endpoint]))
   headers:replace("content-length", tostring(length))
@@ -135,7 +139,7 @@ function envoy_on_response(handle)
   strip(headers)
   local told = handle:streamInfo():dynamicMetadata():get("weighbridge")
   if not told then return end
-  for _, name in ipairs({ "endpoint", "propensity", "degraded" }) do
+  for _, name in ipairs({ "endpoint", "propensity", "degraded", "unanswered" }) do
     if told[name] then headers:add("x-weighbridge-" .. name, told[name]) end
   end
 end

@@ -9,6 +9,7 @@ Exit codes: 0 fine, 1 something is wrong.
 
 import hashlib
 import json
+import logging
 import os
 import re
 import sys
@@ -39,6 +40,9 @@ def faults_of_deciding(manifest):
     """What keeps the plugin from deciding."""
     sys.path.insert(0, FOLDER)
     sys.dont_write_bytecode = True
+    # LiteLLM, where it is installed, would fetch its price map over the network.
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    logging.getLogger("weighbridge").setLevel(logging.CRITICAL)  # what it says is said below
     import weighbridge_plugin as plugin
 
     if plugin.hook.broken:
@@ -81,7 +85,7 @@ def main(arguments):
         faults = [f"manifest.json or config.yaml cannot be read: {error!r}"]
     for fault in dict.fromkeys(faults):
         print(f"error: {fault}", file=sys.stderr)
-    print("ready to mount" if not faults else f"{len(faults)} faults")
+    print("ready to mount" if not faults else f"{len(faults)} fault{'s' * (len(faults) > 1)}")
     return 1 if faults else 0
 
 

@@ -270,7 +270,8 @@ class Hook(CustomLogger):
             "x-weighbridge-hook-us": str(told["hook_us"]),
         }
         if told["propensity"] is not None:
-            headers["x-weighbridge-propensity"] = repr(told["propensity"])
+            # Shares are whole parts per million.
+            headers["x-weighbridge-propensity"] = f"{told['propensity']:.6f}".rstrip("0").rstrip(".")
         if told["degraded"]:
             headers["x-weighbridge-degraded"] = "1"
         served = _served(response, data)

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use weighbridge_router::{Timestamp, Trade, Usd};
 
 use super::args_data::{CatalogCommand, ImportArgs};
+use super::args_diff::DiffArgs;
 use super::args_export::ExportArgs;
 use super::args_serve::ServeArgs;
 use super::args_train::TrainArgs;
@@ -125,6 +126,12 @@ pub(super) enum Command {
     ///
     /// A policy that the gateway cannot express is refused with the reason (exit 1).
     Export(ExportArgs),
+    /// Say what a rollout changes: what differs between two routers, and which requests move
+    ///
+    /// Without a trace: endpoints, prices, limits, choice, trade, features, heads and what they were
+    /// trained on. With one: which requests go elsewhere, and what that costs and gains, on requests that
+    /// neither router was trained on. Exit 0, and with --exit-code 1 where they decide otherwise.
+    Diff(DiffArgs),
     /// Check a router file or an exported folder: checksums, golden requests, expiry
     Verify(VerifyArgs),
     /// Serve decisions over HTTP

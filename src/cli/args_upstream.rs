@@ -39,12 +39,21 @@ pub(super) struct UpstreamArgs {
 
 impl UpstreamArgs {
     /// The upstreams with their keys.
-    pub(super) fn options(&self, router: &Router, console: &Console) -> Result<ProxyOptions, Failure> {
+    pub(super) fn options(
+        &self,
+        router: &Router,
+        console: &Console,
+    ) -> Result<ProxyOptions, Failure> {
         let mut upstreams = BTreeMap::new();
         for (name, url) in &self.upstream {
-            let upstream = Upstream::try_new(name, url).map_err(|why| fault("upstream", name, &why))?;
+            let upstream =
+                Upstream::try_new(name, url).map_err(|why| fault("upstream", name, &why))?;
             if upstreams.insert(name, upstream).is_some() {
-                return Err(fault("upstream", name, "stands twice; leave one of them out"));
+                return Err(fault(
+                    "upstream",
+                    name,
+                    "stands twice; leave one of them out",
+                ));
             }
         }
         // Not read by clap, which would show a key that stands here by mistake.
@@ -54,9 +63,12 @@ impl UpstreamArgs {
         change("upstream-key", &keys, &mut upstreams, |upstream, source| {
             upstream.with_key(&key(source)?)
         })?;
-        change("upstream-model", &self.upstream_model, &mut upstreams, |upstream, model| {
-            Ok(upstream.with_model(model))
-        })?;
+        change(
+            "upstream-model",
+            &self.upstream_model,
+            &mut upstreams,
+            |upstream, model| Ok(upstream.with_model(model)),
+        )?;
         let upstreams: Vec<Upstream> = upstreams.into_values().collect();
         for upstream in &upstreams {
             warn(upstream, router, console);

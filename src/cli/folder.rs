@@ -115,9 +115,11 @@ fn gather(folder: &Path, below: &str, found: &mut Vec<Held>) -> io::Result<()> {
         if found.len() >= MAX_FILES {
             return Err(io::Error::other(format!("more than {MAX_FILES} files")));
         }
-        if entry.file_type()?.is_dir() {
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
             gather(&entry.path(), &format!("{path}/"), found)?;
-        } else {
+        } else if !(kind.is_symlink() && entry.path().is_dir()) {
+            // Linked files are read, as a mounted volume has them; linked folders may go in circles.
             found.push(held(&path, &fs::read(entry.path())?));
         }
     }

@@ -5,6 +5,7 @@
 
 mod args;
 mod args_data;
+mod args_diff;
 mod args_export;
 mod args_serve;
 mod args_train;
@@ -12,6 +13,7 @@ mod catalog;
 mod claims;
 mod decide;
 mod dial;
+mod diff;
 mod eval;
 pub mod exit;
 mod export;
@@ -69,6 +71,7 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => decide::explain(&args, &console),
         Command::Decide(args) => decide::decide(&args, &console),
         Command::Export(args) => export::run(&args, &console),
+        Command::Diff(args) => diff::run(&args, &console),
         Command::Verify(args) => decide::verify(&args, &console),
         Command::Serve(args) => serve::run(&args, &console),
     };

@@ -16,7 +16,7 @@ use super::output::{Console, write_json};
 use super::replay::unseen;
 use crate::catalog::Catalog;
 use crate::policy::SolveOptions;
-use crate::report::{dated_plans_document, plan_document, plan_page, plan_plot};
+use crate::report::{dated_plans_document, dated_plans_page, plan_document, plan_page, plan_plot};
 use crate::trace::Trace;
 use crate::whatif::{
     DatedPlans, Kept, Plan, PlanError, PlanOptions, PlanVerdict, Planned, changes, plan,
@@ -112,8 +112,6 @@ pub(super) fn run(args: &PlanArgs, console: &Console) -> Outcome {
 fn one_date(args: &PlanArgs, dates: usize) -> Result<(), Failure> {
     let what = if args.output.iter().any(|path| is_router(path)) {
         "a router file holds the policy"
-    } else if args.page.html.is_some() {
-        "a page shows the plan"
     } else if args.plot.plot {
         "a plot shows the plan"
     } else {
@@ -209,6 +207,7 @@ fn write(path: &Path, planned: &[Planned], console: &Console) -> Result<(), Fail
 fn show(planned: &[Planned], args: &PlanArgs, console: &Console) -> Outcome {
     let [only] = planned else {
         let dated = dated(planned);
+        console.page(&args.page, |command| dated_plans_page(&dated, command))?;
         return console.show(&dated, &dated_plans_document(&dated), args.format);
     };
     console.page(&args.page, |command| plan_page(&only.plan, command))?;

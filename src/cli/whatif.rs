@@ -95,9 +95,12 @@ pub(super) fn run(args: &WhatIfArgs, console: &Console) -> Outcome {
     let bar = console.progress("working out", 1);
     let base = Base::new(&trace, &catalog, &policies, options);
     let mut result = args.questions.answered(&base, &sweeps).map_err(refused)?;
+    let sums = args.page.html.as_ref().map(|_| base.sums());
     bar.finish_and_clear();
     result.trace.dropped_training_rows = dropped;
-    console.page(&args.page, |command| whatif_page(&result, command))?;
+    console.page(&args.page, |command| {
+        whatif_page(&result, sums.as_ref(), command)
+    })?;
     console.result(&result, &whatif_document(&result), &args.show)
 }
 

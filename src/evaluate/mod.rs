@@ -24,6 +24,8 @@ mod router_eval;
 mod spread;
 mod summary;
 mod sums;
+mod tally_report;
+mod yardsticks;
 
 pub use answers::Answer;
 pub use break_even::BreakEven;
@@ -55,4 +57,5 @@ pub use router_eval::{
 };
 pub use spread::Spread;
 pub use summary::{PolicyFigures, SegmentFigures};
-pub use sums::{EndpointSums, Period, PolicySums, ReplaySums, Spend};
+pub use sums::{EndpointSums, Period, PolicySums, ReplaySums, Spend, frozen_sums};
+pub use tally_report::{TallyReport, tally_report};

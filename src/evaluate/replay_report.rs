@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use weighbridge_router::{Ppm, Trade};
+use weighbridge_router::Trade;
 
 use super::break_even::{BreakEven, break_evens};
 use super::compare::{Comparison, compare};
 use super::decision::{Decision, NET, decide};
 use super::endpoints::{EndpointSummary, endpoints};
-use super::floors::{Outcomes, Single};
 use super::gain_curve::{GainAtValue, SegmentGain, front, gains, segment_gain};
 use super::summary::{PolicyFigures, Reader};
 use super::sums::{ReplaySums, replay_sums};
+use super::yardsticks::{BEST_SINGLE, yardsticks};
 use crate::replay::{
     Cell, Charged, Decisions, SegmentKey, Segments, Stage, Tally, TallyInput, TallySpec, unit_keys,
 };
@@ -145,9 +145,9 @@ pub fn replay_report(
         Vec::new()
     };
     let policies = decisions.len();
-    let floors = floors(stage, charged, &decisions, options);
+    let floors = yardsticks(stage, charged, &decisions, options);
     let all: Vec<Decisions> = decisions.into_iter().chain(floors).collect();
-    let spec = spec(stage, &all, &segments, Some(options));
+    let spec = spec(stage, &all, &segments, options);
     let input = TallyInput {
         charged,
         decisions: &all,
@@ -302,12 +302,12 @@ impl Reporter<'_> {
     }
 }
 
-/// What a tally is about; without options it knows no trade and repeats no sum.
+/// What a tally is about.
 fn spec(
     stage: &Stage<'_>,
     all: &[Decisions],
     segments: &[Segments],
-    options: Option<&ReplayOptions>,
+    options: &ReplayOptions,
 ) -> TallySpec {
     TallySpec {
         policies: all
@@ -323,9 +323,9 @@ fn spec(
             .iter()
             .map(|segments| segments.labels().to_vec())
             .collect(),
-        trade: options.and_then(|options| options.trade),
-        seed: options.map_or(0, |options| options.seed),
-        replicates: options.map_or(0, |options| options.replicates),
+        trade: options.trade,
+        seed: options.seed,
+        replicates: options.replicates,
     }
 }
 
@@ -346,119 +346,6 @@ fn pairs(policies: usize, all: &[Decisions]) -> Vec<(usize, usize)> {
         .into_iter()
         .flat_map(|best| (0..policies).map(move |a| (a, best)));
     against_first.chain(against_best).collect()
-}
-
-const BEST_SINGLE: &str = "best single";
-
-fn floors(
-    stage: &Stage<'_>,
-    charged: &Charged,
-    policies: &[Decisions],
-    options: &ReplayOptions,
-) -> Vec<Decisions> {
-    let rows = 0..charged.rows();
-    let endpoints = 0..u16::try_from(stage.endpoints().len()).unwrap_or(u16::MAX);
-    let valued = endpoints
-        .into_iter()
-        .any(|endpoint| rows.clone().any(|row| charged.net(endpoint, row).is_some()));
-    let outcomes = Outcomes {
-        stage,
-        charged,
-        valued,
-        seed: options.seed,
-    };
-    let singles = outcomes.singles();
-    let mut floors = Vec::new();
-    if let Some(best) = best_single(&singles) {
-        let id = &stage.endpoints()[usize::from(best.endpoint)].id;
-        floors.push(outcomes.always(&format!("{BEST_SINGLE}: {id}"), best.endpoint));
-    }
-    if let Some(pair) = pair(stage, &singles, options) {
-        floors.extend(mixture(&outcomes, policies, pair, &singles));
-        if valued {
-            floors.push(outcomes.length(pair));
-            floors.push(outcomes.task_table(pair));
-        }
-    }
-    if !singles.is_empty() || valued {
-        floors.push(outcomes.hindsight());
-    }
-    floors
-}
-
-/// The fixed choice with the greatest net value, or success where no value is known.
-fn best_single(singles: &[Single]) -> Option<&Single> {
-    singles.iter().max_by_key(|single| {
-        (
-            single.net,
-            single.success,
-            single.cost.map(std::cmp::Reverse),
-        )
-    })
-}
-
-/// Driver and specialist where they are bound, else the cheapest and the most successful.
-fn pair(stage: &Stage<'_>, singles: &[Single], options: &ReplayOptions) -> Option<[u16; 2]> {
-    let role = |role: &str| {
-        let name = options.roles.get(role)?;
-        let named = |single: &&Single| {
-            let endpoint = &stage.endpoints()[usize::from(single.endpoint)];
-            endpoint.id == *name || endpoint.model == *name
-        };
-        singles.iter().find(named).map(|single| single.endpoint)
-    };
-    let cheapest = singles
-        .iter()
-        .filter(|single| single.cost.is_some())
-        .min_by_key(|single| single.cost)
-        .map(|single| single.endpoint);
-    let best = singles
-        .iter()
-        .max_by_key(|single| single.success)
-        .map(|single| single.endpoint);
-    let pair = [role("driver").or(cheapest)?, role("specialist").or(best)?];
-    (pair[0] != pair[1]).then_some(pair)
-}
-
-/// The mixture of a pair that costs what the best policy costs, among those that cost more than
-/// the one and less than the other.
-fn mixture(
-    outcomes: &Outcomes<'_>,
-    policies: &[Decisions],
-    [cheap, dear]: [u16; 2],
-    singles: &[Single],
-) -> Option<Decisions> {
-    let spec = spec(outcomes.stage, policies, &[], None);
-    let input = TallyInput {
-        charged: outcomes.charged,
-        decisions: policies,
-        units: &[],
-        segments: &[],
-    };
-    let tally = Tally::measure(&spec, input, 1);
-    let cells = &tally.total().policies;
-    let cost = |endpoint: u16| {
-        singles
-            .iter()
-            .find(|single| single.endpoint == endpoint)?
-            .cost
-            .map(|cost| cost as f64)
-    };
-    let (low, high) = (cost(cheap)?, cost(dear)?);
-    // Picodollar-ppm; where costs are known for some requests only, the sums are of other requests.
-    let share = |policy: usize| (cells[policy].cost as f64 / 1e6 - low) / (high - low);
-    let all = tally.total().support.cost == tally.total().requests;
-    let between =
-        (0..policies.len()).filter(|&policy| all && (1e-6..=1.0 - 1e-6).contains(&share(policy)));
-    let leader = between.max_by_key(|&policy| (cells[policy].net, cells[policy].success))?;
-    let name = format!("random mixture at the cost of {}", policies[leader].name());
-    // Between 0 and a million.
-    Some(outcomes.mixture(
-        &name,
-        cheap,
-        dear,
-        Ppm((share(leader) * 1e6).round() as u32),
-    ))
 }
 
 fn warnings(stage: &Stage<'_>, charged: &Charged, figures: &[PolicyFigures]) -> Vec<String> {

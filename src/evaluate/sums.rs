@@ -8,7 +8,7 @@ use serde::Serialize;
 use weighbridge_router::{Timestamp, Trade};
 
 use super::periods::Periods;
-use crate::replay::{Assignment, Charged, Decisions, Stage, in_parts};
+use crate::replay::{Assignment, Charged, Decisions, Fact, Stage, in_parts};
 
 /// Sums for sliders and for spend over time.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -48,6 +48,8 @@ pub struct EndpointSums {
     pub wrong: f64,
     /// What they cost, USD.
     pub cost_usd: f64,
+    /// The part of it that was recorded as a bill, USD: no price changes it.
+    pub billed_usd: f64,
     /// Seconds of requests without their own worth of a second; null where some are unknown.
     pub seconds: Option<f64>,
     /// What the requests bring themselves comes to, USD: their own values, less their own costs of
@@ -84,6 +86,18 @@ const MS_PPM: f64 = 1e9;
 const PPM: f64 = 1e6;
 const RIGHT: i64 = 1_000_000;
 
+/// What policies come to that were decided on a stage, where nobody has charged it yet.
+#[must_use]
+pub fn frozen_sums(
+    stage: &Stage<'_>,
+    decisions: &[Decisions],
+    trade: Option<Trade>,
+    threads: usize,
+) -> ReplaySums {
+    let charged = Charged::new(stage, trade, threads);
+    replay_sums(stage, &charged, decisions, trade, threads)
+}
+
 /// Add up what `decisions` come to. `trade` is what requests without their own were charged by.
 pub(super) fn replay_sums(
     stage: &Stage<'_>,
@@ -119,6 +133,7 @@ struct Sums {
     score: i128,
     wrong: i128,
     cost: i128,
+    billed: i128,
     ms: i128,
     /// Picodollars times ppm.
     own: i128,
@@ -130,6 +145,7 @@ struct Made {
     score: i64,
     wrong: i64,
     cost: i64,
+    billed: bool,
     ms: i64,
     own: i128,
     /// Score, cost and net value are known.
@@ -236,6 +252,7 @@ impl Part {
                 wrong: unless(request.wrong_usd, RIGHT - score_),
                 ms: unless(request.second_usd, ms),
                 cost: cost.map_or(0, weighbridge_router::Usd::picos),
+                billed: charged.facts(endpoint, row).has(Fact::Billed),
                 own: (times(request.value_usd, score_)
                     - times(request.wrong_usd, RIGHT - score_)
                     - times(request.second_usd, ms) * 1000)
@@ -257,6 +274,9 @@ impl Part {
             sums.score += share * i128::from(made.score);
             sums.wrong += share * i128::from(made.wrong);
             sums.cost += share * i128::from(made.cost);
+            if made.billed {
+                sums.billed += share * i128::from(made.cost);
+            }
             sums.ms += share * i128::from(made.ms);
             sums.own += share * made.own;
         }
@@ -271,6 +291,7 @@ impl Part {
             sums.score += other.score;
             sums.wrong += other.wrong;
             sums.cost += other.cost;
+            sums.billed += other.billed;
             sums.ms += other.ms;
             sums.own += other.own;
         }
@@ -296,6 +317,7 @@ impl Part {
             score: sums.score as f64 / MILLIONTHS_PPM,
             wrong: sums.wrong as f64 / MILLIONTHS_PPM,
             cost_usd: sums.cost as f64 / PICOS_PPM,
+            billed_usd: sums.billed as f64 / PICOS_PPM,
             seconds: self.timed.then_some(sums.ms as f64 / MS_PPM),
             own_usd: sums.own as f64 / PICOS_PPM,
         };

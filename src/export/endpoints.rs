@@ -1,18 +1,24 @@
 //! What every target has to know of a router's endpoints: which is the driver, and which may stand
 //! in for which.
 
-use weighbridge_router::{Endpoint, Router, Timestamp};
+use weighbridge_router::{Endpoint, RequestRef, Router, Scratch};
 
 /// The endpoint that answers where nothing else can be decided: the first of the role `driver`,
 /// else of the fallback chain, else of the file.
 pub(super) fn driver(router: &Router) -> &Endpoint {
-    let role = router.parts().roles.iter();
-    let role = role.filter(|(role, _)| role == "driver").map(|(_, to)| to);
-    let mut named = role
-        .chain(&router.parts().fallback)
-        .flat_map(|name| named(router, name));
+    let named = router.named("driver", &RequestRef::default(), &mut Scratch::default());
+    let first = named.first().copied();
     // A checked router has an endpoint.
-    named.next().unwrap_or(&router.endpoints()[0])
+    first.map_or_else(
+        || chain(router).next().unwrap_or(&router.endpoints()[0]),
+        |index| router.endpoint(index),
+    )
+}
+
+/// The fallback chain: a request that says nothing is admitted everywhere.
+fn chain(router: &Router) -> impl Iterator<Item = &Endpoint> {
+    let places = router.fallbacks(&RequestRef::default(), &mut Scratch::default());
+    places.into_iter().map(|index| router.endpoint(index))
 }
 
 /// The endpoint of that id, else the endpoints of the model of that name, in order.
@@ -51,38 +57,25 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 /// The fallback chain behind an endpoint for a gateway whose chains are fixed: those of the file's
-/// chain that may take every request that `failed` may take. One that has fewer abilities is left
-/// out, so that a failure never sends a request where the policy would not.
+/// chain that have its abilities and serve its channels and regions, so that a failure never sends
+/// a request where the policy would not. What is too long for one, or comes after its life, it
+/// refuses itself.
 pub(super) fn stand_ins<'r>(router: &'r Router, failed: &Endpoint) -> Vec<&'r Endpoint> {
-    let mut chain: Vec<&Endpoint> = Vec::new();
-    let names = router.parts().fallback.iter();
-    for endpoint in names.flat_map(|name| named(router, name)) {
-        let known = endpoint.id == failed.id || chain.iter().any(|held| held.id == endpoint.id);
-        if !known && takes_all_of(endpoint, failed) {
-            chain.push(endpoint);
-        }
-    }
-    chain
+    chain(router)
+        .filter(|endpoint| endpoint.id != failed.id && serves_all_of(endpoint, failed))
+        .collect()
 }
 
-/// Whether every request that `other` admits is admitted by `endpoint` too.
-fn takes_all_of(endpoint: &Endpoint, other: &Endpoint) -> bool {
-    if endpoint.recorded_only {
-        return true;
-    }
-    !other.recorded_only
-        && other
-            .can
-            .iter()
-            .all(|ability| endpoint.can.contains(ability))
-        && lists_all_of(&endpoint.channels, &other.channels)
-        && lists_all_of(&endpoint.regions, &other.regions)
-        && match (endpoint.context_tokens, other.context_tokens) {
-            (None, _) => true,
-            (Some(_), None) => false,
-            (Some(own), Some(theirs)) => own >= theirs,
-        }
-        && covers(window(endpoint), window(other))
+/// Whether an endpoint can and may serve whatever `other` can and may.
+fn serves_all_of(endpoint: &Endpoint, other: &Endpoint) -> bool {
+    endpoint.recorded_only
+        || (!other.recorded_only
+            && other
+                .can
+                .iter()
+                .all(|ability| endpoint.can.contains(ability))
+            && lists_all_of(&endpoint.channels, &other.channels)
+            && lists_all_of(&endpoint.regions, &other.regions))
 }
 
 /// Whether a list of what is served holds all of another; an empty one serves everything.
@@ -90,33 +83,10 @@ fn lists_all_of(own: &[String], other: &[String]) -> bool {
     own.is_empty() || (!other.is_empty() && other.iter().all(|item| own.contains(item)))
 }
 
-type Window = (Option<Timestamp>, Option<Timestamp>);
-
-/// When an endpoint takes requests: its life, within its prices. Gaps between price rows are an
-/// error of `catalog check` and not looked for.
-fn window(endpoint: &Endpoint) -> Window {
-    let first = endpoint.prices.first().and_then(|row| row.from);
-    let last = endpoint.prices.last().and_then(|row| row.until);
-    let until = match (endpoint.until, last) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (a, b) => a.or(b),
-    };
-    (endpoint.from.max(first), until)
-}
-
-fn covers(own: Window, other: Window) -> bool {
-    own.0 <= other.0
-        && match (own.1, other.1) {
-            (None, _) => true,
-            (Some(_), None) => false,
-            (Some(own), Some(theirs)) => own >= theirs,
-        }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use weighbridge_router::{Choose, Parts, Tokens};
+    use weighbridge_router::{Choose, Parts};
 
     fn endpoint(id: &str, can: &[&str]) -> Endpoint {
         Endpoint {
@@ -173,22 +143,22 @@ mod tests {
     }
 
     #[test]
-    fn nobody_stands_in_who_could_not_take_all_requests() {
-        let mut small = endpoint("small@x", &["tools"]);
-        small.context_tokens = Some(Tokens(10));
-        let mut ended = endpoint("ended@x", &["tools"]);
-        ended.until = Some(Timestamp::parse("2025-12-15").unwrap());
+    fn nobody_stands_in_who_could_not_or_may_not_serve_all_requests() {
+        let mut abroad = endpoint("abroad@x", &["tools"]);
+        abroad.regions = vec!["us".into()];
+        let mut home = endpoint("home@x", &["tools", "vision"]);
+        home.regions = vec!["eu".into(), "us".into()];
         let all = vec![
             endpoint("a@x", &["tools"]),
             endpoint("b@x", &[]),
-            small,
-            ended,
+            abroad,
+            home,
         ];
-        let router = router(all, &["b@x", "a", "small@x", "ended@x"], &[]);
+        let router = router(all, &["b@x", "a", "abroad@x", "home@x"], &[]);
         let behind = |at: usize| ids(&stand_ins(&router, &router.endpoints()[at]));
         assert_eq!(behind(0), Vec::<&str>::new());
         assert_eq!(behind(1), ["a@x"]);
-        assert_eq!(behind(2), ["a@x"]);
-        assert_eq!(behind(3), ["a@x"]);
+        assert_eq!(behind(2), ["a@x", "home@x"]);
+        assert_eq!(behind(3), Vec::<&str>::new());
     }
 }

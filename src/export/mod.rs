@@ -5,6 +5,7 @@
 //! Knows nothing of traces, training or replay.
 
 mod bundle;
+mod diff;
 mod endpoints;
 mod envoy;
 mod error;
@@ -16,6 +17,7 @@ mod verify;
 mod vllm_sr;
 
 pub use bundle::{Bundle, Held, MANIFEST, Manifest, POLICY, held};
+pub use diff::{Change, FigurePair, FileDiff, Part, Recorded, diff};
 pub use error::{Nearest, Unfit};
 pub use nearest::Habits;
 pub use target::{Target, export, export_nearest, nearest};

@@ -46,7 +46,7 @@ pub struct PolicyCell {
     /// Cost of an answer in nanodollars, mass in ppm, where known.
     pub cost_spread: Histogram,
     /// Mass by what it rests on, ppm: the index is a set of [`Fact`](super::Fact)s.
-    facts: Vec<u64>,
+    pub(super) facts: Vec<u64>,
 }
 
 /// The sums of one group of requests.
@@ -60,8 +60,8 @@ pub struct Cell {
     pub policies: Vec<PolicyCell>,
     /// Sums of products of two policies' expected costs, in squared micro-USD, on the common
     /// support: row after row of the upper triangle.
-    cost_products: Vec<i128>,
-    replicates: Replicates,
+    pub(super) cost_products: Vec<i128>,
+    pub(super) replicates: Replicates,
 }
 
 pub(super) const SUCCESS: u8 = 1;

@@ -18,6 +18,7 @@ mod run;
 mod segments;
 mod stage;
 mod tally;
+mod tally_bytes;
 mod worth;
 
 pub use cell::{Cell, PolicyCell, Support};

@@ -58,30 +58,37 @@ impl<'a> Stage<'a> {
         routers: &[Router],
         as_of: Option<Timestamp>,
     ) -> Self {
-        let mut endpoints: Vec<StageEndpoint> = Vec::new();
-        let mut add = |id: &str, model: &str| {
-            if !endpoints.iter().any(|held| held.id == id) {
-                let card = catalog.endpoint(id).map(|card| card.endpoint.clone());
-                endpoints.push(StageEndpoint {
-                    id: id.to_owned(),
-                    model: model.to_owned(),
-                    card,
-                });
-            }
-        };
-        for endpoint in routers.iter().flat_map(Router::endpoints) {
-            add(&endpoint.id, &endpoint.model);
-        }
+        let mut endpoints = endpoints_of(catalog, routers);
         for (model, endpoint) in recorded_pairs(trace) {
             let model = catalog
                 .model(model)
                 .map_or(model, |known| known.id.as_str());
             match (endpoint, catalog.endpoints_of(model).next()) {
-                (Some(endpoint), _) => add(endpoint, model),
-                (None, Some(first)) => add(&first.endpoint.id, model),
-                (None, None) => add(model, model),
+                (Some(endpoint), _) => add(&mut endpoints, catalog, endpoint, model),
+                (None, Some(first)) => add(&mut endpoints, catalog, &first.endpoint.id, model),
+                (None, None) => add(&mut endpoints, catalog, model, model),
             }
         }
+        Self::with(trace, catalog, endpoints, as_of)
+    }
+
+    /// The stage of the routers' endpoints alone, which is the same for every part of a trace.
+    #[must_use]
+    pub fn of_routers(
+        trace: &'a Trace,
+        catalog: &Catalog,
+        routers: &[Router],
+        as_of: Option<Timestamp>,
+    ) -> Self {
+        Self::with(trace, catalog, endpoints_of(catalog, routers), as_of)
+    }
+
+    fn with(
+        trace: &'a Trace,
+        catalog: &Catalog,
+        endpoints: Vec<StageEndpoint>,
+        as_of: Option<Timestamp>,
+    ) -> Self {
         let time = match (as_of, trace.header().prices_at) {
             (Some(at), _) => TimeSource::AsOf(at),
             (None, Some(at)) => TimeSource::PricesAt(at),
@@ -186,6 +193,26 @@ impl<'a> Stage<'a> {
             Some(Some(recorded)) if recorded == endpoint => Told::Endpoint,
             Some(_) => Told::Model,
         }
+    }
+}
+
+fn endpoints_of(catalog: &Catalog, routers: &[Router]) -> Vec<StageEndpoint> {
+    let mut endpoints = Vec::new();
+    for endpoint in routers.iter().flat_map(Router::endpoints) {
+        add(&mut endpoints, catalog, &endpoint.id, &endpoint.model);
+    }
+    endpoints
+}
+
+/// Add an endpoint that is not there yet.
+fn add(endpoints: &mut Vec<StageEndpoint>, catalog: &Catalog, id: &str, model: &str) {
+    if !endpoints.iter().any(|held| held.id == id) {
+        let card = catalog.endpoint(id).map(|card| card.endpoint.clone());
+        endpoints.push(StageEndpoint {
+            id: id.to_owned(),
+            model: model.to_owned(),
+            card,
+        });
     }
 }
 

@@ -39,9 +39,9 @@ pub struct TallyMismatch;
 /// The sums of a set of requests, in total and by segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tally {
-    spec: TallySpec,
-    total: Cell,
-    segments: Vec<Vec<Cell>>,
+    pub(super) spec: TallySpec,
+    pub(super) total: Cell,
+    pub(super) segments: Vec<Vec<Cell>>,
 }
 
 /// What a tally reads: columns over the same requests.

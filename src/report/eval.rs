@@ -30,6 +30,7 @@ pub fn evaluation_document(evaluation: &RouterEvaluation) -> Document {
         "slope of the observed gain on the predicted: {}",
         plain(&evaluation.gain_slope)
     )]);
+    document.heading("Tokens: predicted against recorded");
     document.table(tokens(evaluation));
     if !evaluation.warnings.is_empty() {
         document.heading("Note");

@@ -6,6 +6,7 @@
 
 mod catalog;
 mod claims;
+mod diff;
 mod document;
 mod drift;
 mod eval;
@@ -32,12 +33,13 @@ pub use catalog::{
     findings_result,
 };
 pub use claims::claims_document;
+pub use diff::{DiffResult, diff_document};
 pub use document::{Align, Block, Column, Document, Table};
 pub use drift::drift_document;
 pub use eval::evaluation_document;
 pub use eval_splits::splits_document;
 pub use explain::{ExplanationResult, explanation_document, explanation_result};
-pub use html::{evaluation_page, plan_page, replay_page, whatif_page};
+pub use html::{dated_plans_page, evaluation_page, plan_page, replay_page, whatif_page};
 pub use inspect::inspection_document;
 pub use learning_curve::learning_curve_document;
 pub use loss::loss_document;

@@ -69,9 +69,16 @@ pub fn dated_plans_document(dated: &DatedPlans) -> Document {
         let date = plan.date.clone().unwrap_or_default();
         document.heading(format!("On {date}"));
         for block in plan_document(plan).blocks {
-            let Block::Data(table) = block else {
-                document.blocks.push(block);
-                continue;
+            let table = match block {
+                Block::Data(table) => table,
+                Block::Heading(text) => {
+                    document.heading(format!("{text}, on {date}"));
+                    continue;
+                }
+                other => {
+                    document.blocks.push(other);
+                    continue;
+                }
             };
             let raw = raw.get_or_insert_with(|| with_dates(&table));
             for mut row in table.rows {
@@ -93,7 +100,7 @@ fn with_dates(table: &Table) -> Table {
     dated
 }
 
-const fn word(verdict: PlanVerdict) -> &'static str {
+pub(super) const fn word(verdict: PlanVerdict) -> &'static str {
     match verdict {
         PlanVerdict::Route => "route",
         PlanVerdict::DoNotRoute => "do not route",
@@ -145,30 +152,14 @@ fn worth(model: &ModelWorth) -> String {
     }
 }
 
-fn advice(model: &ModelWorth) -> String {
+/// Whether to have a model, in words.
+pub(super) fn advice(model: &ModelWorth) -> String {
     let words = model.advice.words();
     let to_tell = model.difference.as_ref().and_then(|it| it.requests_to_tell);
     to_tell.map_or_else(
         || words.to_owned(),
         |n| format!("{words}; {} requests would", count(n as f64)),
     )
-}
-
-/// The same in a sentence a model.
-pub(super) fn model_lines(plan: &Plan) -> Vec<String> {
-    let line = |model: &ModelWorth| {
-        let pair = model.with.as_ref().zip(model.without.as_ref());
-        let against = pair.map_or_else(String::new, |(with, without)| {
-            format!("; {with} against {without}: {}", worth(model))
-        });
-        format!(
-            "{}, to which the best policy gives {}: {}{against}",
-            model.model,
-            percent(&model.share),
-            advice(model)
-        )
-    };
-    plan.models.iter().map(line).collect()
 }
 
 fn opening(plan: &Plan) -> String {
@@ -350,7 +341,7 @@ pub(super) fn margin(margin: &Margin) -> String {
         ),
     };
     format!(
-        "From {} to {} of the requests, by `{}`; for each 1,000 requests {} right answers, {} USD, {} minutes of waiting{pays}.",
+        "From {} to {} of the requests, by {}; for each 1,000 requests {} right answers, {} USD, {} minutes of waiting{pays}.",
         share(margin.share_from),
         share(margin.share_to),
         margin.policy,

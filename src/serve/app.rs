@@ -7,7 +7,7 @@ use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{any, get};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use tokio::time::timeout;
 
@@ -16,7 +16,7 @@ use super::clock::Ids;
 use super::live::{Active, Live};
 use super::options::{Limits, ServeOptions};
 use super::record::Recorder;
-use super::route::route;
+use super::route::{route, route_below};
 
 /// What a request is called by, in and out.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -74,10 +74,17 @@ impl App {
                 .map(str::to_owned)
                 .ok_or_else(|| wrong_id("x-request-id"));
         }
+        Ok(Self::named(of_body)?.unwrap_or_else(|| self.ids.fresh()))
+    }
+
+    /// The name that a body gives.
+    ///
+    /// # Errors
+    /// As [`Self::request_id`].
+    pub(super) fn named(of_body: Option<String>) -> Result<Option<String>, Refusal> {
         match of_body {
-            None => Ok(self.ids.fresh()),
-            Some(id) if is_id(&id) => Ok(id),
-            Some(_) => Err(wrong_id("id")),
+            Some(id) if !is_id(&id) => Err(wrong_id("id")),
+            id => Ok(id),
         }
     }
 
@@ -139,7 +146,9 @@ pub(super) fn header_value(text: &str) -> HeaderValue {
 /// The routes.
 pub(super) fn routes(app: Arc<App>) -> axum::Router {
     axum::Router::new()
-        .route("/v1/route", post(route))
+        .route("/v1/route", any(route))
+        .route("/v1/route/", any(route_below))
+        .route("/v1/route/{*path}", any(route_below))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .fallback(not_found)

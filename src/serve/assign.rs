@@ -1,6 +1,6 @@
 //! Where one request goes: decided by the file in force, drawn by the request's id.
 //!
-//! The only place in the server that draws. Which of two files decides, what is explored and which
+//! The only place in the server that draws, by `Decision::draw`. Which of two files decides, what is explored and which
 //! endpoint of a mixture is taken are functions of the request's id (of its session, for the
 //! canary) alone, so that a request that is sent again goes the same way, on every server.
 
@@ -15,10 +15,8 @@ use weighbridge_router::{
 use super::live::{Active, Canary, Explore, Loaded};
 use super::record::{Attempt, Entry, Logged};
 
-/// Keys the draw, so that it is independent of every other hash of the same id.
-const DRAW_KEY: &[u8] = b"weighbridge.draw/1\0";
-
-/// Keys the choice between the two files.
+/// Keys the choice between the two files, so that it is independent of every other hash of the same
+/// id.
 const CANARY_KEY: &[u8] = b"weighbridge.canary/1\0";
 
 thread_local! {
@@ -107,11 +105,11 @@ pub(super) fn assign(active: Arc<Active>, request: &Request, id: &str) -> Assign
         let shadow = active.shadow.as_ref().map(|shadow| {
             let mut would = Decision::default();
             shadow.router.decide_into(&seen, scratch, &mut would);
-            draw(&would, id)
+            would.draw(id)
         });
         (predictions, shadow)
     });
-    let (drawn, propensity) = draw(&decision, id);
+    let (drawn, propensity) = decision.draw(id);
     Assigned {
         active,
         by_canary,
@@ -127,23 +125,6 @@ pub(super) fn assign(active: Arc<Active>, request: &Request, id: &str) -> Assign
 fn takes(canary: &Canary, request: &Request, id: &str) -> bool {
     let unit = request.session.as_deref().unwrap_or(id);
     ppm_of(CANARY_KEY, unit) < canary.share.0
-}
-
-/// The endpoint that a request of this id goes to, and the probability with which it was drawn;
-/// no endpoint where the draw falls on the share that is unanswered.
-fn draw(decision: &Decision, id: &str) -> (Option<EndpointIndex>, Ppm) {
-    if let [(endpoint, Ppm::ONE)] = *decision.masses() {
-        return (Some(endpoint), Ppm::ONE);
-    }
-    let point = ppm_of(DRAW_KEY, id);
-    let mut below = 0;
-    for &(endpoint, share) in decision.masses() {
-        below += share.0;
-        if point < below {
-            return (Some(endpoint), share);
-        }
-    }
-    (None, decision.unanswered())
 }
 
 /// A number from 0 to 999,999 that is a function of a text alone: the first eight bytes of
@@ -202,15 +183,6 @@ mod tests {
             ..Request::default()
         };
         assign(Arc::clone(active), &request, id).entry(id.into(), request, Vec::new())
-    }
-
-    #[test]
-    fn the_draw_of_an_id_is_fixed_for_good() {
-        // By Python's hashlib, from the formula in docs/serve.md.
-        let drawn: Vec<u32> = (0..4)
-            .map(|i| ppm_of(DRAW_KEY, &format!("r-{i}")))
-            .collect();
-        assert_eq!(drawn, [688_257, 730_959, 370_211, 684_312]);
     }
 
     #[test]

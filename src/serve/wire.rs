@@ -12,59 +12,91 @@ use weighbridge_router::{Decision, Prediction, Request, Router};
 use super::answer::Refusal;
 use super::assign::Assigned;
 
-/// The body of `POST /v1/route`, read and checked.
+/// The most requests of a batch: what a worker decides at a stretch.
+pub(super) const MAX_BATCH: usize = 1000;
+
+/// One request of a body of `/v1/route`, read and checked.
 #[derive(Debug)]
 pub(super) struct Asked {
     pub(super) id: Option<String>,
     pub(super) request: Request,
 }
 
+/// A body of `/v1/route`.
+#[derive(Debug)]
+pub(super) enum Body {
+    /// `{"request": ...}` or a chat body.
+    One(Asked),
+    /// `{"requests": [...]}`.
+    Batch(Vec<Asked>),
+}
+
 impl Refusal {
-    /// An error of the request object, whose path starts inside `request`.
-    fn request(error: &weighbridge_router::Error) -> Self {
-        let text = error.to_string();
-        match error.path() {
-            "" => Self::field("request", text),
-            path => {
-                let message = text
-                    .strip_prefix(path)
-                    .and_then(|rest| rest.strip_prefix(": "))
-                    .unwrap_or(&text);
-                Self::field(format!("request.{path}"), message)
-            }
+    /// An error of this crate's reader, whose path starts inside `within`.
+    fn read(within: &str, error: &weighbridge_router::Error) -> Self {
+        let (text, path) = (error.to_string(), error.path());
+        let message = text
+            .strip_prefix(path)
+            .and_then(|rest| rest.strip_prefix(": "))
+            .unwrap_or(&text);
+        match [within, path] {
+            ["", ""] => Self::whole(message),
+            ["", field] | [field, ""] => Self::field(field, message),
+            [outer, inner] => Self::field(format!("{outer}.{inner}"), message),
+        }
+    }
+
+    /// The same, of an item of a batch.
+    pub(super) fn of_item(self, number: usize) -> Self {
+        let item = format!("requests[{number}]");
+        let field = match self.param {
+            Some(field) => format!("{item}.{field}"),
+            None => item,
+        };
+        Self {
+            param: Some(field),
+            ..self
         }
     }
 }
 
-impl Asked {
-    /// Read the body of `POST /v1/route`.
+impl Body {
+    /// Read a body of `/v1/route`.
     ///
     /// # Errors
-    /// Where the body is no JSON object, has other fields than `request` and `id`, or one of the
-    /// two is not what it must be.
-    pub(super) fn from_body(body: &[u8]) -> Result<Self, Refusal> {
+    /// Where it is none of the three forms, or a field that bears on a decision is not what it
+    /// must be. A batch is refused whole.
+    pub(super) fn read(body: &[u8]) -> Result<Self, Refusal> {
         let text = std::str::from_utf8(body).map_err(|error| {
-            Refusal::whole(format!(
-                "the body is not UTF-8 from byte {}",
-                error.valid_up_to()
-            ))
+            let at = error.valid_up_to();
+            Refusal::whole(format!("the body is not UTF-8 from byte {at}"))
         })?;
         let envelope: Envelope<'_> = serde_json::from_str(text)
             .map_err(|error| Refusal::whole(format!("the body is not valid JSON: {error}")))?;
+        let Some(requests) = envelope.requests else {
+            return envelope.one(text).map(Self::One);
+        };
         if let Some(fault) = envelope.fault {
             return Err(fault);
         }
-        let request = envelope
-            .request
-            .ok_or_else(|| Refusal::field("request", "this field is missing"))?;
-        let id = match envelope.id {
-            None => None,
-            Some(raw) => serde_json::from_str(raw.get())
-                .map_err(|_| Refusal::field("id", "must be a text"))?,
+        let items: Vec<&RawValue> = serde_json::from_str(requests.get())
+            .map_err(|_| Refusal::field("requests", "must be a list"))?;
+        if items.len() > MAX_BATCH {
+            let message = format!("has {} requests; at most {MAX_BATCH} at once", items.len());
+            return Err(Refusal::field("requests", message));
+        }
+        let one = |(number, item): (usize, &&RawValue)| {
+            let read = serde_json::from_str::<Envelope<'_>>(item.get());
+            read.map_err(|_| Refusal::whole("must be an object like {\"request\": {...}}"))
+                .and_then(|envelope| envelope.one(item.get()))
+                .map_err(|refusal| refusal.of_item(number))
         };
-        let request =
-            Request::from_json(request.get()).map_err(|error| Refusal::request(&error))?;
-        Ok(Self { id, request })
+        items
+            .iter()
+            .enumerate()
+            .map(one)
+            .collect::<Result<_, _>>()
+            .map(Self::Batch)
     }
 }
 
@@ -73,8 +105,37 @@ impl Asked {
 #[derive(Default)]
 struct Envelope<'a> {
     request: Option<&'a RawValue>,
+    requests: Option<&'a RawValue>,
     id: Option<&'a RawValue>,
+    is_chat: bool,
     fault: Option<Refusal>,
+}
+
+impl Envelope<'_> {
+    /// The one request that it holds; `text` is the whole of it.
+    fn one(self, text: &str) -> Result<Asked, Refusal> {
+        if self.is_chat && self.request.is_none() {
+            let request = Request::from_chat(text).map_err(|error| Refusal::read("", &error))?;
+            return Ok(Asked { id: None, request });
+        }
+        if let Some(fault) = self.fault {
+            return Err(fault);
+        }
+        let request = self.request.ok_or_else(|| {
+            Refusal::field(
+                "request",
+                "this field is missing; a chat body has `messages`, a batch `requests`",
+            )
+        })?;
+        let id = match self.id {
+            None => None,
+            Some(raw) => serde_json::from_str(raw.get())
+                .map_err(|_| Refusal::field("id", "must be a text"))?,
+        };
+        let request =
+            Request::from_json(request.get()).map_err(|error| Refusal::read("request", &error))?;
+        Ok(Asked { id, request })
+    }
 }
 
 impl<'de> Deserialize<'de> for Envelope<'de> {
@@ -97,9 +158,11 @@ impl<'de> Visitor<'de> for EnvelopeVisitor {
         while let Some(name) = map.next_key::<String>()? {
             let slot = match name.as_str() {
                 "request" => &mut envelope.request,
+                "requests" => &mut envelope.requests,
                 "id" => &mut envelope.id,
                 _ => {
                     map.next_value::<IgnoredAny>()?;
+                    envelope.is_chat |= name == "messages";
                     envelope.fault.get_or_insert_with(|| {
                         Refusal::field(name, "unknown field; known here: request, id")
                     });
@@ -112,6 +175,18 @@ impl<'de> Visitor<'de> for EnvelopeVisitor {
                 });
             }
         }
+        let beside = [("request", envelope.request), ("id", envelope.id)];
+        if let (Some(_), Some((name, _))) = (
+            envelope.requests,
+            beside.iter().find(|(_, value)| value.is_some()),
+        ) {
+            envelope.fault.get_or_insert_with(|| {
+                Refusal::field(
+                    *name,
+                    "does not go with `requests`: each of them has its own",
+                )
+            });
+        }
         Ok(envelope)
     }
 }
@@ -122,6 +197,10 @@ pub(super) struct Answer<'a> {
     pub(super) id: &'a str,
     /// `None`: unanswered.
     pub(super) endpoint: Option<&'a str>,
+    /// The model of the endpoint.
+    pub(super) model: Option<&'a str>,
+    /// The file that decided.
+    pub(super) policy: &'a str,
     /// The probability with which it was drawn, in (0, 1].
     pub(super) propensity: f64,
     pub(super) choice: Choice<'a>,
@@ -136,6 +215,8 @@ impl<'a> Answer<'a> {
         Self {
             id,
             endpoint: assigned.endpoint().map(|endpoint| endpoint.id.as_str()),
+            model: assigned.endpoint().map(|endpoint| endpoint.model.as_str()),
+            policy: &assigned.by().name,
             propensity: f64::from(assigned.propensity.0) / 1e6,
             choice: Choice { router, decision },
             unanswered_ppm: decision.unanswered().0,

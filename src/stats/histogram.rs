@@ -7,6 +7,9 @@
 /// 16 buckets an octave.
 const OCTAVE_BITS: u32 = 4;
 
+/// How many buckets there are for all `u64`.
+const BUCKETS: i128 = 976;
+
 /// Masses of `u64` values (milliseconds, tokens, ...) in log-linear buckets, 16 to each octave.
 ///
 /// Values below 32 have a bucket each; above that a bucket is at most 6.25% as wide as its lower
@@ -100,6 +103,23 @@ impl Histogram {
             below >= wanted.max(1)
         });
         found.map(midpoint)
+    }
+
+    /// Lets `each` see, or replace, every number that the histogram is made of: how many buckets,
+    /// then their masses. `false` where it cannot be one.
+    pub(crate) fn numbers(&mut self, each: &mut dyn FnMut(&mut i128) -> bool) -> bool {
+        let mut buckets = self.masses.len() as i128;
+        if !each(&mut buckets) || !(0..=BUCKETS).contains(&buckets) {
+            return false;
+        }
+        self.masses.resize(buckets as usize, 0);
+        let all = self.masses.iter_mut().all(|mass| {
+            let mut wide = *mass as i128;
+            let read = each(&mut wide) && wide >= 0;
+            *mass = wide as u128;
+            read
+        });
+        all && self.masses.last() != Some(&0)
     }
 
     fn grow(&mut self, buckets: usize) {

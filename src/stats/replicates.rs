@@ -100,6 +100,11 @@ impl Replicates {
         &self.sums[column * self.replicates..(column + 1) * self.replicates]
     }
 
+    /// Lets `each` see, or replace, every sum. `false` where it ends early.
+    pub(crate) fn numbers(&mut self, each: &mut dyn FnMut(&mut i128) -> bool) -> bool {
+        self.sums.iter_mut().all(each)
+    }
+
     fn add(&mut self, block: &Block) {
         let mut weights = vec![[0.0; TILE]; block.keys.len()];
         let mut partial = vec![[0.0; TILE]; block.planes.len()];

@@ -164,3 +164,192 @@ fn check_header(text: &str) -> Result<(), RowFault> {
     };
     Err(RowFault::new("format", message))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use weighbridge_router::Tokens;
+
+    use crate::trace::Trace;
+    use crate::trace_io::{OnError, ReadOptions, ReadReport, TraceError, read};
+
+    const HEADER: &str = r#"{"format":"weighbridge.trace/1"}"#;
+    const FEEDBACK: &str = r#"{"format":"weighbridge.feedback/1"}"#;
+
+    fn folder(files: &[(&str, &[&str])]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, lines) in files {
+            let text = lines.join("\n") + "\n";
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
+        folder
+    }
+
+    fn read_folder(path: &Path, on_error: OnError) -> Result<(Trace, ReadReport), TraceError> {
+        let options = ReadOptions {
+            on_error,
+            threads: 2,
+        };
+        read(&[path.to_owned()], &options, &mut |_| {})
+    }
+
+    const ROWS: &[&str] = &[
+        HEADER,
+        r#"{"id":"a","request":{},"outcomes":[{"model":"m","endpoint":"m@x","status":"error"},{"model":"n","endpoint":"n@y","status":"ok","input_tokens":9,"cached_tokens":4}],"logged":{"endpoint":"m@x","propensity":0.5}}"#,
+        r#"{"id":"b","request":{},"outcomes":[],"logged":{"endpoint":"deep/m@2@x","propensity":1}}"#,
+        r#"{"id":"c","request":{},"outcomes":[]}"#,
+    ];
+
+    #[test]
+    fn the_latest_of_each_field_counts_and_nothing_else_changes() {
+        let folder = folder(&[
+            ("weighbridge-1.jsonl", ROWS),
+            (
+                "feedback-1.jsonl",
+                &[
+                    FEEDBACK,
+                    r#"{"id":"a","score":0.25,"output_tokens":70}"#,
+                    r#"{"id":"a","score":1,"endpoint":"m@x"}"#,
+                    r#"{"id":"b","score":0.5,"latency_ms":12,"mood":"new"}"#,
+                    r#"{"id":"gone","score":0.5}"#,
+                    r#"{"id":"c","score":0.5}"#,
+                    r#"{"id":"c","score":0.5,"endpoint":"k"}"#,
+                ],
+            ),
+            (
+                "feedback-2.jsonl",
+                &[FEEDBACK, r#"{"id":"a","score":0.75,"endpoint":"n@y"}"#],
+            ),
+        ]);
+        let (trace, report) = read_folder(folder.path(), OnError::Fail).unwrap();
+        let row = |i| -> Vec<_> { trace.outcomes(i).map(|k| trace.outcome(k)).collect() };
+        let a = row(0);
+        assert_eq!(a.len(), 2);
+        assert_eq!((a[0].score, a[0].status), (Some(1.0), Some("error")));
+        assert_eq!(a[1].score, Some(0.75));
+        assert_eq!(a[1].output_tokens, Some(Tokens(70)));
+        assert_eq!(a[1].cached_tokens, Some(Tokens(4)));
+        let b = row(1);
+        assert_eq!(b.len(), 1);
+        assert_eq!(
+            (b[0].model, b[0].endpoint),
+            ("deep/m@2", Some("deep/m@2@x"))
+        );
+        assert_eq!((b[0].score, b[0].input_tokens), (Some(0.5), None));
+        assert_eq!(row(2)[0].model, "k");
+        let told = report.feedback;
+        assert_eq!(
+            (told.joined, told.unknown, told.unplaced, told.unfit),
+            (5, 1, 1, 0)
+        );
+    }
+
+    #[test]
+    fn a_report_that_contradicts_the_record_is_left_out() {
+        let folder = folder(&[
+            ("weighbridge-1.jsonl", ROWS),
+            (
+                "feedback-1.jsonl",
+                &[FEEDBACK, r#"{"id":"a","input_tokens":1,"score":1}"#],
+            ),
+        ]);
+        let (trace, report) = read_folder(folder.path(), OnError::Fail).unwrap();
+        let last = trace.outcome(trace.outcomes(0).end - 1);
+        assert_eq!((last.input_tokens, last.score), (Some(Tokens(9)), None));
+        assert_eq!(report.feedback.unfit, 1);
+    }
+
+    #[test]
+    fn a_line_that_was_cut_off_is_passed_over_and_others_are_named() {
+        let torn = &ROWS[2][..30];
+        let folder = folder(&[("weighbridge-1.jsonl", ROWS)]);
+        let file = |name: &str, text: &str| {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        };
+        file("weighbridge-2.jsonl", &format!("{HEADER}\n{torn}"));
+        file("weighbridge-3.jsonl", &HEADER[..7]);
+        file(
+            "feedback-1.jsonl",
+            &format!("{FEEDBACK}\n{{\"id\":\"a\",\"sc"),
+        );
+        let (trace, report) = read_folder(folder.path(), OnError::Fail).unwrap();
+        assert_eq!((trace.len(), report.torn), (3, 3));
+        // Whole, but for its line feed.
+        file(
+            "weighbridge-2.jsonl",
+            &format!("{HEADER}\n{{\"id\":\"d\"}}"),
+        );
+        assert_eq!(
+            read_folder(folder.path(), OnError::Fail).unwrap().0.len(),
+            4
+        );
+        // In the middle it is a fault.
+        file(
+            "weighbridge-2.jsonl",
+            &format!("{HEADER}\n{torn}\n{{\"id\":\"d\"}}\n"),
+        );
+        let error = read_folder(folder.path(), OnError::Fail).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("weighbridge-2.jsonl:2: not valid JSON"),
+            "{error}"
+        );
+        file("weighbridge-2.jsonl", &format!("{HEADER}\n"));
+        file(
+            "feedback-1.jsonl",
+            &format!("{FEEDBACK}\n{{\"id\":\"a\",\"score\":7}}\n"),
+        );
+        let error = read_folder(folder.path(), OnError::Fail).unwrap_err();
+        let says = "feedback-1.jsonl:2: score: 7 is outside [0, 1]";
+        assert!(error.to_string().contains(says), "{error}");
+        let (_, report) = read_folder(folder.path(), OnError::Skip).unwrap();
+        assert_eq!(report.skipped, 1);
+    }
+
+    #[test]
+    fn the_last_line_of_an_id_counts_and_the_newest_roles_hold() {
+        let header = |driver| {
+            format!(r#"{{"format":"weighbridge.trace/1","roles":{{"driver":"{driver}"}}}}"#)
+        };
+        let folder = folder(&[
+            (
+                "weighbridge-1.jsonl",
+                &[
+                    &header("old"),
+                    r#"{"id":"a","request":{"task":"1"}}"#,
+                    r#"{"id":"b"}"#,
+                    r#"{"id":"a","request":{"task":"2"}}"#,
+                ],
+            ),
+            (
+                "weighbridge-2.jsonl",
+                &[
+                    &header("new"),
+                    r#"{"id":"c"}"#,
+                    r#"{"id":"a","request":{"task":"3"}}"#,
+                ],
+            ),
+        ]);
+        let (trace, report) = read_folder(folder.path(), OnError::Fail).unwrap();
+        let ids: Vec<_> = (0..trace.len()).map(|i| trace.id(i)).collect();
+        assert_eq!(ids, ["b", "c", "a"]);
+        assert_eq!(trace.request(2).task, Some("3"));
+        assert_eq!(report.superseded, 2);
+        assert_eq!(trace.header().roles["driver"], "new");
+        assert_eq!(report.roles_changed, ["driver"]);
+        // Given by their names they are traces like others.
+        let path = folder.path().join("weighbridge-1.jsonl");
+        let error = read(&[path], &ReadOptions::default(), &mut |_| {}).unwrap_err();
+        assert!(error.to_string().contains("`a` stands on"), "{error}");
+    }
+
+    #[test]
+    fn a_folder_without_a_trace_is_told() {
+        let folder = folder(&[("feedback-1.jsonl", &[FEEDBACK])]);
+        let error = read_folder(folder.path(), OnError::Fail).unwrap_err();
+        let says = "there is no trace in this folder (*.jsonl, *.jsonl.gz)";
+        assert!(error.to_string().ends_with(says), "{error}");
+    }
+}

@@ -308,6 +308,19 @@ pub fn write(trace: &Trace, path: &Path) -> Result<(), TraceError> {
     })
 }
 
+/// The rows of JSON lines without a header, such as [`write_row`](super::write_row) writes them.
+///
+/// # Errors
+/// At the first line that cannot be taken.
+pub fn rows_of_lines(lines: &[u8]) -> Result<Trace, RowFault> {
+    let mut builder = TraceBuilder::default();
+    let lines = lines.split(|&byte| byte == b'\n');
+    for line in lines.filter(|line| !is_blank(line)) {
+        push_line(&mut builder, line, None)?;
+    }
+    builder.finish().map(|(trace, _)| trace)
+}
+
 fn write_lines(trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
     write_header(trace.header(), out)?;
     for i in 0..trace.len() {

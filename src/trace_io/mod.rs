@@ -35,7 +35,7 @@ pub use blocks::LINE_LIMIT;
 pub use error::{FeedbackReport, ISSUES_KEPT, OnError, ReadReport, TraceError};
 pub use feedback::Feedback;
 pub use import::{IMPORT_FORMATS, ImportFormat, ImportOptions, import};
-pub use jsonl::{ReadOptions, read, write};
+pub use jsonl::{ReadOptions, read, rows_of_lines, write};
 pub use line::write_row;
 pub use request_lines::RequestLines;
 pub use segments::{

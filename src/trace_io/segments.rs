@@ -255,9 +255,20 @@ impl Segments {
     }
 }
 
+/// What can be written to and cut off again.
+trait Cut: Write {
+    fn cut(&mut self, length: u64) -> io::Result<()>;
+}
+
+impl Cut for File {
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        self.set_len(length)
+    }
+}
+
 /// Append what can be appended of some lines to a file of `length` bytes: how many bytes of whole
 /// lines were, and what stopped it. A line that was written in part is cut off again.
-fn write_whole_lines(file: &mut File, length: u64, lines: &[u8]) -> (usize, Option<io::Error>) {
+fn write_whole_lines(file: &mut impl Cut, length: u64, lines: &[u8]) -> (usize, Option<io::Error>) {
     let mut written = 0;
     let fault = loop {
         if written == lines.len() {
@@ -275,7 +286,7 @@ fn write_whole_lines(file: &mut File, length: u64, lines: &[u8]) -> (usize, Opti
     }
     let whole = lines[..written].iter().rposition(|&byte| byte == b'\n');
     let whole = whole.map_or(0, |feed| feed + 1);
-    if whole < written && file.set_len(length + whole as u64).is_err() {
+    if whole < written && file.cut(length + whole as u64).is_err() {
         // A part of a line stays: end it, so that the next one is not glued to it.
         let _ = file.write(b"\n");
     }
@@ -375,4 +386,172 @@ fn lock_exclusively(file: &File) -> io::Result<bool> {
 #[cfg(not(unix))]
 fn lock_exclusively(_: &File) -> io::Result<bool> {
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use flate2::read::GzDecoder;
+
+    use super::*;
+
+    const AT: Timestamp = Timestamp::from_millis(1_764_666_843_120);
+    const STEM: &str = "weighbridge-20251202T091403Z-00000";
+
+    fn header() -> Vec<u8> {
+        requests_header(&Header::default())
+    }
+
+    fn claimed() -> (tempfile::TempDir, RecordFolder) {
+        let folder = tempfile::tempdir().unwrap();
+        let claimed = RecordFolder::claim(&folder.path().join("rec")).unwrap();
+        (folder, claimed)
+    }
+
+    fn names(folder: &RecordFolder) -> Vec<String> {
+        let names = fs::read_dir(&folder.path).unwrap();
+        let mut names: Vec<String> = names
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| name != LOCK)
+            .collect();
+        names.sort();
+        names
+    }
+
+    fn line(id: usize) -> String {
+        format!("{{\"id\":\"{id}\"}}\n")
+    }
+
+    #[test]
+    fn a_segment_grows_by_whole_lines_and_is_compressed_when_finished() {
+        let (_tmp, folder) = claimed();
+        let mut segments = folder.requests();
+        assert_eq!(segments.bytes(), 0);
+        for id in 0..3 {
+            segments.append(line(id).as_bytes(), AT, header).unwrap();
+        }
+        assert_eq!(names(&folder), [format!("{STEM}1.jsonl")]);
+        let (path, synced) = segments.finish().unwrap();
+        synced.unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        assert_eq!(
+            text.lines().next().unwrap(),
+            r#"{"format":"weighbridge.trace/1"}"#
+        );
+        assert_eq!(text.lines().count(), 4);
+        compress(&path).unwrap();
+        assert_eq!(names(&folder), [format!("{STEM}1.jsonl.gz")]);
+        let mut unpacked = String::new();
+        let packed = File::open(packed(&path)).unwrap();
+        GzDecoder::new(packed)
+            .read_to_string(&mut unpacked)
+            .unwrap();
+        assert_eq!(unpacked, text);
+        assert!(segments.finish().is_none());
+    }
+
+    #[test]
+    fn no_name_is_taken_twice_even_within_a_second() {
+        let (_tmp, folder) = claimed();
+        for _ in 0..2 {
+            let mut segments = folder.requests();
+            segments.append(line(0).as_bytes(), AT, header).unwrap();
+            compress(&segments.finish().unwrap().0).unwrap();
+        }
+        let mut segments = folder.requests();
+        segments.append(line(1).as_bytes(), AT, header).unwrap();
+        let packed = [1, 2].map(|n| format!("{STEM}{n}.jsonl.gz"));
+        assert_eq!(names(&folder)[..2], packed);
+        assert_eq!(names(&folder)[2], format!("{STEM}3.jsonl"));
+    }
+
+    #[test]
+    fn what_a_killed_server_left_is_mended() {
+        let (_tmp, folder) = claimed();
+        let file = |name: &str, text: &str| fs::write(folder.path.join(name), text).unwrap();
+        let head = String::from_utf8(header()).unwrap();
+        let long = "x".repeat(200_000);
+        file(
+            "weighbridge-1.jsonl",
+            &format!("{head}{}{{\"id\":\"{long}", line(0)),
+        );
+        file(
+            "weighbridge-2.jsonl",
+            &format!("{head}{{\"id\":\"whole\"}}"),
+        );
+        file("weighbridge-3.jsonl", &head);
+        file("weighbridge-4.jsonl", &head[..9]);
+        file("weighbridge-5.jsonl", &format!("{head}{}", line(5)));
+        file("weighbridge-5.jsonl.gz", "the whole of it");
+        file("weighbridge-6.jsonl", &format!("{head}{}", line(6)));
+        file("weighbridge-6.jsonl.gz.part", "half of it");
+        file("weighbridge-7.jsonl", "");
+        file("mine.jsonl", "not to be touched");
+        let mended = folder.mend().unwrap();
+        let left = [1, 2, 6].map(|n| folder.path.join(format!("weighbridge-{n}.jsonl")));
+        assert_eq!(mended.unfinished, left);
+        assert_eq!(mended.torn, 2);
+        let read = |n: usize| fs::read_to_string(&left[n]).unwrap();
+        assert_eq!(read(0), format!("{head}{}", line(0)));
+        assert_eq!(read(1), format!("{head}{{\"id\":\"whole\"}}\n"));
+        let rest = ["mine.jsonl", "weighbridge-1.jsonl", "weighbridge-2.jsonl"];
+        assert_eq!(names(&folder)[..3], rest);
+        assert_eq!(
+            names(&folder)[3..],
+            ["weighbridge-5.jsonl.gz", "weighbridge-6.jsonl"]
+        );
+        assert_eq!(folder.mend().unwrap().torn, 0);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_has_one_recorder_at_a_time() {
+        let (tmp, folder) = claimed();
+        let again = RecordFolder::claim(&tmp.path().join("rec")).unwrap_err();
+        assert!(
+            again
+                .to_string()
+                .contains("another server records into this folder")
+        );
+        drop(folder);
+        RecordFolder::claim(&tmp.path().join("rec")).unwrap();
+    }
+
+    #[test]
+    fn a_write_that_stops_short_leaves_whole_lines() {
+        /// Takes so many bytes.
+        struct Small<'a>(&'a mut Vec<u8>, usize);
+        impl Write for Small<'_> {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                let room = (self.1 - self.0.len()).min(bytes.len());
+                if room == 0 {
+                    return Err(io::ErrorKind::StorageFull.into());
+                }
+                self.0.extend(&bytes[..room]);
+                Ok(room)
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        impl Cut for Small<'_> {
+            fn cut(&mut self, length: u64) -> io::Result<()> {
+                self.0.truncate(usize::try_from(length).unwrap());
+                Ok(())
+            }
+        }
+        let lines: String = (0..5).map(line).collect();
+        for room in 0..=lines.len() + 2 {
+            let mut held = b"ab".to_vec();
+            let (written, fault) =
+                write_whole_lines(&mut Small(&mut held, room + 2), 2, lines.as_bytes());
+            assert_eq!(fault.is_none(), room >= lines.len());
+            assert_eq!(
+                written,
+                room.min(lines.len()) / line(0).len() * line(0).len()
+            );
+            assert_eq!(held, [b"ab", &lines.as_bytes()[..written]].concat());
+        }
+    }
 }

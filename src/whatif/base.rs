@@ -16,7 +16,7 @@ use super::setting::Setting;
 use super::table::{Key, Table};
 use super::world::{Mode, World, WorldPolicy};
 use crate::catalog::Catalog;
-use crate::evaluate::TraceSummary;
+use crate::evaluate::{ReplaySums, TraceSummary, frozen_sums};
 use crate::policy::Goal;
 use crate::replay::{Decisions, Places, Predicted, Stage, decide_keeping, unit_keys};
 use crate::trace::Trace;
@@ -229,6 +229,13 @@ impl<'a> Base<'a> {
             assumptions: scene.assumptions.clone(),
             notes,
         })
+    }
+
+    /// What the shipped files add up to as things are, for a page with sliders.
+    #[must_use]
+    pub fn sums(&self) -> ReplaySums {
+        let options = &self.options;
+        frozen_sums(&self.stage, &self.decisions, options.trade, options.threads)
     }
 
     /// What was replayed.

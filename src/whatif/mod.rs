@@ -2,14 +2,15 @@
 //! over the policies at hand.
 //!
 //! Owns scenarios and what policies come to in them, the search for the policy to ship, the figures
-//! of what a dial promises, and the checking of claims. Everything is replayed: nothing here decides,
-//! charges or reads a file. Start at [`Base`], [`plan`] and [`check_claims`].
+//! of what a dial promises, the checking of claims, and which requests move between two policies. Everything is replayed: nothing here decides,
+//! charges or reads a file. Start at [`Base`], [`plan`], [`check_claims`] and [`diff`].
 
 mod always;
 mod attention;
 mod base;
 mod claims;
 mod dates;
+mod diff;
 mod error;
 mod expected;
 mod forms;
@@ -47,6 +48,10 @@ pub use claims::{
     GroundResult, ReadingResult, Source, check_claims,
 };
 pub use dates::changes;
+pub use diff::{
+    DiffFigure, DiffOptions, MovedRequest, Moves, RankedBy, Route, TaskMoves, Tops, TrafficDiff,
+    Unanswered, diff,
+};
 pub use error::ScenarioError;
 pub use margin::Margin;
 pub use models::{Advice, ModelWorth};

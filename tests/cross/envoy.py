@@ -56,9 +56,13 @@ class Sidecar:
 class Envoy:
     """Envoy on a configuration of the folder, filled in."""
 
-    def __init__(self, folder, name, upstreams, sidecar, ca, work):
+    def __init__(self, folder, name, upstreams, sidecar, ca, work, patient=True):
         self.port = free_port()
         text = (folder / name).read_text()
+        shipped = {"envoy-lua.yaml": "TIMEOUT_MS = 200\n", "envoy-ext-authz.yaml": "timeout: 0.2s"}[name]
+        check(shipped in text, "another timeout is shipped")
+        if patient:  # a busy machine is no reason to degrade; what is shipped is tried where the sidecar is down
+            text = text.replace(shipped, shipped.replace("200", "20000").replace("0.2s", "20s"))
         settings = {"WB_LISTEN_HOST": "127.0.0.1", "WB_LISTEN_PORT": str(self.port), "WB_CA_FILE": str(ca)}
         settings |= {"WB_SIDECAR_HOST": "127.0.0.1", "WB_SIDECAR_PORT": str(sidecar)}
         self.keys = {}
@@ -135,7 +139,8 @@ def same_decisions(what, envoy, tool, folder, upstreams, requests, model_of):
         check(sent == {**body, "stream": streamed, "model": model_of(endpoint)}, "the body was changed:", sent)
         check("needs" not in plain or name == DRIVER, "tools reached the specialist:", id)
         check(path == "/api/v1/chat/completions" and sent_headers["authorization"] == f"Bearer key-of-{name}", sent_headers)
-        check(not any("weighbridge" in header.lower() for header in sent_headers), sent_headers)
+        told = [header for header in sent_headers if "weighbridge" in header.lower() or header.lower() == "x-forwarded-for"]
+        check(not told, "the upstream is told", told)
         check(headers["x-weighbridge-endpoint"] == endpoint and "x-weighbridge-degraded" not in headers, headers)
         if streamed:
             pieces = [line[6:] for line in text.splitlines() if line.startswith("data: ")]
@@ -201,7 +206,7 @@ def at_once(envoy, upstreams):
     gate = upstreams[SPECIALIST].gate = threading.Event()
     connection, answer = envoy.connect({**PROOF, "stream": True})
     try:
-        check(b"assistant" in answer.fp.readline() + answer.fp.readline(), "no first piece")
+        check(b"assistant" in answer.read1(), "no first piece")
         gate.set()
         check(b"[DONE]" in answer.read(), "no end")
     finally:
@@ -236,32 +241,37 @@ def spoofed(envoy, upstreams, expected, degraded):
 def degraded(envoy, upstreams, model):
     """Without the sidecar the driver answers, plain and streamed, and the answer says so."""
     for stream in (False, True):
-        before, start = counts(upstreams), time.monotonic()
+        before = counts(upstreams)
         status, headers, text = envoy.ask({**PROOF, "stream": stream})
         name, (_, _, sent) = reached(upstreams, before)
         check(status == 200 and name == DRIVER and sent["model"] == model, status, name, sent)
         check(headers["x-weighbridge-degraded"] == "1", headers)
-        check(time.monotonic() - start < 20, "the driver came too late")
         check(("[DONE]" in text) == stream, text)
 
 
-def lua(binary, tool, folder, upstreams, ca, work):
+def down(folder, name, upstreams, ca, work, model):
+    """Nobody listens where the sidecar should be, or hangs."""
     port = free_port()
-    with Envoy(folder, "envoy-lua.yaml", upstreams, port, ca, work) as envoy:
-        degraded(envoy, upstreams, "deepseek-v3.2")
-        check("DEGRADED" in envoy.said(), envoy.said())
+    with Envoy(folder, name, upstreams, port, ca, work, patient=False) as envoy:
+        degraded(envoy, upstreams, model)
         spoofed(envoy, upstreams, DRIVER, True)
         with socket.create_server(("127.0.0.1", port)):
-            degraded(envoy, upstreams, "deepseek-v3.2")  # it hangs: nobody accepts
+            degraded(envoy, upstreams, model)  # it hangs: nobody accepts
+        check("DEGRADED" in envoy.said() or "authz" in name, envoy.said())
+
+
+def lua(binary, tool, folder, upstreams, ca, work):
+    down(folder, "envoy-lua.yaml", upstreams, ca, work, "deepseek-v3.2")
+    port = free_port()
+    with Envoy(folder, "envoy-lua.yaml", upstreams, port, ca, work) as envoy:
         with Sidecar(binary, folder / "policy.router.json", port):
             same_decisions("Lua", envoy, tool, folder, upstreams, traffic(1000), lambda endpoint: endpoint.split("@")[0])
             spoofed(envoy, upstreams, DRIVER, False)
             models_of_all_kinds(envoy, upstreams)
             at_once(envoy, upstreams)
             nobody_may(envoy, upstreams)
-            done = subprocess.run(
-                [sys.executable, folder / "check.py", "--sidecar", f"http://127.0.0.1:{port}"], capture_output=True, text=True
-            )
+            asked = [sys.executable, folder / "check.py", "--sidecar", f"http://127.0.0.1:{port}"]
+            done = subprocess.run(asked, capture_output=True, text=True)
             check(done.returncode == 0 and SPECIALIST in done.stdout, done.stdout, done.stderr)
         degraded(envoy, upstreams, "deepseek-v3.2")
 
@@ -274,14 +284,14 @@ def mixture(binary, tool, folder, upstreams, ca, work):
 
 
 def ext_authz(binary, tool, folder, upstreams, ca, work):
+    down(folder, "envoy-ext-authz.yaml", upstreams, ca, work, "auto")
     port = free_port()
     with Envoy(folder, "envoy-ext-authz.yaml", upstreams, port, ca, work) as envoy:
-        degraded(envoy, upstreams, "auto")
-        spoofed(envoy, upstreams, DRIVER, True)
         with Sidecar(binary, folder / "policy.router.json", port):
             same_decisions("ext_authz", envoy, tool, folder, upstreams, traffic(1000), lambda _: "auto")
             spoofed(envoy, upstreams, DRIVER, False)
             at_once(envoy, upstreams)
+            nobody_may(envoy, upstreams)
         degraded(envoy, upstreams, "auto")
 
 

@@ -2,12 +2,12 @@
 
 Usage: litellm_proxy.py WEIGHBRIDGE [--wheel] with a Python that has `litellm[proxy]`. Every decision is
 compared with what `weighbridge decide` prints for a request that is put together here, by hand, from the
-rule of docs/export.md; every endpoint is told by the upstream that was reached. Needs no network.
+rule of docs/export.md; every endpoint is told by the upstream that was reached. With --wheel the wheel
+`weighbridge` must be installed, and only what depends on it is looked at. Needs no network.
 """
 
 import json
 import os
-import re
 import secrets
 import shutil
 import subprocess
@@ -16,6 +16,8 @@ import tempfile
 import time
 import http.client
 from pathlib import Path
+
+import yaml
 
 sys.path.insert(0, str(Path(__file__).parent))
 from gateway import DRIVER, EACH, SPECIALIST, TOOLS, Tool, check, counts, free_port, now, reached, traffic  # noqa: E402
@@ -66,9 +68,12 @@ class Proxy:
         self.port = free_port()
         environment = {**os.environ, "LITELLM_MASTER_KEY": self.key, "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
         environment |= {"CAPTURED": str(self.captured), "PYTHONDONTWRITEBYTECODE": "1"}
-        for name in re.findall(r"os\.environ/(\w+)", text):
-            specialist = "SPECIALE" in name
-            environment[name] = "x" if name.endswith("KEY") else upstreams[SPECIALIST if specialist else DRIVER].base
+        for entry in yaml.safe_load(text)["model_list"]:
+            name, sent = entry["model_name"], entry["litellm_params"]
+            if name != "auto":
+                upstreams.setdefault(name, Upstream(name))
+                environment[sent["api_base"].removeprefix("os.environ/")] = upstreams[name].base
+                environment[sent["api_key"].removeprefix("os.environ/")] = f"key-of-{name}"
         self.log = open(folder / "proxy.log", "wb")
         command = [str(Path(sys.executable).parent / "litellm"), "--config", str(config), "--host", "127.0.0.1", "--port", str(self.port)]
         self.process = subprocess.Popen(command, cwd="/", env=environment, stdout=self.log, stderr=self.log)
@@ -144,10 +149,11 @@ def same_decisions(what, proxy, tool, folder, upstreams, requests, times):
         before, streamed = counts(upstreams), place % 3 == 1
         status, headers, text = proxy.chat({**body, "stream": streamed}, id)
         check(status == 200, status, text)
-        name, (_, _, sent) = reached(upstreams, before)
+        name, (_, sent_headers, sent) = reached(upstreams, before)
+        check(sent_headers["authorization"] == f"Bearer key-of-{endpoint}", sent_headers)
         check(name == endpoint, id, "reached", name, "and not", endpoint)
         check(sent["model"] == endpoint.split("@")[0], sent["model"])
-        check("needs" not in plain or name == DRIVER, "tools reached the specialist:", id)
+        check("needs" not in plain or sent["model"] == "deepseek-v3.2", "tools reached the specialist:", id)
         check(headers["x-weighbridge-endpoint"] == headers["x-weighbridge-served"] == endpoint, headers)
         check(float(headers["x-weighbridge-propensity"]) == propensity, headers)
         check("x-weighbridge-degraded" not in headers, headers)
@@ -162,7 +168,7 @@ def same_decisions(what, proxy, tool, folder, upstreams, requests, times):
         times.append(int(headers["x-weighbridge-hook-us"]))
         chosen[endpoint] = chosen.get(endpoint, 0) + 1
         told.append((id, endpoint))
-    check(len(chosen) == 2 and min(chosen.values()) >= EACH // 2, "the requests tell nothing:", chosen)
+    check(len(chosen) == 2 and SPECIALIST in chosen and min(chosen.values()) >= EACH // 2, "the requests tell nothing:", chosen)
     print(f"{what}: {chosen}")
     return told
 
@@ -290,42 +296,61 @@ def quantile(times, share):
     return sorted(times)[min(len(times) - 1, int(share * len(times)))]
 
 
+def cut(folder):
+    file = folder / "policy.router.json"
+    file.write_bytes(file.read_bytes()[:-100])
+
+
+def without(name):
+    return lambda folder: (folder / name).unlink()
+
+
+def rules(tool, folder, upstreams, requests):
+    """Everything, by a policy of rules."""
+    exported = tool.export("policies/hard-math-and-code.toml", "rules", "litellm")
+    done = subprocess.run([sys.executable, exported / "check.py"], capture_output=True, text=True)
+    check(done.returncode == 0 and "ready to mount" in done.stdout, done.stdout, done.stderr)
+    with Proxy(copy(exported, "rules-run"), upstreams) as proxy:
+        told = same_decisions("rules", proxy, tool, exported, upstreams, requests, [])
+        print("tags in the logging payload:", tags(proxy, told))
+        named_models_pass(proxy, upstreams)
+        other_interfaces(proxy, tool, exported, upstreams)
+        faults(proxy, upstreams)
+        unreadable(proxy, upstreams)
+        unanswered(proxy, upstreams)
+    broken(exported, upstreams, "cut", cut, "policy.router.json")
+    broken(exported, upstreams, "gone", without("policy.router.json"), "policy.router.json")
+    broken(exported, upstreams, "no-loader", without("weighbridge_router.py"), "weighbridge_router")
+    print("broken, missing, without loader: the driver answers, loudly")
+
+
+def mixture(tool, folder, upstreams, requests):
+    """A mixture is drawn by the request's id."""
+    (folder / "mixture.toml").write_text(MIXTURE)
+    exported = tool.export(folder / "mixture.toml", "mixture", "litellm")
+    with Proxy(copy(exported, "mixture-run"), upstreams) as proxy:
+        no_tools = [held for held in requests if "needs" not in held[2]]
+        same_decisions("a mixture, drawn by id", proxy, tool, exported, upstreams, no_tools, [])
+
+
+def learned(tool, upstreams, requests, runtime):
+    """A trained router, and what choosing costs."""
+    exported, times = tool.export("policies/rules-then-learned.toml", "learned", "litellm"), []
+    with Proxy(copy(exported, "learned-run"), upstreams) as proxy:
+        check(f"the {runtime} decides" in proxy.said(), proxy.said()[-3000:])
+        same_decisions("rules, then learned", proxy, tool, exported, upstreams, requests, times)
+    print(f"the hook by the {runtime}, learned policy: p50 {quantile(times, 0.5)} us, p99 {quantile(times, 0.99)} us")
+
+
 def main(binary, wheel):
-    upstreams = {name: Upstream(name) for name in (DRIVER, SPECIALIST)}
+    upstreams = {}
     folder = Path(tempfile.mkdtemp(prefix="weighbridge-litellm-"))
     try:
-        tool, requests, times = Tool(binary, folder), traffic(1000), []
-        rules = tool.export("policies/hard-math-and-code.toml", "rules", "litellm")
-        done = subprocess.run([sys.executable, rules / "check.py"], capture_output=True, text=True)
-        check(done.returncode == 0 and "ready to mount" in done.stdout, done.stdout, done.stderr)
-        with Proxy(copy(rules, "rules-run"), upstreams) as proxy:
-            runtime = "wheel" if wheel else "one-file loader"
-            check(f"the {runtime} decides" in proxy.said(), proxy.said()[-3000:])
-            told = same_decisions("rules", proxy, tool, rules, upstreams, requests, [])
-            print("tags in the logging payload:", tags(proxy, told))
-            named_models_pass(proxy, upstreams)
-            other_interfaces(proxy, tool, rules, upstreams)
-            faults(proxy, upstreams)
-            unreadable(proxy, upstreams)
-            unanswered(proxy, upstreams)
-        learned = tool.export("policies/rules-then-learned.toml", "learned", "litellm")
-        with Proxy(copy(learned, "learned-run"), upstreams) as proxy:
-            same_decisions("rules, then learned", proxy, tool, learned, upstreams, requests, times)
-        print(f"the hook by the {runtime}, learned policy: p50 {quantile(times, 0.5)} us, p99 {quantile(times, 0.99)} us")
-        (folder / "mixture.toml").write_text(MIXTURE)
-        mixture = tool.export(folder / "mixture.toml", "mixture", "litellm")
-        with Proxy(copy(mixture, "mixture-run"), upstreams) as proxy:
-            no_tools = [held for held in requests if "needs" not in held[2]]
-            same_decisions("a mixture, drawn by id", proxy, tool, mixture, upstreams, no_tools, [])
-
-        def cut(spoiled):
-            file = spoiled / "policy.router.json"
-            file.write_bytes(file.read_bytes()[:-100])
-
-        broken(rules, upstreams, "cut", cut, "policy.router.json")
-        broken(rules, upstreams, "gone", lambda spoiled: (spoiled / "policy.router.json").unlink(), "policy.router.json")
-        broken(rules, upstreams, "no-loader", lambda spoiled: (spoiled / "weighbridge_router.py").unlink(), "weighbridge_router")
-        print("broken, missing, without loader: the driver answers, loudly")
+        tool, requests = Tool(binary, folder), traffic(1000)
+        learned(tool, upstreams, requests, "wheel" if wheel else "one-file loader")
+        mixture(tool, folder, upstreams, requests)
+        if not wheel:
+            rules(tool, folder, upstreams, requests)
     finally:
         for upstream in upstreams.values():
             upstream.close()

@@ -4,7 +4,7 @@
 
 Makes pages from the bundled trace, and an odd one, and says of each check whether it holds; exit 1
 if one does not. With --keep, screenshots and PDFs stay in that folder; --portraits makes those of docs/
-and checks nothing. Given PAGEs are checked instead.
+and checks nothing. Given PAGEs are taken instead.
 Needs Chromium, and PyPI's websocket-client and pypdf.
 """
 
@@ -71,6 +71,8 @@ def pages(binary, folder):
         "plan": ["plan", TRACE, "-p", "policies", "--value", "2"],
         "whatif": ["whatif", TRACE, "-p", "policies", "--value", "2",
                    "--set", "price.deepseek-v3.2-speciale@deepseek.output*=0.25..64:log9"],
+        "sweep": ["whatif", TRACE, "-p", "policies", "--value", "2", "--set", "value=0.02..20:log7"],
+        "dates": ["plan", TRACE, "-p", "policies/learned.toml", "--value", "2", "--dates", "changes"],
         "grid": ["whatif", TRACE, "-p", "policies", "--set", "value=0.02..20:log5",
                  "--set", "price.deepseek-v3.2@deepseek.output*=0.5,1,2"],
         "many": ["replay", TRACE, "-p", *many(folder), "--value", "2", "--by", "task", "--by", "tenant"],
@@ -299,10 +301,15 @@ def sliders(name, tab, binary):
                 dict(value=len(stops["value"]) - 1, second=len(stops["second"]) - 1)]
     if used:
         settings += [dict(value=12, second=2, price=middle + 4), dict(price=2, endpoint=data["endpoints"][used[-1]])]
+    swept = data.get("anew", {}).get("values", [])
+    settings += [dict(value=stops["value"].index(x), second=0) for x in swept[1::3]]
     for setting in settings:
         slowest = max(slowest, slide(tab, **{"price": middle, "endpoint": "", **setting}))
         shown = tab.run("""[...document.querySelectorAll('#what-if-table td[data-figure]')].map((cell) =>
             [Number(cell.dataset.policy), cell.dataset.figure, Number(cell.dataset.value), cell.innerText])""")
+        if setting.get("value") in [stops["value"].index(x) for x in swept] and not setting.get("second"):
+            faults += [f"{setting}: nothing is said of deciding anew"
+                       for _, figure, x, _ in shown if figure == "anew" and x is None]
         call = shlex.split(tab.run("document.getElementById('what-if-command').innerText"))[1:]
         result = json.loads(command(binary, *call, "--format", "json", "-q"))
         faults += [f"{' '.join(call)}: {fault}" for fault in differences(shown, data, result)]
@@ -317,17 +324,19 @@ def sliders(name, tab, binary):
 
 def differences(shown, data, result):
     """What the page shows otherwise than a result of `replay` or `whatif`."""
+    anew = {}
     if "policies" in result:
         found = {policy["name"]: policy for policy in [*result["policies"], *result.get("floors", [])]}
     else:
         world = (result["points"] or [result["base"]])[-1]
         found = {policy["name"]: policy for policy in world["frozen"]["policies"]}
-    keys = {"net": "net_usd_per_request", "cost": "cost_usd_per_request", "success": "success"}
+        anew = {policy["name"]: policy for policy in world["redecided"]["policies"]}
+    keys = {"net": "net_usd_per_request", "anew": "net_usd_per_request", "cost": "cost_usd_per_request", "success": "success"}
     for place, figure, x, text in shown:
         name = data["policies"][place]["name"]
-        held = found.get(name)
-        if held is None:
-            # A floor is chosen anew under another trade.
+        held = (anew if figure == "anew" else found).get(name)
+        if held is None or figure == "anew" and x is None:
+            # A floor is chosen anew under another trade; decisions anew are known where a sweep has been.
             continue
         right = held[keys[figure]]["x"]
         if not math.isclose(x, right, rel_tol=1e-9, abs_tol=1e-12):
@@ -370,6 +379,8 @@ PORTRAITS = [
     ("plan", "plan", 1180, "light", None, None),
     ("whatif", "whatif", 1180, "light", None, None),
     ("phone-dark", "replay", 390, "dark", None, None),
+    ("mmlu", "mmlu", 1180, "light", None, None),
+    ("swebench", "swebench", 1180, "light", None, None),
 ]
 
 
@@ -377,6 +388,8 @@ def portraits(made, browser, folder):
     """The pictures of docs/screenshots."""
     folder.mkdir(parents=True, exist_ok=True)
     for picture, name, width, scheme, part, stops in PORTRAITS:
+        if name not in made:
+            continue
         tab = browser.tab()
         tab.size(width)
         tab.scheme(scheme)

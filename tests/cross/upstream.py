@@ -48,7 +48,12 @@ def _handler(upstream):
             self.answer({"object": "list", "data": [{"id": upstream.name, "object": "model"}]})
 
         def do_POST(self):
-            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            try:
+                body = dict(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+            except (ValueError, TypeError):
+                upstream.asked.append((self.path, dict(self.headers.items()), None))
+                self.answer({"error": {"message": "not a JSON object"}}, 400)
+                return
             upstream.asked.append((self.path, dict(self.headers.items()), body))
             if isinstance(upstream.fault, int):
                 error = {"error": {"message": "on demand", "type": "server_error", "param": None, "code": None}}
@@ -93,7 +98,7 @@ def _handler(upstream):
 
 def plain(path, body, name):
     """An answer whose text is the upstream's name."""
-    head = {"id": "answer-1", "created": 1, "model": body["model"]}
+    head = {"id": "answer-1", "created": 1, "model": body.get("model")}
     if path.endswith("/embeddings"):
         return {**head, "object": "list", "data": [{"object": "embedding", "index": 0, "embedding": [0.5]}], "usage": USAGE}
     if path.endswith("/responses"):
@@ -110,14 +115,14 @@ def _response(body, name):
     message = {"type": "message", "id": "m-1", "status": "completed", "role": "assistant", "content": content}
     usage = {"input_tokens": 7, "output_tokens": 3, "total_tokens": 10}
     usage |= {"input_tokens_details": {"cached_tokens": 0}, "output_tokens_details": {"reasoning_tokens": 0}}
-    head = {"id": "resp_1", "object": "response", "created_at": 1, "status": "completed", "model": body["model"]}
+    head = {"id": "resp_1", "object": "response", "created_at": 1, "status": "completed", "model": body.get("model")}
     rest = {"parallel_tool_calls": True, "tool_choice": "auto", "tools": [], "error": None, "metadata": {}}
     return {**head, **rest, "output": [message], "usage": usage}
 
 
 def pieces(path, body, name):
     """The events of a streamed chat completion."""
-    head = {"id": "answer-1", "object": "chat.completion.chunk", "created": 1, "model": body["model"]}
+    head = {"id": "answer-1", "object": "chat.completion.chunk", "created": 1, "model": body.get("model")}
     deltas = [({"role": "assistant", "content": name[:3]}, None), ({"content": name[3:]}, None), ({}, "stop")]
     for delta, reason in deltas:
         choice = {"index": 0, "delta": delta, "finish_reason": reason}

@@ -30,11 +30,17 @@ fn verified(path: &str) -> (Option<i32>, Value) {
 
 #[test]
 fn a_policy_and_the_router_file_that_it_compiles_to_give_the_same_folder() {
+    for target in ["litellm", "envoy"] {
+        same_folder(target);
+    }
+}
+
+fn same_folder(target: &str) {
     let folder = Folder::new();
-    let out = exported(&folder, "litellm");
+    let out = exported(&folder, target);
     let router = compiled(&folder, RULES);
     let other = folder.at("other");
-    run(&["export", &router, "--to", "litellm", "-o", &other]).done();
+    run(&["export", &router, "--to", target, "-o", &other]).done();
     let mut names: Vec<_> = fs::read_dir(&out)
         .unwrap()
         .map(|entry| entry.unwrap().file_name())
@@ -51,7 +57,7 @@ fn a_policy_and_the_router_file_that_it_compiles_to_give_the_same_folder() {
     );
     let (code, result) = verified(&out);
     assert_eq!(code, Some(0), "{result}");
-    assert_eq!(result["folder"]["target"], "litellm");
+    assert_eq!(result["folder"]["target"], target);
     assert_eq!(result["folder"]["files"], names.len() - 1);
 }
 

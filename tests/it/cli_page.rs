@@ -361,7 +361,10 @@ fn evaluations_and_plans_have_pages_too() {
     );
     assert!(one.contains("id=\"chart-change\"") && one.contains("id=\"chart-retuning\""));
     let range = page(&[&whatif[..], &["--set", "value=0.05..5:log5"]].concat());
-    assert!(range.contains("id=\"chart-sweep-frozen\"") && range.contains("of 5</em> worlds"));
+    assert!(
+        range.contains("id=\"chart-sweep-frozen\"") && range.contains("earns most up to <em>$")
+    );
+    assert!(range.contains("value, USD</text>"), "the axis is named");
     let grid = page(
         &[
             &whatif[..],
@@ -384,4 +387,142 @@ fn evaluations_and_plans_have_pages_too() {
         "{}",
         nowhere.err
     );
+}
+
+#[test]
+fn a_sweep_through_the_worth_of_an_answer_has_sliders_and_what_is_decided_anew() {
+    let folder = Folder::new();
+    let result = folder.at("whatif.json");
+    let page = page(&[
+        "whatif",
+        "traces/engineering.jsonl",
+        "-p",
+        "policies/always-driver.toml",
+        "policies/learned.toml",
+        "--set",
+        "value=0.05..5:log5",
+        "--replicates",
+        "0",
+        "-o",
+        &result,
+    ]);
+    let data: Value = serde_json::from_str(between(&page, "id=\"sliders\">", "</script>")).unwrap();
+    let rest = data["rest"].as_str().unwrap();
+    assert!(
+        !rest.contains("--set") && rest.contains("policies/learned.toml"),
+        "{rest}"
+    );
+    let whatif = folder.json("whatif.json");
+    let points = whatif["points"].as_array().unwrap();
+    let (values, nets) = (&data["anew"]["values"], &data["anew"]["net"]);
+    let mut differ = false;
+    for (at, point) in points.iter().enumerate() {
+        let value = values[at].as_f64().unwrap();
+        assert_eq!(values[at], point["settings"][0]["value"]);
+        assert!(
+            data["stops"]["value"]
+                .as_array()
+                .unwrap()
+                .contains(&values[at])
+        );
+        for place in 0..2 {
+            let of = |mode: &str| {
+                let policy = &point[mode]["policies"][place];
+                policy["net_usd_per_request"]["x"].as_f64().unwrap()
+            };
+            assert_eq!(nets[at][place].as_f64().unwrap(), of("redecided"));
+            let slid = net(&data["policies"][place], [value, 0.0, 0.0]);
+            assert!(
+                (slid - of("frozen")).abs() < 1e-9,
+                "{slid} and {}",
+                of("frozen")
+            );
+            differ |= (of("frozen") - of("redecided")).abs() > 1e-6;
+        }
+    }
+    assert!(differ, "a router that is compiled anew does otherwise");
+}
+
+#[test]
+fn prices_cannot_be_slid_where_only_bills_were_recorded() {
+    let folder = Folder::new();
+    let trace = "{\"format\":\"weighbridge.trace/1\"}\n".to_owned()
+        + &(0..8)
+            .map(|i| {
+                format!(
+                    "{{\"id\":\"{i}\",\"request\":{{\"prompt\":\"p{i}\"}},\"outcomes\":[{{\"model\":\"m\",\"score\":1,\"cost_usd\":0.5}}]}}\n"
+                )
+            })
+            .collect::<String>();
+    let trace = folder.file("t.jsonl", trace);
+    let policy = folder.file("m.toml", always("m"));
+    let billed = page(&["replay", &trace, "-p", &policy, "--value", "2"]);
+    let data: Value =
+        serde_json::from_str(between(&billed, "id=\"sliders\">", "</script>")).unwrap();
+    assert_eq!(data["priced"], serde_json::json!([false]));
+    assert_eq!(data["policies"][0]["per_endpoint"][0]["billed_usd"], 4.0);
+    let slider = between(&billed, "id=\"s-price\"", ">");
+    assert!(slider.contains(" disabled"), "{slider}");
+    assert!(billed.contains("only bills were recorded"));
+    let priced = page(&[
+        "replay",
+        "traces/engineering.jsonl",
+        "-p",
+        "policies/always-driver.toml",
+        "--value",
+        "2",
+        "--replicates",
+        "0",
+    ]);
+    let slider = between(&priced, "id=\"s-price\"", ">");
+    assert!(!slider.contains(" disabled"), "{slider}");
+}
+
+#[test]
+fn plans_of_several_dates_are_one_page() {
+    let page = page(&[
+        "plan",
+        "traces/engineering.jsonl",
+        "--value",
+        "2",
+        "--dates",
+        "2025-12-10,2026-02-01",
+        "--replicates",
+        "100",
+    ]);
+    assert!(page.contains("id=\"chart-earned\"") && page.contains("Date by date"));
+    assert!(page.contains("2025-12-10") && page.contains("2026-02-01"));
+    assert!(!page.contains('`'), "names stand plain on a page");
+}
+
+#[test]
+fn worlds_of_odd_names_and_of_one_request_have_safe_pages() {
+    let evil = "</script><img src=x onerror=alert(1)>";
+    let folder = Folder::new();
+    let trace = SMALL_TRACE.replace("\"task\":\"math\"", &format!("\"task\":\"{evil}\""));
+    let whole = folder.file("t.jsonl", &trace);
+    let lines: Vec<&str> = trace.lines().take(2).collect();
+    let one = folder.file("one.jsonl", lines.join("\n") + "\n");
+    let named = folder.file("<b>学習 אב.toml", always("driver"));
+    // Nothing that needs tools is answered, and nothing is left to fall back on.
+    let nobody = folder.file("nobody.toml", always("deepseek-v3.2-speciale@deepseek"));
+    for trace in [&whole, &one] {
+        for more in [
+            &["--set", "value=0.1..5:log3"][..],
+            &["--value", "2", "--tornado"],
+            &[
+                "--value",
+                "2",
+                "--solve",
+                "success(nobody)=2",
+                "--for",
+                "value",
+            ],
+        ] {
+            let call = [&["whatif", trace, "-p", &named, &nobody], more].concat();
+            let page = page(&call);
+            assert!(!page.contains("<img") && !page.contains("NaN") && !page.contains("$inf"));
+            assert!(page.contains("&lt;b&gt;学習 אב"), "{more:?}");
+        }
+    }
 }

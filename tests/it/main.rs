@@ -13,6 +13,7 @@ mod bad_input;
 mod chat;
 mod cli_catalog;
 mod cli_claims;
+mod cli_diff;
 mod cli_drift;
 mod cli_eval;
 mod cli_export;

@@ -4,9 +4,12 @@
 //! theirs and back. It holds no lock while it decides or counts, has no clock and no state of its
 //! own but the scratch space of each thread. Start at [`router::Router`].
 
+mod arrow;
 mod decision;
 mod request;
 mod router;
+mod rows;
+mod tally;
 
 use pyo3::create_exception;
 use pyo3::exceptions::PyValueError;
@@ -27,6 +30,8 @@ mod _weighbridge {
     use super::RouterError;
     #[pymodule_export]
     use super::router::Router;
+    #[pymodule_export]
+    use super::tally::Tally;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

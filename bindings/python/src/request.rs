@@ -6,6 +6,7 @@
 
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyDict, PyFloat, PyInt, PyList, PyString};
 use weighbridge_router::{Millis, Request, Timestamp, Tokens, Usd};
 
@@ -171,10 +172,44 @@ fn by_json(dict: &Bound<'_, PyDict>) -> Result<Request, Fault> {
             path: field.to_owned(),
             message: format!("must be a JSON value, not {}", kind(&value)),
         })?;
-        parts.push(format!("\"{field}\":{written}"));
+        let part = format!("\"{field}\":{written}");
+        // Field by field, so that what is no JSON after all is told of by its field.
+        Request::from_json(&format!("{{{part}}}")).map_err(|error| {
+            let fault = Fault::of(&error);
+            match fault.path.is_empty() {
+                true => Fault {
+                    path: field.to_owned(),
+                    message: fault.message,
+                },
+                false => fault,
+            }
+        })?;
+        parts.push(part);
     }
     let json = format!("{{{}}}", parts.join(","));
     Request::from_json(&json).map_err(|error| Fault::of(&error))
+}
+
+/// The JSON text of a dict; or the text itself, where it is one already.
+pub(crate) fn json_text(body: &Bound<'_, PyAny>) -> PyResult<String> {
+    let py = body.py();
+    if let Ok(text) = body.cast::<PyString>() {
+        return text.extract();
+    }
+    if let Ok(bytes) = body.extract::<PyBackedBytes>() {
+        let text = std::str::from_utf8(&bytes);
+        return text.map(str::to_owned).map_err(|error| {
+            RouterError::new_err(format!("not UTF-8 from byte {}", error.valid_up_to()))
+        });
+    }
+    let json = py.import(intern!(py, "json"))?;
+    let text = json.call_method1(intern!(py, "dumps"), (body,));
+    text.and_then(|text| text.extract()).map_err(|error| {
+        RouterError::new_err(format!(
+            "must be a dict of JSON values: {}",
+            error.value(py)
+        ))
+    })
 }
 
 /// The type of a Python object, for an error.

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyType};
 use tool::trace_io::RequestLines;
-use weighbridge_router::{Request, Scratch, decision_line};
+use weighbridge_router::{Request, Scratch, Timestamp, decision_line};
 
 use crate::RouterError;
 use crate::decision::{self, Decided, Names};
@@ -102,6 +102,25 @@ impl Router {
         let request = request::read(request).map_err(|fault| fault.at(""))?;
         let decided = py.detach(|| self.decide(&request));
         self.names.dict(py, &decided)
+    }
+
+    /// Decide what an OpenAI chat body asks for: a dict, or its JSON text.
+    #[pyo3(signature = (body, *, at=None))]
+    fn route_chat<'py>(
+        &self,
+        py: Python<'py>,
+        body: &Bound<'py, PyAny>,
+        at: Option<&str>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let at = at.map(Timestamp::parse).transpose();
+        let at = at.map_err(|error| fault(format!("at: {error}")))?;
+        let text = request::json_text(body)?;
+        let decided = py.detach(|| {
+            let request = Request::from_chat(&text)?;
+            let decided = self.decide(&Request { at, ..request });
+            Ok::<_, weighbridge_router::Error>(decided)
+        });
+        self.names.dict(py, &decided.map_err(fault)?)
     }
 
     /// Decide many requests: a decision each, in their order.

@@ -119,7 +119,9 @@ fn clusters(router: &Router, stems: &[String]) -> String {
 fn cluster(name: &str, variable: &str, patience: &str) -> String {
     format!(
         r#"    - name: {name}
-      type: STRICT_DNS
+      type: LOGICAL_DNS
+      # Addresses of both families, whichever connects.
+      dns_lookup_family: ALL
       connect_timeout: {patience}
       load_assignment:
         cluster_name: {name}

@@ -59,7 +59,7 @@ pub(super) fn yaml(router: &Router, settings: &Settings) -> String {
     text.push_str("\nlitellm_settings:\n  callbacks: weighbridge_plugin.hook\n");
     text.push_str("  # A failure goes to the next endpoint at once.\n  num_retries: 0\n");
     text.push_str(
-        "  # The policy's fallback chain; behind each model those that may take whatever it may take.\n",
+        "  # The policy's fallback chain; behind each model those that serve all that it serves.\n",
     );
     let chains: Vec<String> = router
         .endpoints()

@@ -21,11 +21,14 @@ mod tables;
 mod whatif;
 mod whatif_answers;
 mod whatif_charts;
+mod whatif_range;
 mod words;
 
 mod eval;
 mod eval_charts;
 mod plan;
+mod plan_dates;
+mod plan_models;
 mod replay;
 mod replay_charts;
 mod replay_decision;
@@ -35,5 +38,6 @@ mod sliders;
 
 pub use eval::evaluation_page;
 pub use plan::plan_page;
+pub use plan_dates::dated_plans_page;
 pub use replay::replay_page;
 pub use whatif::whatif_page;

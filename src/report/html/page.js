@@ -159,7 +159,9 @@
   function figures(policy, endpoints, at) {
     let [net, cost] = [0, 0];
     policy.per_endpoint.forEach((part, place) => {
-      const charged = part.cost_usd * (!at.endpoint || at.endpoint === endpoints[place] ? at.price : 1);
+      const factor = !at.endpoint || at.endpoint === endpoints[place] ? at.price : 1;
+      // What was recorded as a bill no price changes.
+      const charged = part.billed_usd + factor * (part.cost_usd - part.billed_usd);
       const waiting = at.second === 0 ? 0 : at.second * (part.seconds ?? NaN);
       net += at.value * part.score - at.wrong * part.wrong - charged - waiting + part.own_usd;
       cost += charged;
@@ -171,13 +173,12 @@
   const decimal = (x) => x.toFixed(12).replace(/\.?0+$/, '');
 
   // The command that gives these figures, and those of policies that are decided anew. Prices are
-  // scaled endpoint by endpoint, those that no policy chooses left out.
+  // scaled endpoint by endpoint, those that no policy pays by a price left out.
   function command(data, at) {
     const trade = Object.entries({ value: at.value, wrong: at.wrong, second: at.second });
     const flags = trade.filter(([name, x]) => name === 'value' || x !== 0)
       .map(([name, x]) => `--${name} ${decimal(x)}`);
-    const chosen = (place) => data.policies.some((policy) => policy.per_endpoint[place].n > 0);
-    const scaled = data.endpoints.filter((id, place) => (at.endpoint ? id === at.endpoint : chosen(place)));
+    const scaled = data.endpoints.filter((id, place) => (at.endpoint ? id === at.endpoint : data.priced[place]));
     const prices = at.price === 1 ? [] : scaled.flatMap((id) => ['input', 'cached', 'output']
       .map((kind) => `price.${id}.${kind}*=${decimal(at.price)}`));
     const sets = prices.map((set) => `--set '${set.replaceAll("'", "'\\''")}'`);
@@ -195,6 +196,7 @@
     const cells = all('#what-if-table tbody td[data-figure]');
     const shown = {
       net: (x) => usd(1000 * x),
+      anew: (x) => usd(1000 * x),
       cost: (x) => usd(1000 * x),
       success: (x) => `${(100 * x).toFixed(1)}%`,
     };
@@ -214,6 +216,11 @@
         input.parentElement.querySelector('output').textContent = says[name](x);
       });
       const found = data.policies.map((policy) => figures(policy, data.endpoints, at));
+      // What policies come to that are decided anew is known where the sweep has been.
+      const { anew } = data;
+      const asWorked = anew && at.price === 1 && at.second === data.settings.second;
+      const point = asWorked ? anew.values.indexOf(at.value) : -1;
+      found.forEach((held, place) => { held.anew = point < 0 ? NaN : anew.net[point][place] ?? NaN; });
       const best = Math.max(...found.map((held) => held.net).filter(Number.isFinite));
       cells.forEach((cell) => {
         const { policy, figure } = cell.dataset;

@@ -7,9 +7,10 @@ use super::markup::{name, text};
 use super::output::{grid, list, tables};
 use super::page::{Page, Reader};
 use super::palette::Look;
+use super::plan_models::models;
 use super::words;
 use crate::report::number::count;
-use crate::report::plan::{goal, margin, model_lines, plan_document};
+use crate::report::plan::{goal, margin, plan_document};
 use crate::whatif::{Kept, Plan, PlanVerdict, PlannedPolicy};
 
 /// A plan as a page; `command` is what made it.
@@ -38,7 +39,7 @@ pub fn plan_page(plan: &Plan, command: &str) -> String {
         Reader::Manager,
         "Which model to introduce or retire",
         "The best policy that gives the model any requests against the best that gives it none.",
-        &list(&model_lines(plan)),
+        &grid([models(plan)]),
     );
     page.section(
         Reader::Architect,
@@ -84,7 +85,7 @@ fn lead(plan: &Plan) -> Lead {
     }
 }
 
-fn bold(raw: &str) -> String {
+pub(super) fn bold(raw: &str) -> String {
     format!("<strong>{}</strong>", name(raw))
 }
 
@@ -221,14 +222,15 @@ fn placed(plan: &Plan) -> Vec<Placed<'_>> {
 
 fn caveats(plan: &Plan) -> Vec<String> {
     let mut items = plan.warnings.clone();
-    items.push(format!(
-        "Right answers: {}.",
-        plan.recommended.success.evidence
-    ));
-    items.push(format!(
-        "Cost: {}.",
-        plan.recommended.cost_usd_per_request.evidence
-    ));
+    let ship = &plan.recommended;
+    let figures = [
+        ("right", &ship.success),
+        ("cost", &ship.cost_usd_per_request),
+    ];
+    items.extend(figures.map(|(what, figure)| {
+        let evidence = figure.evidence.replacen("full", "every request", 1);
+        format!("What {what} rests on: {evidence}.")
+    }));
     items.push(format!(
         "Intervals: 95%, {} bootstrap resamples of sessions or prompt groups.",
         count(plan.replicates as f64)

@@ -20,7 +20,7 @@ const BOTTOM: f64 = 286.0;
 #[derive(Debug, Clone)]
 pub(super) struct Scale {
     /// What it counts, with its unit.
-    pub(super) title: &'static str,
+    pub(super) title: String,
     pub(super) spread: Spread,
     pub(super) show: Show,
     /// Names of 0, 1, 2, ... in place of numbers, where there are any.
@@ -29,9 +29,10 @@ pub(super) struct Scale {
 
 impl Scale {
     /// Of numbers.
-    pub(super) fn new(title: &'static str, spread: Spread, show: Show) -> Self {
+    pub(super) fn new(title: &str, spread: Spread, show: Show) -> Self {
         Self {
-            title,
+            // What somebody named may be long.
+            title: shortened(title, 54),
             spread,
             show,
             names: Vec::new(),
@@ -192,8 +193,8 @@ impl Plot {
             }
         }
         svg.line((LEFT, BOTTOM), (RIGHT, BOTTOM), "ax");
-        svg.text((4.0, 16.0), Anchor::Start, "ti", self.y.title);
-        svg.text((RIGHT, BOTTOM + 42.0), Anchor::End, "ti", self.x.title);
+        svg.text((4.0, 16.0), Anchor::Start, "ti", &self.y.title);
+        svg.text((RIGHT, BOTTOM + 42.0), Anchor::End, "ti", &self.x.title);
         if let Some((level, meaning)) = self.level.as_ref().filter(|level| y.holds(level.0)) {
             let at = y.place(*level);
             svg.line((LEFT, at), (RIGHT, at), "lvl");

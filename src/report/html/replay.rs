@@ -8,7 +8,7 @@ use super::replay_charts as charts;
 use super::replay_decision::decision;
 use super::replay_segments::segments;
 use super::replay_spend::spend;
-use super::sliders::sliders;
+use super::sliders;
 use super::tables::{Cell, Grid};
 use super::words;
 use crate::evaluate::{HINDSIGHT, PolicyFigures, ReplayReport};
@@ -29,7 +29,7 @@ pub fn replay_page(report: &ReplayReport, files: &[(String, String)], command: &
         &policies(report).html(),
     );
     manager(&mut page, report);
-    page.raw(&sliders(report, command));
+    page.raw(&sliders::of_replay(report, command));
     architect(&mut page, report);
     page.section(
         Reader::Architect,

@@ -4,7 +4,7 @@
 use super::lead::{Lead, Lean, Tile};
 use super::markup::{name, text};
 use super::words;
-use crate::evaluate::{BreakEven, DecisionVerdict, ReplayReport, Verdict};
+use crate::evaluate::{BreakEven, Comparison, DecisionVerdict, ReplayReport, Verdict};
 use crate::report::number::{count, money};
 
 /// The decision of a replay.
@@ -43,9 +43,10 @@ fn sentence(report: &ReplayReport) -> String {
             by(words::usd_1000)
         ),
         (DecisionVerdict::DoNotRoute, Some(held)) => format!(
-            "Keep everything on {fixed}: the best of the others, {}, comes to {} for 1,000 requests against it, which is no clear gain.",
+            "Keep everything on {fixed}: the best of the others, {}, comes to {} for 1,000 requests against it, which is {}.",
             bold(&held.a),
-            by(words::signed_usd_1000)
+            by(words::signed_usd_1000),
+            if loses(held) { "a loss" } else { "no clear gain" }
         ),
         (DecisionVerdict::DoNotRoute, None) => {
             format!("Keep everything on {fixed}: nothing that was compared does otherwise.")
@@ -69,13 +70,19 @@ fn sure(report: &ReplayReport) -> String {
     if decision.verdict == DecisionVerdict::DoNotRoute && above {
         sure.push_str(" By itself it is above zero; among so many comparisons that may be luck.");
     }
-    if let (DecisionVerdict::DoNotRoute, Some(n)) = (decision.verdict, held.requests_to_tell) {
+    let open = decision.verdict == DecisionVerdict::DoNotRoute && !loses(held);
+    if let Some(n) = held.requests_to_tell.filter(|_| open) {
         sure.push_str(&format!(
             " About {} such requests would tell a difference of that size.",
             count(n as f64)
         ));
     }
     sure
+}
+
+/// Whether it is less by its whole interval: nothing is left to tell.
+fn loses(held: &Comparison) -> bool {
+    held.difference.ci95.is_some_and(|[_, high]| high < 0.0)
 }
 
 fn bold(raw: &str) -> String {

@@ -104,14 +104,10 @@ impl Rows {
         self.numbers(&mut svg, &axis, bottom);
         for (i, row) in rows.iter().enumerate() {
             let top = TOP + ROW * i as f64;
-            svg.text(
-                // Clear of the line at zero.
-                (LEFT + 5.0, top + 13.0),
-                Anchor::Start,
-                "nm",
-                &shortened(&row.name, 38),
-            );
-            svg.text((RIGHT, top + 13.0), Anchor::End, "sy", &row.says);
+            let [name, says] = beside(&row.name, &row.says);
+            // Clear of the line at zero.
+            svg.text((LEFT + 5.0, top + 13.0), Anchor::Start, "nm", &name);
+            svg.text((RIGHT, top + 13.0), Anchor::End, "sy", &says);
             svg.mark(&row.tip, |svg| {
                 svg.rect((0.0, top), (WIDTH, ROW), "hit");
                 row.content.draw(svg, &axis, top + 25.0);
@@ -161,6 +157,15 @@ impl Rows {
         }
         legend + "</ul>"
     }
+}
+
+/// A name and what is said of it, as far as both have room on one line in the larger letters of a
+/// phone; the tip and the table have them whole.
+fn beside(name: &str, says: &str) -> [String; 2] {
+    const LINE: usize = 48;
+    let says = shortened(says, 30);
+    let name = shortened(name, 38.min(LINE - says.chars().count()));
+    [name, says]
 }
 
 impl Content {

@@ -6,16 +6,17 @@ use super::output::{grid, list, tables};
 use super::page::{Page, Reader};
 use super::whatif_answers as answers;
 use super::whatif_charts as charts;
-use super::words;
-use crate::evaluate::Figure;
+use super::{sliders, whatif_range as range, words};
+use crate::evaluate::{Figure, ReplaySums};
 use crate::report::number::count;
 use crate::report::whatif::{remarks, settings, whatif_document};
 use crate::report::whatif_questions::decision;
 use crate::whatif::{Point, WhatIf};
 
-/// A what-if as a page; `command` is what made it.
+/// A what-if as a page; `sums` are those of the shipped files, for its sliders, and `command` is what
+/// made it.
 #[must_use]
-pub fn whatif_page(result: &WhatIf, command: &str) -> String {
+pub fn whatif_page(result: &WhatIf, sums: Option<&ReplaySums>, command: &str) -> String {
     let mut page = Page::new("What if", "policies under other circumstances");
     page.raw(&lead(result).html());
     if let [point] = &result.points[..] {
@@ -63,6 +64,9 @@ pub fn whatif_page(result: &WhatIf, command: &str) -> String {
         "At each combination, the policies compiled for it.",
         &charts::winners(result),
     );
+    if let Some(sums) = sums {
+        page.raw(&sliders::of_whatif(result, sums, command));
+    }
     page.section(
         Reader::Everybody,
         "Every table",
@@ -87,7 +91,10 @@ fn lead(result: &WhatIf) -> Lead {
         .points
         .iter()
         .all(|it| it.best.redecided == result.base.best.redecided);
+    let along = range::told(result);
     let (lean, verdict) = match (&result.base.best.redecided, &result.points[..]) {
+        (None, _) if along.as_ref().is_some_and(|told| told.changes) => (Lean::Open, "It depends"),
+        (None, _) if along.is_some() => (Lean::Yes, "One policy throughout"),
         (None, _) => (Lean::Open, "Cannot tell yet"),
         (_, []) => (Lean::Open, "As it is"),
         _ if stays => (Lean::Yes, "The decision stands"),
@@ -96,8 +103,8 @@ fn lead(result: &WhatIf) -> Lead {
     Lead {
         lean,
         verdict,
-        sentence: sentence(result),
-        sure: String::new(),
+        sure: along.as_ref().map_or_else(String::new, range::Told::sure),
+        sentence: along.map_or_else(|| sentence(result), |told| told.sentence),
         of: tiles_of(point),
         tiles: tiles(point),
         rests: rests(result),
@@ -115,7 +122,7 @@ fn sentence(result: &WhatIf) -> String {
     };
     let now = bold(now);
     match &result.points[..] {
-        [] => format!("As it is, {now} earns most."),
+        [] => format!("As it is, {now} earns most{}.", answers::first(result)),
         [point] => {
             let what = text(&settings(&point.settings));
             match &point.best.redecided {
@@ -207,7 +214,11 @@ fn told(figure: &Figure) -> String {
 }
 
 fn changes(result: &WhatIf) -> Vec<String> {
-    let mut items = worlds(result);
+    // Along a range the sentence says it.
+    let mut items = match range::told(result) {
+        Some(_) => Vec::new(),
+        None => worlds(result),
+    };
     items.extend(
         result
             .tornado

@@ -2,6 +2,7 @@
 //! volume from which a second model pays.
 
 use super::axis::Spread;
+use super::markup::text;
 use super::output::list;
 use super::palette::Look;
 use super::rows::{Content, Row, Rows};
@@ -14,14 +15,44 @@ use crate::whatif::{Bar, BreakEven, Hanging, Pays, Solved, Tco, Tornado, WhatIf}
 /// The answers to `--solve`.
 pub(super) fn break_evens(result: &WhatIf) -> Vec<String> {
     let lines = result.solved.iter().flat_map(|solved| {
-        let modes = [
-            ("as shipped", &solved.frozen),
-            ("compiled anew", &solved.redecided),
-        ];
-        modes.map(|(mode, found)| (solved, mode, found))
+        let modes = if solved.frozen == solved.redecided {
+            vec![("as shipped and compiled anew", &solved.frozen)]
+        } else {
+            vec![
+                ("as shipped", &solved.frozen),
+                ("compiled anew", &solved.redecided),
+            ]
+        };
+        modes
+            .into_iter()
+            .map(move |(mode, found)| (solved, mode, found))
     });
     let lines = lines.flat_map(|(solved, mode, found)| told(solved, mode, found));
     lines.collect()
+}
+
+/// The first break-even of the first equation, or that there is none, as the end of a sentence; markup.
+pub(super) fn first(result: &WhatIf) -> String {
+    let Some(solved) = result.solved.first() else {
+        return String::new();
+    };
+    let (equation, name) = (text(&solved.equation), text(&solved.name));
+    match &solved.frozen.roots[..] {
+        [] => format!("; no {name} within its range makes {equation} true"),
+        [root, ..] => format!(
+            "; {equation} where {name} {} <em>{}</em> {}",
+            text(solved.op),
+            text(&place(root, solved)),
+            unit(solved)
+        ),
+    }
+}
+
+fn unit(solved: &Solved) -> &'static str {
+    match solved.unit {
+        "share" => "%",
+        unit => unit,
+    }
 }
 
 fn told(solved: &Solved, mode: &str, found: &BreakEven) -> Vec<String> {
@@ -34,10 +65,7 @@ fn told(solved: &Solved, mode: &str, found: &BreakEven) -> Vec<String> {
             solved.name
         )];
     }
-    let unit = match solved.unit {
-        "share" => "%",
-        unit => unit,
-    };
+    let unit = unit(solved);
     let of = |root| {
         let before = side(solved, root_sides(root)[0]);
         let after = side(solved, root_sides(root)[1]);

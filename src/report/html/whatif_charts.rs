@@ -180,7 +180,7 @@ impl Sweep<'_> {
             &titles,
         );
         for (x, it) in self.numbers.iter().zip(&held) {
-            let mut row = vec![Cell::number(Some(*x), short)];
+            let mut row = vec![Cell::number(Some(*x), words::short)];
             row.extend(
                 it.iter()
                     .map(|it| Cell::figure(&it.net_usd_per_request, words::signed_usd_1000)),
@@ -190,8 +190,8 @@ impl Sweep<'_> {
         Plot {
             key,
             title: title.to_owned(),
-            about: format!("Net value over {}, which is the level line, by {} {} ({}). Where a line crosses it, that policy begins or ceases to pay. Near zero the scale is even, further away each step is the same factor.", self.first, self.axis.name, self.axis.op, self.axis.unit),
-            x: Scale::new("the setting", Spread::Log, short),
+            about: format!("Net value over {}, which is the level line, by {}. Where a line crosses it, that policy begins or ceases to pay. Near zero the scale is even, further away each step is the same factor.", self.first, self.axis_title()),
+            x: Scale::new(&self.axis_title(), Spread::Log, words::short),
             y: Scale::new("net gain, USD for 1,000 requests", Spread::Signed, words::usd_round),
             path: Vec::new(),
             series: series.collect(),
@@ -200,6 +200,14 @@ impl Sweep<'_> {
             table,
         }
         .html()
+    }
+
+    /// What is set, with its unit.
+    fn axis_title(&self) -> String {
+        match self.axis.unit {
+            "" => self.axis.name.clone(),
+            unit => format!("{}, {unit}", self.axis.name),
+        }
     }
 
     fn mark(&self, x: f64, name: &str, net: &Figure, policies: usize) -> Option<Mark> {
@@ -216,17 +224,11 @@ impl Sweep<'_> {
                 "{name}\n{} {} {}\n{} for 1,000",
                 self.axis.name,
                 self.axis.op,
-                short(x),
+                words::short(x),
                 words::figure(net, words::signed_usd_1000)
             ),
         })
     }
-}
-
-/// A number with as many places as it has, at most four digits.
-fn short(x: f64) -> String {
-    let rounded: f64 = format!("{x:.3e}").parse().unwrap_or(x);
-    rounded.to_string().replace('-', "\u{2212}")
 }
 
 /// Of two axes: the policy that earns most at each combination, as a table.

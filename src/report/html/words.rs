@@ -122,6 +122,12 @@ pub(super) fn figure(figure: &Figure, show: impl Fn(f64) -> String) -> String {
     }
 }
 
+/// A number with as many places as it has, at most four digits.
+pub(super) fn short(x: f64) -> String {
+    let rounded: f64 = format!("{x:.3e}").parse().unwrap_or(x);
+    rounded.to_string().replace('-', "\u{2212}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

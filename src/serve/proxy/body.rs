@@ -111,12 +111,19 @@ impl<'a> Fields<'a> {
     fn twice(&self) -> Option<&str> {
         let mut names: Vec<&str> = self.0.iter().map(|(name, _)| &**name).collect();
         names.sort_unstable();
-        names.windows(2).find(|two| two[0] == two[1]).map(|two| two[0])
+        names
+            .windows(2)
+            .find(|two| two[0] == two[1])
+            .map(|two| two[0])
     }
 
     /// The object with some fields put anew, each in its place or at the end, or left out.
     fn written(&self, anew: &[(&str, Option<&str>)]) -> String {
-        let length: usize = self.0.iter().map(|(name, raw)| name.len() + raw.get().len() + 4).sum();
+        let length: usize = self
+            .0
+            .iter()
+            .map(|(name, raw)| name.len() + raw.get().len() + 4)
+            .sum();
         let mut text = String::with_capacity(length + 64);
         let mut put = |name: &str, value: &str| {
             text.push(if text.is_empty() { '{' } else { ',' });
@@ -196,8 +203,16 @@ mod tests {
     fn a_stream_is_always_asked_for_its_usage() {
         for (options, wants, sent) in [
             ("", false, r#"{"include_usage":true}"#),
-            (r#","stream_options":null"#, false, r#"{"include_usage":true}"#),
-            (r#","stream_options":{}"#, false, r#"{"include_usage":true}"#),
+            (
+                r#","stream_options":null"#,
+                false,
+                r#"{"include_usage":true}"#,
+            ),
+            (
+                r#","stream_options":{}"#,
+                false,
+                r#"{"include_usage":true}"#,
+            ),
             (
                 r#","stream_options":{"include_usage":false,"y":1}"#,
                 false,
@@ -212,7 +227,8 @@ mod tests {
             let body = format!(r#"{{"model":"a","messages":[],"stream":true{options}}}"#);
             let chat = ChatBody::read(body.as_bytes()).unwrap();
             assert_eq!((chat.stream, chat.wants_usage), (true, wants), "{options}");
-            let sent = format!(r#"{{"model":"b","messages":[],"stream":true,"stream_options":{sent}}}"#);
+            let sent =
+                format!(r#"{{"model":"b","messages":[],"stream":true,"stream_options":{sent}}}"#);
             assert_eq!(String::from_utf8(chat.for_upstream("b")).unwrap(), sent);
         }
     }
@@ -221,12 +237,20 @@ mod tests {
     fn what_cannot_be_passed_on_is_named() {
         for (body, param, says) in [
             ("", None, "the body is not a JSON object: EOF"),
-            ("[]", None, "the body is not a JSON object: invalid type: sequence"),
+            (
+                "[]",
+                None,
+                "the body is not a JSON object: invalid type: sequence",
+            ),
             ("{\"a\":\u{0}}", None, "the body is not a JSON object"),
             (r#"{"a":1,"\u0061":2}"#, None, "the field `a` stands twice"),
             ("{}", Some("model"), "`model` is missing"),
             (r#"{"model":7}"#, Some("model"), "`model` must be a text"),
-            (r#"{"model":"a"}"#, Some("messages"), "`messages` must be a list"),
+            (
+                r#"{"model":"a"}"#,
+                Some("messages"),
+                "`messages` must be a list",
+            ),
             (
                 r#"{"model":"a","messages":[],"stream":"yes"}"#,
                 Some("stream"),

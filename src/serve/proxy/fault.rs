@@ -249,7 +249,10 @@ mod tests {
             (&[("retry-after", "0.2")], Some(1)),
             (&[("retry-after", "100")], Some(30)),
             (&[("retry-after", "1e300")], Some(30)),
-            (&[("retry-after", "Wed, 21 Oct 2026 07:28:00 GMT")], Some(30)),
+            (
+                &[("retry-after", "Wed, 21 Oct 2026 07:28:00 GMT")],
+                Some(30),
+            ),
             (&[("retry-after", "-5")], Some(30)),
             (&[("retry-after-ms", "1500"), ("retry-after", "9")], Some(2)),
         ] {

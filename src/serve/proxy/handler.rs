@@ -63,8 +63,8 @@ async fn answer(
     let wrong = |refusal| (StatusCode::BAD_REQUEST, refusal);
     let chat = ChatBody::read(body).map_err(wrong)?;
     let text = std::str::from_utf8(body).unwrap_or_default();
-    let mut request = weighbridge_router::Request::from_chat(text)
-        .map_err(|error| wrong(Refusal::of_request(&error)))?;
+    let mut request =
+        weighbridge_router::Request::from_chat(text).map_err(|error| wrong(of_router(&error)))?;
     request.at.get_or_insert_with(clock::now);
     let id_header = header_value(&id);
     let call = Call {
@@ -79,7 +79,7 @@ async fn answer(
     let (assigned, router, chain, entry);
     if chat.model == AUTO {
         assigned = assign(Arc::clone(&active), &request, &id);
-        assigned.tell(headers);
+        tell(&assigned, headers);
         router = assigned.router();
         entry = assigned.entry(id, request, Vec::new());
         chain = assigned.drawn.map(|drawn| Chain::drawn(router, drawn));
@@ -170,22 +170,52 @@ fn model(proxy: &Proxy, id: &str, owner: &str) -> serde_json::Value {
     json!({ "id": id, "object": "model", "created": proxy.since_s, "owned_by": owner })
 }
 
+/// What was chosen, in headers.
+fn tell(assigned: &Assigned, headers: &mut HeaderMap) {
+    let mut put = |name: &'static str, value: &str| {
+        headers.insert(HeaderName::from_static(name), header_value(value));
+    };
+    put("x-weighbridge-policy", &assigned.by().name);
+    let propensity = f64::from(assigned.propensity.0) / 1e6;
+    put("x-weighbridge-propensity", &propensity.to_string());
+    match assigned.endpoint() {
+        Some(endpoint) => {
+            put("x-weighbridge-endpoint", &endpoint.id);
+            put("x-weighbridge-model", &endpoint.model);
+        }
+        None => put("x-weighbridge-unanswered", "1"),
+    }
+}
+
+/// The fault of a field of the body.
+fn of_router(error: &weighbridge_router::Error) -> Refusal {
+    match error.path() {
+        "" => Refusal::whole(error.to_string()),
+        path => Refusal::field(path, error.to_string()),
+    }
+}
+
 fn no_proxy() -> Refused {
     let message = "this server has no upstreams; start it with --upstream NAME=URL";
-    (StatusCode::NOT_FOUND, Refusal::whole(message).coded("no_upstreams"))
+    (
+        StatusCode::NOT_FOUND,
+        Refusal::whole(message).coded("no_upstreams"),
+    )
 }
 
 fn unknown_model(name: &str) -> Refused {
-    let message = format!(
-        "the model `{name}` is not known here; ask for `auto` or one of GET /v1/models"
-    );
+    let message =
+        format!("the model `{name}` is not known here; ask for `auto` or one of GET /v1/models");
     let refusal = Refusal::field("model", message).coded("model_not_found");
     (StatusCode::NOT_FOUND, refusal)
 }
 
 fn unanswered() -> Refused {
     let message = "no endpoint that the policy names may take this request";
-    (StatusCode::BAD_REQUEST, Refusal::whole(message).coded("unanswered"))
+    (
+        StatusCode::BAD_REQUEST,
+        Refusal::whole(message).coded("unanswered"),
+    )
 }
 
 fn nobody(name: &str) -> Refused {

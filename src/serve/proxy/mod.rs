@@ -27,8 +27,8 @@ use super::clock;
 use client::Caller;
 pub(super) use handler::{chat, models};
 use translate::Limits;
-pub use upstream::{DEFAULT_DEADLINE, DEFAULT_SILENCE, ProxyOptions, Upstream};
 use upstream::Upstreams;
+pub use upstream::{DEFAULT_DEADLINE, DEFAULT_SILENCE, ProxyOptions, Upstream};
 
 /// All that proxying needs.
 #[derive(Debug)]

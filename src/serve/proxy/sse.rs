@@ -202,7 +202,10 @@ mod tests {
             ("\u{feff}data: a\n\n", vec!["a"]),
             ("data: a\ndata: b\n\n", vec!["a\nb"]),
             ("data\n\n", vec![""]),
-            (": ping\n\ndata: a\n: pong\n\n", vec!["comment ping", "comment pong", "a"]),
+            (
+                ": ping\n\ndata: a\n: pong\n\n",
+                vec!["comment ping", "comment pong", "a"],
+            ),
             ("id: 1\nretry: 3\nevent: x\ndata: a\n\n", vec!["a"]),
             ("event: error\ndata: a\n\ndata: b\n\n", vec!["error a", "b"]),
             ("event: error\n\ndata: b\n\n", vec!["b"]),
@@ -232,7 +235,12 @@ mod tests {
                 assert_eq!(read, Err(TooLong), "{text}");
             }
         }
-        assert_eq!(read("data: x\n\n".repeat(100).as_bytes(), std::iter::empty()).unwrap().len(), 100);
+        assert_eq!(
+            read("data: x\n\n".repeat(100).as_bytes(), std::iter::empty())
+                .unwrap()
+                .len(),
+            100
+        );
     }
 
     proptest! {

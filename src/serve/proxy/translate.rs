@@ -11,7 +11,6 @@ use super::sse::{Event, Events};
 use super::usage::{Heard, Said};
 use crate::serve::answer::Refusal;
 
-
 /// What no upstream can exceed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
@@ -142,13 +141,16 @@ impl Seen<'_> {
         };
         if data == b"[DONE]" {
             if !*self.begun {
-                return Err(Fault::broken("said [DONE] before the first chunk of its answer"));
+                return Err(Fault::broken(
+                    "said [DONE] before the first chunk of its answer",
+                ));
             }
             put(out, b"data: ", data);
             return Ok(Progress::Done);
         }
-        let said = Said::read(data)
-            .map_err(|error| Fault::broken(format!("sent an event that is no JSON object: {error}")))?;
+        let said = Said::read(data).map_err(|error| {
+            Fault::broken(format!("sent an event that is no JSON object: {error}"))
+        })?;
         if said.error().is_some() {
             return Err(Fault::told(data));
         }

@@ -183,11 +183,17 @@ mod tests {
     #[test]
     fn a_base_address_gets_the_path_of_chat_completions() {
         for (base, chat) in [
-            ("https://api.deepseek.com/v1", "https://api.deepseek.com/v1/chat/completions"),
+            (
+                "https://api.deepseek.com/v1",
+                "https://api.deepseek.com/v1/chat/completions",
+            ),
             ("http://127.0.0.1:9/", "http://127.0.0.1:9/chat/completions"),
             ("http://[::1]:9/a/b/", "http://[::1]:9/a/b/chat/completions"),
         ] {
-            assert_eq!(Upstream::try_new("m", base).unwrap().chat().to_string(), chat);
+            assert_eq!(
+                Upstream::try_new("m", base).unwrap().chat().to_string(),
+                chat
+            );
         }
         for (base, says) in [
             ("api.deepseek.com", "neither http"),
@@ -211,8 +217,14 @@ mod tests {
             upstream.with_key(" sk-secret\n").unwrap()
         };
         let shown = format!("{:?}", with_key("http://127.0.0.1:1"));
-        assert!(shown.contains("hidden") && !shown.contains("secret"), "{shown}");
-        assert_eq!(with_key("http://x").authorization().unwrap(), "Bearer sk-secret");
+        assert!(
+            shown.contains("hidden") && !shown.contains("secret"),
+            "{shown}"
+        );
+        assert_eq!(
+            with_key("http://x").authorization().unwrap(),
+            "Bearer sk-secret"
+        );
         for (base, bares) in [
             ("http://127.0.0.1:1", false),
             ("http://[::1]:1", false),
@@ -243,7 +255,10 @@ mod tests {
         let host = |id: &str, model: &str| {
             let endpoint = endpoint(id, model);
             let upstream = upstreams.of(&endpoint)?;
-            Some((upstream.chat().host()?.to_owned(), upstream.model(&endpoint).to_owned()))
+            Some((
+                upstream.chat().host()?.to_owned(),
+                upstream.model(&endpoint).to_owned(),
+            ))
         };
         assert_eq!(host("m@a", "m"), Some(("model".into(), "m".into())));
         assert_eq!(host("m@b", "m"), Some(("endpoint".into(), "other".into())));

@@ -211,7 +211,11 @@ mod tests {
             (r#"{"choices":[],"usage":null}"#, false),
             (r#"{"choices":[{"index":0,"delta":{}}],"usage":{}}"#, false),
         ] {
-            assert_eq!(Said::read(text.as_bytes()).unwrap().is_usage_alone(), alone, "{text}");
+            assert_eq!(
+                Said::read(text.as_bytes()).unwrap().is_usage_alone(),
+                alone,
+                "{text}"
+            );
         }
     }
 
@@ -223,13 +227,22 @@ mod tests {
             heard.hear(&Said::read(text.as_bytes()).unwrap());
             heard.is_whole()
         };
-        assert!(!hear(r#"{"id":"c-1","model":"m","choices":[{"index":0},{"index":1,"finish_reason":null}]}"#));
-        assert!(!hear(r#"{"id":"c-2","choices":[{"index":0,"finish_reason":"stop"}]}"#));
-        assert!(hear(r#"{"choices":[{"index":1,"finish_reason":"length"}]}"#));
+        assert!(!hear(
+            r#"{"id":"c-1","model":"m","choices":[{"index":0},{"index":1,"finish_reason":null}]}"#
+        ));
+        assert!(!hear(
+            r#"{"id":"c-2","choices":[{"index":0,"finish_reason":"stop"}]}"#
+        ));
+        assert!(hear(
+            r#"{"choices":[{"index":1,"finish_reason":"length"}]}"#
+        ));
         assert!(hear(r#"{"choices":[],"usage":{"completion_tokens":2}}"#));
         assert_eq!(heard.status(), "truncated");
         assert_eq!(heard.finish_reasons, ["stop", "length"]);
-        assert_eq!((heard.id.as_deref(), heard.model.as_deref()), (Some("c-1"), Some("m")));
+        assert_eq!(
+            (heard.id.as_deref(), heard.model.as_deref()),
+            (Some("c-1"), Some("m"))
+        );
         assert_eq!(heard.usage.unwrap().output, Some(2));
     }
 }

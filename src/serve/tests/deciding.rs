@@ -153,11 +153,15 @@ fn requests_without_an_id_get_one_each() {
 fn what_is_wrong_with_a_body_is_said_with_its_field() {
     let server = Running::start(mixture());
     for (body, field, says) in [
-        ("", None, "the body is not valid JSON: EOF while parsing"),
+        ("", None, "the body is empty; send {\"request\": {...}}"),
         ("{\"request\":{", None, "the body is not valid JSON: EOF"),
         ("{\"request\":{}} x", None, "trailing characters"),
         ("[1]", None, "expected an object like {\"request\""),
-        ("{}", Some("request"), "this field is missing"),
+        (
+            "{}",
+            Some("request"),
+            "this field is missing; a chat body has",
+        ),
         (
             r#"{"reqest":{}}"#,
             Some("reqest"),
@@ -226,7 +230,7 @@ fn health_unknown_paths_and_wrong_methods_are_told_apart() {
     let mut client = server.client();
     for (ask, status, says) in [
         ("GET /healthz", 200, "{\"status\":\"ok\"}"),
-        ("GET /v1/route", 405, "/v1/route does not take GET"),
+        ("POST /readyz", 405, "/readyz does not take POST"),
         ("DELETE /healthz", 405, "/healthz does not take DELETE"),
         ("GET /", 404, "there is nothing at /;"),
         ("POST /v1/rout", 404, "there is nothing at /v1/rout;"),
@@ -239,5 +243,212 @@ fn health_unknown_paths_and_wrong_methods_are_told_apart() {
         assert_eq!(reply.status, status, "{ask}");
         assert!(reply.body.to_string().contains(says), "{}", reply.body);
         assert_eq!(reply.head.contains("\r\nallow: "), status == 405);
+    }
+}
+
+#[test]
+fn a_chat_body_is_decided_as_the_request_that_it_is() {
+    let router = rules();
+    let server = Running::start(router.clone());
+    let mut client = server.client();
+    for (metadata, tools) in [
+        ("{}", "[]"),
+        (r#"{"task":"math"}"#, "[]"),
+        (r#"{"task":"math"}"#, "[{}]"),
+    ] {
+        let body = format!(
+            r#"{{"model":"auto","stream":true,"messages":[{{"role":"user","content":"Prove it"}}],"metadata":{metadata},"tools":{tools}}}"#
+        );
+        let expected = expected(&router, &Request::from_chat(&body).unwrap());
+        // As Envoy's ext_authz calls it, and as a script does.
+        for path in ["/v1/route/v1/chat/completions", "/v1/route"] {
+            let reply = client.post(path, body.as_bytes());
+            assert_eq!(reply.status, 200, "{}", reply.body);
+            assert_eq!(reply.body["choice"], expected["choice"], "{body}");
+        }
+    }
+    let wrong = client.post(
+        "/v1/route",
+        br#"{"messages":[{"role":"user","content":7}]}"#,
+    );
+    assert_eq!(wrong.status, 400);
+    assert_eq!(wrong.body["error"]["param"], "messages[0].content");
+}
+
+#[test]
+fn the_answer_stands_in_its_headers_too() {
+    let server = Running::start(mixture());
+    let mut client = server.client();
+    for id in ["r-0", "r-1", "r-2", "r-3"] {
+        let reply = client.post(
+            "/v1/route",
+            format!(r#"{{"id":"{id}","request":{{}}}}"#).as_bytes(),
+        );
+        let text = |name: &str| reply.body[name].as_str().unwrap().to_owned();
+        for (header, value) in [
+            ("x-request-id", id.to_owned()),
+            ("x-weighbridge-endpoint", text("endpoint")),
+            ("x-weighbridge-model", text("model")),
+            ("x-weighbridge-policy", "main".to_owned()),
+            (
+                "x-weighbridge-propensity",
+                reply.body["propensity"].to_string(),
+            ),
+        ] {
+            let line = format!("\r\n{header}: {value}\r\n");
+            assert!(reply.head.contains(&line), "{line} in {}", reply.head);
+        }
+        assert!(!reply.head.contains("unanswered"));
+    }
+    let nobody = client.post("/v1/route", br#"{"request":{"needs":["vision"]}}"#);
+    assert!(nobody.head.contains("\r\nx-weighbridge-unanswered: 1\r\n"));
+    assert!(!nobody.head.contains("x-weighbridge-endpoint"));
+    assert_eq!(nobody.body["model"], Value::Null);
+}
+
+#[test]
+fn every_method_and_suffix_is_decided() {
+    let server = Running::start(mixture());
+    let mut client = server.client();
+    let mut ask = |line: &str, header: &str, body: &str| {
+        let head = format!(
+            "{line} HTTP/1.1\r\nhost: x\r\n{header}content-length: {}\r\n\r\n",
+            body.len()
+        );
+        client.send(&head, body.as_bytes());
+        client.read()
+    };
+    let body = r#"{"id":"r-0","request":{}}"#;
+    for line in [
+        "PUT /v1/route",
+        "POST /v1/route/",
+        "PATCH /v1/route/v1/chat/completions?x=1",
+        "POST /v1/route//x",
+    ] {
+        for header in [
+            "",
+            "content-type: text/plain\r\n",
+            "content-type: application/x-www-form-urlencoded\r\n",
+        ] {
+            let reply = ask(line, header, body);
+            assert_eq!(reply.body["endpoint"], DRIVER, "{line} {header}");
+        }
+    }
+    // A gateway asks about a request without a body: nothing is known of it.
+    assert_eq!(ask("GET /v1/route/v1/models", "", "").status, 200);
+    assert_eq!(ask("GET /v1/route", "", "").status, 400);
+    assert_eq!(ask("POST /v1/router", "", body).status, 404);
+}
+
+#[test]
+fn the_header_of_an_id_draws() {
+    let server = Running::start(mixture());
+    let mut client = server.client();
+    let mut seen = BTreeSet::new();
+    for i in 0..40 {
+        let head = format!(
+            "POST /v1/route HTTP/1.1\r\nhost: x\r\nx-request-id: r-{i}\r\ncontent-length: 14\r\n\r\n"
+        );
+        client.send(&head, br#"{"request":{}}"#);
+        let by_header = client.read().body;
+        let by_body = client.post(
+            "/v1/route",
+            format!(r#"{{"id":"r-{i}","request":{{}}}}"#).as_bytes(),
+        );
+        assert_eq!(by_header, by_body.body);
+        seen.insert(by_header["endpoint"].to_string());
+    }
+    assert_eq!(seen.len(), 2);
+}
+
+#[test]
+fn a_batch_is_decided_as_its_requests_alone() {
+    let server = Running::start(rules());
+    let mut client = server.client();
+    let items = [
+        r#"{"id":"a","request":{"task":"math"}}"#,
+        r#"{"id":"b","request":{"task":"mixed"}}"#,
+        r#"{"id":"c","request":{}}"#,
+    ];
+    let alone: Vec<Value> = items
+        .iter()
+        .map(|item| client.post("/v1/route", item.as_bytes()).body)
+        .collect();
+    let batch = client.post(
+        "/v1/route",
+        format!(r#"{{"requests":[{}]}}"#, items.join(",")).as_bytes(),
+    );
+    assert_eq!(batch.body, json!({ "decisions": alone }));
+    assert!(!batch.head.contains("x-weighbridge-endpoint"));
+    assert_eq!(
+        client.post("/v1/route", br#"{"requests":[]}"#).body,
+        json!({ "decisions": [] })
+    );
+    // Items that bring no name are called after the batch, and chat bodies go too.
+    let body = r#"{"requests":[{"request":{}},{"messages":[]}]}"#;
+    let head = format!(
+        "POST /v1/route HTTP/1.1\r\nhost: x\r\nx-request-id: all\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    client.send(&head, body.as_bytes());
+    let named = client.read();
+    assert_eq!(named.body["decisions"][0]["id"], "all-0");
+    assert_eq!(named.body["decisions"][1]["id"], "all-1");
+    assert!(named.head.contains("x-request-id: all\r\n"));
+}
+
+#[test]
+fn a_batch_with_a_fault_is_refused_whole() {
+    let server = Running::start(rules());
+    let many = format!(r#"{{"requests":[{}]}}"#, vec!["{}"; 1001].join(","));
+    for (body, field, says) in [
+        (r#"{"requests":{}}"#, "requests", "must be a list"),
+        (
+            many.as_str(),
+            "requests",
+            "has 1001 requests; at most 1000 at once",
+        ),
+        (
+            r#"{"requests":[],"id":"a"}"#,
+            "id",
+            "does not go with `requests`",
+        ),
+        (
+            r#"{"requests":[],"request":{}}"#,
+            "request",
+            "does not go with",
+        ),
+        (r#"{"requests":[],"more":1}"#, "more", "unknown field"),
+        (
+            r#"{"requests":[{"request":{}},7]}"#,
+            "requests[1]",
+            "must be an object",
+        ),
+        (
+            r#"{"requests":[{"request":{"turn":-1}}]}"#,
+            "requests[0].request.turn",
+            "must be a whole",
+        ),
+        (
+            r#"{"requests":[{"messages":7}]}"#,
+            "requests[0].messages",
+            "must be a list, not 7",
+        ),
+        (
+            r#"{"requests":[{"id":"","request":{}}]}"#,
+            "requests[0].id",
+            "must be 1 to 128",
+        ),
+        (
+            r#"{"requests":[{"requests":[]}]}"#,
+            "requests[0].request",
+            "this field is missing",
+        ),
+    ] {
+        let reply = server.route(body);
+        assert_eq!(reply.status, 400, "{body}");
+        assert_eq!(reply.body["error"]["param"], field, "{body}");
+        let message = reply.body["error"]["message"].as_str().unwrap();
+        assert!(message.starts_with(says), "{body}: {message}");
     }
 }

@@ -5,6 +5,17 @@
     endpoint, propensity = router.draw(decision, "request-17")
 """
 
-from ._weighbridge import Router, RouterError, __version__
+from ._weighbridge import Router, RouterError, Tally, __version__
+from .types import ArrowArray, ArrowStream, Decision, Prediction, Request
 
-__all__ = ["Router", "RouterError", "__version__"]
+__all__ = [
+    "ArrowArray",
+    "ArrowStream",
+    "Decision",
+    "Prediction",
+    "Request",
+    "Router",
+    "RouterError",
+    "Tally",
+    "__version__",
+]

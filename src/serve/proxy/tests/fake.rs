@@ -229,12 +229,12 @@ pub(super) fn end() -> Act {
     Say("0\r\n\r\n".into())
 }
 
-pub(super) const WORD: &str =
-    r#"{"id":"c-1","choices":[{"index":0,"delta":{"content":"w"},"finish_reason":null}],"usage":null}"#;
+pub(super) const WORD: &str = r#"{"id":"c-1","choices":[{"index":0,"delta":{"content":"w"},"finish_reason":null}],"usage":null}"#;
 /// The same without `usage`.
 pub(super) const SHOWN: &str =
     r#"{"id":"c-1","choices":[{"index":0,"delta":{"content":"w"},"finish_reason":null}]}"#;
-pub(super) const LAST: &str = r#"{"id":"c-1","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#;
+pub(super) const LAST: &str =
+    r#"{"id":"c-1","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#;
 pub(super) const USAGE: &str = r#"{"id":"c-1","choices":[],"usage":{"prompt_tokens":12,"completion_tokens":7,"prompt_cache_hit_tokens":4}}"#;
 
 pub(super) fn data(text: &str) -> Act {
@@ -243,5 +243,13 @@ pub(super) fn data(text: &str) -> Act {
 
 /// A stream as it should be.
 pub(super) fn stream() -> Vec<Act> {
-    vec![head(), data(WORD), data(WORD), data(LAST), data(USAGE), data("[DONE]"), end()]
+    vec![
+        head(),
+        data(WORD),
+        data(WORD),
+        data(LAST),
+        data(USAGE),
+        data("[DONE]"),
+        end(),
+    ]
 }

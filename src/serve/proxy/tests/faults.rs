@@ -22,27 +22,55 @@ async fn the_driver_stands_in_for_a_specialist_that_fails() {
         (vec![respond(503, "", "<html>")], "error"),
         (vec![respond(408, "", "")], "timeout"),
         (vec![respond(401, "", rate)], "error"),
-        (vec![respond(307, "location: http://127.0.0.1:1/\r\n", "")], "error"),
-        (vec![respond(200, "content-encoding: gzip\r\n", "x")], "error"),
-        (vec![respond(200, "", r#"{"error":{"message":"x","code":429}}"#)], "refused"),
-        (vec![Act::Say("HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\n".into()), Act::Hang], "timeout"),
-        // Blank lines keep a connection alive and begin no answer.
         (
-            vec![Act::Say("HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\n\n\n\n".into()), Act::Reset],
+            vec![respond(307, "location: http://127.0.0.1:1/\r\n", "")],
             "error",
         ),
-        (vec![Act::Say("SSH-2.0-OpenSSH\r\n".into()), Act::Close], "error"),
+        (
+            vec![respond(200, "content-encoding: gzip\r\n", "x")],
+            "error",
+        ),
+        (
+            vec![respond(200, "", r#"{"error":{"message":"x","code":429}}"#)],
+            "refused",
+        ),
+        (
+            vec![
+                Act::Say("HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\n".into()),
+                Act::Hang,
+            ],
+            "timeout",
+        ),
+        // Blank lines keep a connection alive and begin no answer.
+        (
+            vec![
+                Act::Say("HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\n\n\n\n".into()),
+                Act::Reset,
+            ],
+            "error",
+        ),
+        (
+            vec![Act::Say("SSH-2.0-OpenSSH\r\n".into()), Act::Close],
+            "error",
+        ),
     ]
     .into_iter()
     .enumerate()
     {
-        let (specialist, driver) = (Fake::start([script]).await, Fake::always([answer("d")]).await);
+        let (specialist, driver) = (
+            Fake::start([script]).await,
+            Fake::always([answer("d")]).await,
+        );
         let world = World::with(driver.address, specialist.address, short).await;
         let id = format!("f-{place}");
         let reply = world.chat(&id, &ask("math", false)).await;
         assert_eq!((reply.status, reply.body), (200, completion("d")), "{id}");
         let attempts = recorded(&id).await;
-        assert_eq!(outline(&attempts), [(SPECIALIST, status), (DRIVER, "ok")], "{id}");
+        assert_eq!(
+            outline(&attempts),
+            [(SPECIALIST, status), (DRIVER, "ok")],
+            "{id}"
+        );
         assert_eq!((specialist.count(), driver.count()), (1, 1), "{id}");
     }
 }
@@ -55,7 +83,10 @@ async fn the_headers_tell_who_was_chosen_and_who_served() {
     assert_eq!(reply.header("x-weighbridge-endpoint"), Some(SPECIALIST));
     assert_eq!(reply.header("x-weighbridge-served"), Some(DRIVER));
     let outlined = recorded("h-1").await;
-    assert_eq!(outline(&outlined), [(SPECIALIST, "refused"), (DRIVER, "ok")]);
+    assert_eq!(
+        outline(&outlined),
+        [(SPECIALIST, "refused"), (DRIVER, "ok")]
+    );
 }
 
 #[tokio::test]
@@ -68,8 +99,22 @@ async fn a_stream_that_fails_before_its_first_chunk_is_another_ones_to_answer() 
         (vec![head(), end()], "error"),
         (vec![head(), data("[DONE]"), end()], "error"),
         (vec![head(), data("{not json"), end()], "error"),
-        (vec![head(), data(r#"{"error":{"message":"full","code":503}}"#), end()], "error"),
-        (vec![head(), chunk("event: error\ndata: {\"error\":{\"code\":\"429\"}}\n\n"), end()], "refused"),
+        (
+            vec![
+                head(),
+                data(r#"{"error":{"message":"full","code":503}}"#),
+                end(),
+            ],
+            "error",
+        ),
+        (
+            vec![
+                head(),
+                chunk("event: error\ndata: {\"error\":{\"code\":\"429\"}}\n\n"),
+                end(),
+            ],
+            "refused",
+        ),
         // No stream at all, though one was asked for.
         (vec![answer("whole")], "error"),
         (vec![respond(429, "", "{}")], "refused"),
@@ -83,9 +128,16 @@ async fn a_stream_that_fails_before_its_first_chunk_is_another_ones_to_answer() 
         let reply = world.chat(&id, &ask("math", true)).await;
         assert_eq!(reply.events().last(), Some(&"[DONE]"), "{id}: {reply:?}");
         assert_eq!(reply.header("x-weighbridge-served"), Some(DRIVER), "{id}");
-        assert!(!reply.body.contains("error") && !reply.body.contains("ping"), "{reply:?}");
+        assert!(
+            !reply.body.contains("error") && !reply.body.contains("ping"),
+            "{reply:?}"
+        );
         let attempts = recorded(&id).await;
-        assert_eq!(outline(&attempts), [(SPECIALIST, status), (DRIVER, "ok")], "{id}");
+        assert_eq!(
+            outline(&attempts),
+            [(SPECIALIST, status), (DRIVER, "ok")],
+            "{id}"
+        );
         assert_eq!((specialist.count(), driver.count()), (1, 1), "{id}");
     }
 }
@@ -94,12 +146,27 @@ async fn a_stream_that_fails_before_its_first_chunk_is_another_ones_to_answer() 
 async fn an_answer_that_had_begun_is_never_asked_for_again() {
     let begun = r#"HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{"id":"#.replace("\\r\\n", "\r\n");
     for (place, (script, status, code)) in [
-        (vec![Act::Say(begun.clone()), Act::Reset], "error", "upstream_broken"),
-        (vec![Act::Say(begun.clone()), Act::Close], "error", "upstream_broken"),
-        (vec![Act::Say(begun), Act::Hang], "timeout", "upstream_timeout"),
+        (
+            vec![Act::Say(begun.clone()), Act::Reset],
+            "error",
+            "upstream_broken",
+        ),
+        (
+            vec![Act::Say(begun.clone()), Act::Close],
+            "error",
+            "upstream_broken",
+        ),
+        (
+            vec![Act::Say(begun), Act::Hang],
+            "timeout",
+            "upstream_timeout",
+        ),
         (vec![respond(200, "", "<html>")], "error", "upstream_broken"),
         (
-            vec![Act::Say("HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\n{".into()), Act::Hang],
+            vec![
+                Act::Say("HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\n{".into()),
+                Act::Hang,
+            ],
             "error",
             "upstream_broken",
         ),
@@ -113,7 +180,11 @@ async fn an_answer_that_had_begun_is_never_asked_for_again() {
         let reply = world.chat(&id, &ask("math", false)).await;
         assert_eq!(reply.code(), code, "{id}");
         assert_eq!(reply.status, if status == "timeout" { 504 } else { 502 });
-        assert_eq!(outline(&recorded(&id).await), [(SPECIALIST, status)], "{id}");
+        assert_eq!(
+            outline(&recorded(&id).await),
+            [(SPECIALIST, status)],
+            "{id}"
+        );
         assert_eq!((specialist.count(), driver.count()), (1, 0), "{id}");
     }
 }
@@ -121,11 +192,31 @@ async fn an_answer_that_had_begun_is_never_asked_for_again() {
 #[tokio::test]
 async fn where_all_fail_the_last_is_told_and_each_was_asked_once() {
     for (place, (script, status, code, wait)) in [
-        (vec![respond(429, "retry-after: 100\r\n", "{}")], 429, "rate_limit_exceeded", Some("30")),
-        (vec![respond(429, "retry-after-ms: 1200\r\n", "{}")], 429, "rate_limit_exceeded", Some("2")),
-        (vec![respond(429, "", "{}")], 429, "rate_limit_exceeded", None),
+        (
+            vec![respond(429, "retry-after: 100\r\n", "{}")],
+            429,
+            "rate_limit_exceeded",
+            Some("30"),
+        ),
+        (
+            vec![respond(429, "retry-after-ms: 1200\r\n", "{}")],
+            429,
+            "rate_limit_exceeded",
+            Some("2"),
+        ),
+        (
+            vec![respond(429, "", "{}")],
+            429,
+            "rate_limit_exceeded",
+            None,
+        ),
         (vec![respond(500, "", "{}")], 502, "upstream_error", None),
-        (vec![respond(503, "retry-after: 3\r\n", "{}")], 503, "upstream_error", Some("3")),
+        (
+            vec![respond(503, "retry-after: 3\r\n", "{}")],
+            503,
+            "upstream_error",
+            Some("3"),
+        ),
         (vec![respond(401, "", "{}")], 502, "upstream_denied", None),
         (vec![Act::Hang], 504, "upstream_timeout", None),
         (vec![Act::Reset], 502, "upstream_broken", None),
@@ -141,12 +232,19 @@ async fn where_all_fail_the_last_is_told_and_each_was_asked_once() {
             let world = World::with(driver.address, specialist.address, short).await;
             let id = format!("a-{place}-{streams}");
             let reply = world.chat(&id, &ask("math", streams)).await;
-            assert_eq!((reply.status, reply.code().as_str()), (status, code), "{id}");
+            assert_eq!(
+                (reply.status, reply.code().as_str()),
+                (status, code),
+                "{id}"
+            );
             assert_eq!(reply.header("retry-after"), wait, "{id}");
             assert_eq!(reply.header("x-weighbridge-served"), None);
             assert_eq!(reply.header("x-weighbridge-endpoint"), Some(SPECIALIST));
             let message = reply.json()["error"]["message"].to_string();
-            assert!(message.contains("driver@x") && message.contains("2 endpoints"), "{message}");
+            assert!(
+                message.contains("driver@x") && message.contains("2 endpoints"),
+                "{message}"
+            );
             assert_eq!((specialist.count(), driver.count()), (1, 1), "{id}");
             assert_eq!(recorded(&id).await.len(), 2);
         }
@@ -154,7 +252,10 @@ async fn where_all_fail_the_last_is_told_and_each_was_asked_once() {
     let (one, other) = (nobody().await, nobody().await);
     let world = World::with(one, other, |_| {}).await;
     let reply = world.chat("a-nobody", &ask("math", true)).await;
-    assert_eq!((reply.status, reply.code().as_str()), (502, "upstream_refused"));
+    assert_eq!(
+        (reply.status, reply.code().as_str()),
+        (502, "upstream_refused")
+    );
 }
 
 #[tokio::test]
@@ -167,7 +268,10 @@ async fn nobody_else_is_asked_once_the_deadline_is_over() {
     for streams in [false, true] {
         let id = format!("d-{streams}");
         let reply = world.chat(&id, &ask("math", streams)).await;
-        assert_eq!((reply.status, reply.code().as_str()), (504, "upstream_timeout"));
+        assert_eq!(
+            (reply.status, reply.code().as_str()),
+            (504, "upstream_timeout")
+        );
         assert_eq!(outline(&recorded(&id).await), [(SPECIALIST, "timeout")]);
     }
     specialist.left(2).await;
@@ -178,15 +282,22 @@ async fn nobody_else_is_asked_once_the_deadline_is_over() {
 async fn a_request_that_only_the_specialist_may_take_has_nobody_to_stand_in() {
     // The driver alone has tools: a request with tools never reaches the specialist, and one that
     // fails at the driver has no other endpoint.
-    let (specialist, driver) = (Fake::unused().await, Fake::always([respond(500, "", "{}")]).await);
+    let (specialist, driver) = (
+        Fake::unused().await,
+        Fake::always([respond(500, "", "{}")]).await,
+    );
     let world = World::start(&driver, &specialist).await;
     let mut body = ask("math", false);
     body["tools"] = json!([{ "type": "function", "function": { "name": "f" } }]);
     let reply = world.chat("t-1", &body).await;
-    assert_eq!((reply.status, reply.code().as_str()), (502, "upstream_error"));
+    assert_eq!(
+        (reply.status, reply.code().as_str()),
+        (502, "upstream_error")
+    );
     assert_eq!(outline(&recorded("t-1").await), [(DRIVER, "error")]);
     assert_eq!((specialist.count(), driver.count()), (0, 1));
-    body["messages"][0]["content"] = json!([{ "type": "image_url", "image_url": { "url": "data:" } }]);
+    body["messages"][0]["content"] =
+        json!([{ "type": "image_url", "image_url": { "url": "data:" } }]);
     let reply = world.chat("t-2", &body).await;
     assert_eq!((reply.status, reply.code().as_str()), (400, "unanswered"));
     assert_eq!(reply.header("x-weighbridge-unanswered"), Some("1"));
@@ -241,8 +352,14 @@ async fn under_mixed_faults_the_accounts_of_both_sides_agree() {
                 fine += 1;
                 assert_eq!(last.status, "ok", "{id}");
             } else {
-                assert!(matches!(last.status, "error" | "timeout" | "refused"), "{id}");
-                assert!(reply.code().starts_with("upstream") || reply.status == 429, "{reply:?}");
+                assert!(
+                    matches!(last.status, "error" | "timeout" | "refused"),
+                    "{id}"
+                );
+                assert!(
+                    reply.code().starts_with("upstream") || reply.status == 429,
+                    "{reply:?}"
+                );
             }
             // Whoever began to answer was the last to be asked.
             let begun = attempts.iter().position(|it| it.ttft_ms.is_some());

@@ -17,8 +17,10 @@ async fn a_client_that_leaves_in_the_middle_cancels_its_upstream() {
         r#""usage":{"prompt_tokens":12,"completion_tokens":1,"total_tokens":13}"#,
     );
     for (id, word, tokens) in [("g-1", WORD, None), ("g-2", told.as_str(), Some(1))] {
-        let (specialist, driver) =
-            (Fake::always([head(), data(word), Act::Hang]).await, Fake::unused().await);
+        let (specialist, driver) = (
+            Fake::always([head(), data(word), Act::Hang]).await,
+            Fake::unused().await,
+        );
         let world = World::start(&driver, &specialist).await;
         let mut stream = world.send(&post(id, &ask("math", true).to_string())).await;
         read_until(&mut stream, "data: ").await;
@@ -38,7 +40,9 @@ async fn a_client_that_leaves_before_the_answer_cancels_its_upstream() {
         let (specialist, driver) = (Fake::always([Act::Hang]).await, Fake::unused().await);
         let world = World::start(&driver, &specialist).await;
         let id = format!("q-{streams}");
-        let stream = world.send(&post(&id, &ask("math", streams).to_string())).await;
+        let stream = world
+            .send(&post(&id, &ask("math", streams).to_string()))
+            .await;
         while specialist.count() == 0 {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
@@ -57,7 +61,9 @@ async fn an_endless_stream_goes_no_faster_than_its_client_takes_it() {
     let specialist = Fake::always([head(), Act::Forever(events)]).await;
     let driver = Fake::unused().await;
     let world = World::start(&driver, &specialist).await;
-    let mut stream = world.send(&post("z-1", &ask("math", true).to_string())).await;
+    let mut stream = world
+        .send(&post("z-1", &ask("math", true).to_string()))
+        .await;
     read_until(&mut stream, "data: ").await;
     // Once every buffer on the way is full the upstream is held.
     let mut written = 0;

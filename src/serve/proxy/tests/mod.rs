@@ -21,7 +21,7 @@ use weighbridge_router::{Choose, Endpoint, Parts, Router};
 use super::{ProxyOptions, Upstream, ledger};
 use crate::serve::accept::serve_until;
 use crate::serve::app::{App, routes};
-use crate::serve::live::{Active, Loaded};
+use crate::serve::live::{Active, Explore, Loaded};
 use crate::serve::options::ServeOptions;
 use crate::serve::record::{Attempt, Recorder};
 use fake::Fake;
@@ -89,7 +89,12 @@ impl World {
             name: "rules".into(),
             router: router(),
         };
-        let active = Active::of(loaded);
+        let active = Active {
+            main: loaded,
+            canary: None,
+            shadow: None,
+            explore: Explore::default(),
+        };
         let app = Arc::new(App::try_new(active, Recorder::off(), &options).unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -184,14 +189,19 @@ impl Reply {
     /// The data of the events.
     fn events(&self) -> Vec<&str> {
         let events = self.body.split("\n\n").filter(|event| !event.is_empty());
-        events.map(|it| it.strip_prefix("data: ").unwrap_or(it)).collect()
+        events
+            .map(|it| it.strip_prefix("data: ").unwrap_or(it))
+            .collect()
     }
 
     /// The code of the error: of the body, or of the last event.
     fn code(&self) -> String {
         let last = self.events().last().copied().unwrap_or_default();
         let error: Value = serde_json::from_str(last).unwrap_or_else(|_| panic!("{self:?}"));
-        error["error"]["code"].as_str().unwrap_or_default().to_owned()
+        error["error"]["code"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
     }
 }
 
@@ -213,7 +223,12 @@ fn unchunked(mut body: &str) -> (String, bool) {
 async fn recorded(id: &str) -> Vec<Attempt> {
     for _ in 0..2000 {
         if let Some(mut entries) = ledger::seen(id) {
-            assert_eq!(entries.len(), 1, "`{id}` was written down {} times", entries.len());
+            assert_eq!(
+                entries.len(),
+                1,
+                "`{id}` was written down {} times",
+                entries.len()
+            );
             return entries.remove(0);
         }
         tokio::time::sleep(Duration::from_millis(5)).await;

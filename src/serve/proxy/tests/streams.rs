@@ -1,8 +1,6 @@
 //! Streams that run, and that break once they have begun.
 
-use super::fake::{
-    Act, Fake, LAST, SHOWN, USAGE, WORD, chunk, chunked, data, end, head, stream,
-};
+use super::fake::{Act, Fake, LAST, SHOWN, USAGE, WORD, chunk, chunked, data, end, head, stream};
 use super::*;
 
 async fn through(script: Vec<Act>, body: &Value, id: &str) -> (Reply, Vec<Attempt>) {
@@ -29,7 +27,10 @@ async fn usage_is_always_asked_for_and_shown_only_to_who_asked() {
         }
         let id = format!("u-{wants}");
         let reply = world.chat(&id, &body).await;
-        assert_eq!(specialist.asked()[0].body["stream_options"], json!({ "include_usage": true }));
+        assert_eq!(
+            specialist.asked()[0].body["stream_options"],
+            json!({ "include_usage": true })
+        );
         let events: &[&str] = if wants {
             &[WORD, WORD, LAST, USAGE, "[DONE]"]
         } else {
@@ -65,7 +66,10 @@ async fn events_may_be_split_anywhere_and_end_in_any_way() {
     );
     assert_eq!(outline(&attempts), [(SPECIALIST, "ok")]);
     // Nobody said how many tokens it took.
-    assert_eq!((attempts[0].input_tokens, attempts[0].output_tokens), (None, None));
+    assert_eq!(
+        (attempts[0].input_tokens, attempts[0].output_tokens),
+        (None, None)
+    );
 }
 
 #[tokio::test]
@@ -77,17 +81,37 @@ async fn a_fault_after_the_first_chunk_is_told_and_never_a_silent_end() {
         (vec![Act::Close], "error", "upstream_broken"),
         (vec![end()], "error", "upstream_broken"),
         (vec![Act::Hang], "timeout", "upstream_timeout"),
-        (vec![data("{bad"), data("[DONE]"), end()], "error", "upstream_broken"),
-        (vec![data("[]"), data("[DONE]"), end()], "error", "upstream_broken"),
+        (
+            vec![data("{bad"), data("[DONE]"), end()],
+            "error",
+            "upstream_broken",
+        ),
+        (
+            vec![data("[]"), data("[DONE]"), end()],
+            "error",
+            "upstream_broken",
+        ),
         (vec![chunk(&endless), end()], "error", "upstream_broken"),
         (
-            vec![data(r#"{"error":{"message":"full","code":503}}"#), data("[DONE]"), end()],
+            vec![
+                data(r#"{"error":{"message":"full","code":503}}"#),
+                data("[DONE]"),
+                end(),
+            ],
             "error",
             "upstream_error",
         ),
-        (vec![data(r#"{"error":{"message":"slow","code":429}}"#)], "refused", "rate_limit_exceeded"),
+        (
+            vec![data(r#"{"error":{"message":"slow","code":429}}"#)],
+            "refused",
+            "rate_limit_exceeded",
+        ),
         // The last event is cut in its middle.
-        (vec![chunk(&format!("data: {}", &LAST[..30])), end()], "error", "upstream_broken"),
+        (
+            vec![chunk(&format!("data: {}", &LAST[..30])), end()],
+            "error",
+            "upstream_broken",
+        ),
     ]
     .into_iter()
     .enumerate()
@@ -96,7 +120,11 @@ async fn a_fault_after_the_first_chunk_is_told_and_never_a_silent_end() {
         let id = format!("m-{place}");
         let (reply, attempts) = through(script, &ask("math", true), &id).await;
         let events = reply.events();
-        assert_eq!((reply.status, events.len(), events[0]), (200, 2, SHOWN), "{id}: {reply:?}");
+        assert_eq!(
+            (reply.status, events.len(), events[0]),
+            (200, 2, SHOWN),
+            "{id}: {reply:?}"
+        );
         assert_eq!(reply.code(), code, "{id}");
         assert!(reply.is_whole && !reply.body.contains("[DONE]"));
         assert_eq!(outline(&attempts), [(SPECIALIST, status)], "{id}");
