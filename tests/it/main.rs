@@ -17,6 +17,7 @@ mod cli_diff;
 mod cli_drift;
 mod cli_eval;
 mod cli_export;
+mod cli_export_targets;
 mod cli_generate;
 mod cli_import;
 mod cli_inspect;
