@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::args::{CatalogArgs, RoleArgs};
+use super::args_upstream::UpstreamArgs;
 use crate::serve::Limits;
 
 /// How `serve` decides and listens.
@@ -18,6 +19,8 @@ pub(super) struct ServeArgs {
     /// Where to listen; another address than loopback is reachable by others
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8787")]
     pub(super) listen: SocketAddr,
+    #[command(flatten)]
+    pub(super) upstream: UpstreamArgs,
     #[command(flatten)]
     pub(super) limits: LimitArgs,
     #[command(flatten)]

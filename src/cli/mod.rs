@@ -9,6 +9,7 @@ mod args_diff;
 mod args_export;
 mod args_serve;
 mod args_train;
+mod args_upstream;
 mod catalog;
 mod claims;
 mod decide;

@@ -24,6 +24,7 @@ pub(super) fn run(args: &ServeArgs, console: &Console) -> Outcome {
         listen: args.listen,
         threads: NonZeroUsize::new(console.threads).unwrap_or(DEFAULT_THREADS),
         limits: args.limits.limits(),
+        proxy: args.upstream.options(&candidate.router, console)?,
     };
     if !args.listen.ip().is_loopback() {
         console.warn("this address is not loopback: whoever reaches it can ask for decisions");

@@ -7,7 +7,7 @@ use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::Response;
-use axum::routing::{any, get};
+use axum::routing::{any, get, post};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use tokio::time::timeout;
 
@@ -15,6 +15,7 @@ use super::answer::{Refusal, json};
 use super::clock::Ids;
 use super::live::{Active, Live};
 use super::options::{Limits, ServeOptions};
+use super::proxy::{Proxy, chat, models};
 use super::record::Recorder;
 use super::route::{route, route_below};
 
@@ -35,6 +36,8 @@ pub(super) struct App {
     pub(super) recorder: Recorder,
     /// What no client can exceed.
     pub(super) limits: Limits,
+    /// Where requests are sent on; none: only decisions are served.
+    pub(super) proxy: Option<Proxy>,
     leaving: AtomicBool,
 }
 
@@ -45,8 +48,14 @@ impl App {
             ids: Ids::new(),
             recorder,
             limits: options.limits,
+            proxy: None,
             leaving: AtomicBool::new(false),
         }
+    }
+
+    /// The same, which sends requests on.
+    pub(super) fn with_proxy(self, proxy: Option<Proxy>) -> Self {
+        Self { proxy, ..self }
     }
 
     /// The server is told to stop: send no more requests.
@@ -149,6 +158,8 @@ pub(super) fn routes(app: Arc<App>) -> axum::Router {
         .route("/v1/route", any(route))
         .route("/v1/route/", any(route_below))
         .route("/v1/route/{*path}", any(route_below))
+        .route("/v1/chat/completions", post(chat))
+        .route("/v1/models", get(models))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .fallback(not_found)

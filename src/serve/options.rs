@@ -4,6 +4,8 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use super::proxy::ProxyOptions;
+
 /// Where the server listens unless told otherwise: on this machine alone.
 pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8787));
 
@@ -20,6 +22,8 @@ pub struct ServeOptions {
     pub threads: NonZeroUsize,
     /// What no client can exceed.
     pub limits: Limits,
+    /// Where requests are sent on.
+    pub proxy: ProxyOptions,
 }
 
 impl Default for ServeOptions {
@@ -28,6 +32,7 @@ impl Default for ServeOptions {
             listen: DEFAULT_LISTEN,
             threads: DEFAULT_THREADS,
             limits: Limits::default(),
+            proxy: ProxyOptions::default(),
         }
     }
 }

@@ -13,6 +13,7 @@ use super::app::{App, routes};
 use super::error::ServeError;
 use super::live::Active;
 use super::options::ServeOptions;
+use super::proxy::Proxy;
 use super::record::Recorder;
 
 /// [`serve`] on a runtime of its own; returns once the server has stopped.
@@ -46,8 +47,9 @@ pub async fn serve(
     let listen = options.listen;
     let fault = |source| ServeError::Listen { listen, source };
     let listener = TcpListener::bind(listen).await.map_err(fault)?;
+    let proxy = Proxy::try_new(options.proxy.clone()).map_err(ServeError::Roots)?;
     ready(listener.local_addr().map_err(fault)?);
-    let app = Arc::new(App::new(active, Recorder::off(), &options));
+    let app = Arc::new(App::new(active, Recorder::off(), &options).with_proxy(proxy));
     serve_until(listener, Arc::clone(&app), routes(app), stop).await;
     Ok(())
 }
