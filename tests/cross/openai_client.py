@@ -7,6 +7,7 @@ sides tries again. The upstreams are fakes that answer, or fail, as a test tells
 
 import argparse
 import asyncio
+import gzip
 import json
 import socket
 import struct
@@ -149,6 +150,7 @@ class Serve:
         command += ["--listen", "127.0.0.1:0", "--upstream-silence", "5"]
         command += ["--upstream", f"cheap={cheap.base()}", "--upstream", f"strong@here={strong.base()}"]
         command += ["--upstream-key", f"cheap=FILE:{folder / 'key'}", "--upstream-model", "strong@here=strong-v1"]
+        command += ["--record", folder / "recorded"]
         self.log = open(folder / "log", "w+", encoding="utf-8")
         self.process = subprocess.Popen([str(part) for part in command], stderr=self.log)
         deadline = time.monotonic() + 30
@@ -167,9 +169,11 @@ class Serve:
 class Tests:
     def __init__(self, serve, cheap, strong):
         self.serve, self.cheap, self.strong = serve, cheap, strong
+        self.total = 0
         self.client = openai.OpenAI(base_url=serve.base, api_key="the-clients-key", max_retries=0)
 
     def start(self):
+        self.total += sum(self.asked())
         for fake in (self.cheap, self.strong):
             fake.asked.clear()
             fake.script.clear()
@@ -317,6 +321,25 @@ def raised(kind, function, *args, **named):
     raise AssertionError(f"{kind.__name__} was not raised")
 
 
+def recorded(binary, folder, total):
+    """What was written down is what the upstreams were asked, and a trace as it stands."""
+    statuses = {}
+    for path in sorted(folder.glob("weighbridge-*")):
+        with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8") as lines:
+            for line in list(lines)[1:]:
+                line = json.loads(line)
+                assert "key" not in json.dumps(line)
+                for outcome in line.get("outcomes", []):
+                    status = outcome["status"]
+                    statuses[status] = statuses.get(status, 0) + 1
+                    assert status != "ok" or outcome["output_tokens"] == 3, outcome
+                    assert status not in ("error", "cancelled") or "output_tokens" not in outcome, outcome
+    print("recorded", statuses)
+    assert set(statuses) == {"ok", "error", "refused", "cancelled", "rejected"}, statuses
+    assert sum(statuses.values()) == total, (statuses, total)
+    subprocess.run([str(binary), "inspect", str(folder)], check=True, stdout=subprocess.DEVNULL)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--binary", type=Path, default=ROOT / "target/release/weighbridge")
@@ -333,6 +356,8 @@ def main():
         finally:
             log = serve.close()
         assert "-key" not in log.replace("--upstream-key", ""), "a key is in the log"
+        tests.start()
+        recorded(binary, Path(folder) / "recorded", tests.total)
     print(f"openai {openai.__version__}: all as it should be")
 
 
