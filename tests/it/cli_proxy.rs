@@ -6,7 +6,7 @@ use super::support::{Folder, run};
 #[test]
 fn a_wrong_upstream_is_named_with_its_mend_and_no_key_is_shown() {
     let folder = Folder::new();
-    let empty = folder.write("empty", " \n");
+    let empty = folder.file("empty", " \n");
     let key = |source: &str| format!("deepseek-v3.2={source}");
     let upstream = ["--upstream", "deepseek-v3.2=http://127.0.0.1:9/v1"];
     let from_nowhere = key("ENV:WEIGHBRIDGE_NO_SUCH_VARIABLE");
@@ -48,7 +48,7 @@ fn a_wrong_upstream_is_named_with_its_mend_and_no_key_is_shown() {
         (vec!["--upstream-key", &from_empty], "the key is empty"),
         (vec!["--upstream-key", &absent], "cannot read /no/such/file"),
         (
-            vec!["--upstream-silence", "-1"],
+            vec!["--upstream-silence", "x"],
             "must be a number of seconds",
         ),
     ] {
