@@ -1,6 +1,6 @@
 """The official `openai` client against `weighbridge serve` as a proxy, before upstreams on loopback.
 
-Usage: openai_client.py [--binary PATH] with a Python that has `openai`. What a client sees is compared
+Usage: openai_client.py [--binary PATH] with a Python that has `openai` and `trustme`. What a client sees is compared
 with what the upstreams were asked: answers, streams, tools, usage, errors, and how often each of the two
 sides tries again. The upstreams are fakes that answer, or fail, as a test tells them.
 """
@@ -9,7 +9,9 @@ import argparse
 import asyncio
 import gzip
 import json
+import os
 import socket
+import ssl
 import struct
 import subprocess
 import sys
@@ -20,6 +22,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import openai
+import trustme
 
 ROOT = Path(__file__).resolve().parents[2]
 # Endpoints that are alive on any day that this runs; the specialist has no tools.
@@ -52,8 +55,8 @@ TOOLS = [{"type": "function", "function": {"name": "look_up", "parameters": {"ty
 class Fake:
     """An upstream; `script` has what the next requests get, then all is answered well."""
 
-    def __init__(self, name):
-        self.name, self.asked, self.script = name, [], []
+    def __init__(self, name, tls=None):
+        self.name, self.asked, self.script, self.tls = name, [], [], tls
         fake = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -114,10 +117,12 @@ class Fake:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
+        if tls:
+            self.server.socket = tls.wrap_socket(self.server.socket, server_side=True)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def base(self):
-        return f"http://127.0.0.1:{self.server.server_address[1]}/v1"
+        return f"{'https' if self.tls else 'http'}://localhost:{self.server.server_address[1]}/v1"
 
     def answer(self, body):
         message = {"role": "assistant", "content": f"from {self.name}"}
@@ -152,7 +157,8 @@ class Serve:
         command += ["--upstream-key", f"cheap=FILE:{folder / 'key'}", "--upstream-model", "strong@here=strong-v1"]
         command += ["--record", folder / "recorded"]
         self.log = open(folder / "log", "w+", encoding="utf-8")
-        self.process = subprocess.Popen([str(part) for part in command], stderr=self.log)
+        environment = {**os.environ, "SSL_CERT_FILE": str(folder / "authority.pem")}
+        self.process = subprocess.Popen([str(part) for part in command], stderr=self.log, env=environment)
         deadline = time.monotonic() + 30
         while "http://" not in (text := (folder / "log").read_text()):
             assert self.process.poll() is None and time.monotonic() < deadline, text
@@ -345,7 +351,12 @@ def main():
     parser.add_argument("--binary", type=Path, default=ROOT / "target/release/weighbridge")
     binary = parser.parse_args().binary
     with tempfile.TemporaryDirectory() as folder:
-        cheap, strong = Fake("cheap"), Fake("strong")
+        # One upstream plain, one over TLS, by an authority that only this server trusts.
+        authority = trustme.CA()
+        authority.cert_pem.write_to_path(Path(folder) / "authority.pem")
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert("localhost").configure_cert(tls)
+        cheap, strong = Fake("cheap"), Fake("strong", tls)
         serve = Serve(binary, Path(folder), cheap, strong)
         try:
             tests = Tests(serve, cheap, strong)
