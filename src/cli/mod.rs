@@ -7,6 +7,7 @@ mod args;
 mod args_data;
 mod args_diff;
 mod args_export;
+mod args_record;
 mod args_serve;
 mod args_train;
 mod args_upstream;
