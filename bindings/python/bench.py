@@ -98,6 +98,31 @@ def measure(name, command, file, requests, rounds):
     return met
 
 
+def measure_tally(file, rounds):
+    """Rows that a processor second adds up, the bundled trace's in one batch under one trained router."""
+    try:
+        import pyarrow
+    except ImportError:
+        print("tally: skipped, pyarrow is not installed")
+        return
+    with open(TRACE, encoding="utf-8") as trace:
+        lines = [json.loads(line) for line in trace.readlines()[1:]]
+    rows = [
+        {"id": line["id"], **line["request"], "request_input_tokens": line["request"].get("input_tokens"), **outcome}
+        for line in lines
+        for outcome in line["outcomes"]
+    ]
+    names = dict.fromkeys(name for row in rows for name in row)
+    batch = pyarrow.record_batch({name: [row.get(name) for row in rows] for name in names})
+    seconds = []
+    for _ in range(rounds):
+        tally = weighbridge.Tally({"learned": weighbridge.Router.load(file)}, value_usd=2.0)
+        start = time.process_time()
+        tally.update(batch)
+        seconds.append(time.process_time() - start)
+    print(f"tally: {len(rows)} rows, 1,000 replicates: {len(rows) / min(seconds):,.0f} rows a processor second")
+
+
 def main():
     parse = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parse.add_argument("--rust", default=HERE / "target" / "release" / "examples" / "time_decide")
@@ -108,6 +133,7 @@ def main():
         measure(name, options.rust, options.router, requests_of(TRACE, longer), options.rounds)
         for name, longer in [("as they are", False), ("1 KB", True)]
     ]
+    measure_tally(options.router, options.rounds)
     if not all(met):
         print(f"missed: at most {ADDED_US} us added to a call, a batch within {BATCH_RATIO} of Rust", file=sys.stderr)
     return 0 if all(met) else 1
