@@ -5,18 +5,26 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
-use axum::response::Response;
-use axum::routing::{any, get};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{any, get, post};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use tokio::time::timeout;
 
+use super::access::{AccessTokens, guard};
 use super::answer::{Refusal, json};
+use super::assign::Assigned;
 use super::clock::Ids;
+use super::feedback::feedback;
 use super::live::{Active, Live};
+use super::log::Log;
+use super::metrics::{self, Metrics};
 use super::options::{Limits, ServeOptions};
-use super::record::Recorder;
+use super::proxy::{Proxy, chat, models};
+use super::record::{Attempt, Recorder};
 use super::route::{route, route_below};
+use super::tls::Tls;
 
 /// What a request is called by, in and out.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -35,18 +43,65 @@ pub(super) struct App {
     pub(super) recorder: Recorder,
     /// What no client can exceed.
     pub(super) limits: Limits,
+    /// Where requests are sent on; none: only decisions are served.
+    pub(super) proxy: Option<Proxy>,
+    /// What is counted.
+    pub(super) metrics: Arc<Metrics>,
+    /// Where events go.
+    pub(super) log: Log,
+    /// By what the listener speaks TLS.
+    pub(super) tls: Option<Tls>,
+    tokens: Option<AccessTokens>,
+    admin_tokens: Option<AccessTokens>,
     leaving: AtomicBool,
 }
 
 impl App {
+    /// A server that logs nothing.
+    #[cfg(test)]
     pub(super) fn new(active: Active, recorder: Recorder, options: &ServeOptions) -> Self {
+        Self::with_log(active, recorder, Log::off(), options)
+    }
+
+    pub(super) fn with_log(
+        active: Active,
+        recorder: Recorder,
+        log: Log,
+        options: &ServeOptions,
+    ) -> Self {
         Self {
             live: Live::new(active),
             ids: Ids::new(),
+            metrics: Arc::new(Metrics::new(&recorder, &log)),
             recorder,
             limits: options.limits,
+            proxy: None,
+            log,
+            tls: options.tls.clone(),
+            tokens: options.tokens.clone(),
+            admin_tokens: options.admin_tokens.clone(),
             leaving: AtomicBool::new(false),
         }
+    }
+
+    /// The same, which sends requests on.
+    pub(super) fn with_proxy(self, proxy: Option<Proxy>) -> Self {
+        Self { proxy, ..self }
+    }
+
+    /// A decision was drawn: counted, and logged where that is asked for.
+    pub(super) fn decided(&self, id: &str, assigned: &Assigned) {
+        let endpoint = assigned.endpoint().map(|endpoint| endpoint.id.as_str());
+        self.metrics.decided(endpoint, &assigned.by().name);
+        self.log.decided(id, assigned);
+    }
+
+    /// An upstream was called for the request of this id: counted, and logged where that is asked
+    /// for.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the proxy is not wired in yet"))]
+    pub(super) fn attempted(&self, id: &str, attempt: &Attempt) {
+        self.metrics.attempted(attempt);
+        self.log.attempted(id, attempt);
     }
 
     /// The server is told to stop: send no more requests.
@@ -145,15 +200,37 @@ pub(super) fn header_value(text: &str) -> HeaderValue {
 
 /// The routes.
 pub(super) fn routes(app: Arc<App>) -> axum::Router {
-    axum::Router::new()
+    let decisions = axum::Router::new()
         .route("/v1/route", any(route))
         .route("/v1/route/", any(route_below))
         .route("/v1/route/{*path}", any(route_below))
+        .route("/v1/chat/completions", post(chat))
+        .route("/v1/models", get(models))
+        .route("/v1/feedback", post(feedback));
+    let administration = axum::Router::new().route("/metrics", get(metrics));
+    axum::Router::new()
+        .merge(guarded(decisions, app.tokens.as_ref()))
+        .merge(guarded(administration, app.admin_tokens.as_ref()))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
         .with_state(app)
+}
+
+type Routes = axum::Router<Arc<App>>;
+
+/// Only for those who bring a token, where there are tokens.
+fn guarded(routes: Routes, tokens: Option<&AccessTokens>) -> Routes {
+    match tokens {
+        Some(tokens) => routes.route_layer(from_fn_with_state(tokens.clone(), guard)),
+        None => routes,
+    }
+}
+
+async fn metrics(State(app): State<Arc<App>>) -> Response {
+    const OPEN_METRICS: HeaderValue = HeaderValue::from_static(metrics::CONTENT_TYPE);
+    ([(header::CONTENT_TYPE, OPEN_METRICS)], app.metrics.text()).into_response()
 }
 
 async fn healthz() -> Response {

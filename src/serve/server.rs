@@ -12,7 +12,9 @@ use super::accept::serve_until;
 use super::app::{App, routes};
 use super::error::ServeError;
 use super::live::Active;
+use super::log::{Log, Value};
 use super::options::ServeOptions;
+use super::proxy::Proxy;
 use super::record::Recorder;
 
 /// [`serve`] on a runtime of its own; returns once the server has stopped.
@@ -46,10 +48,42 @@ pub async fn serve(
     let listen = options.listen;
     let fault = |source| ServeError::Listen { listen, source };
     let listener = TcpListener::bind(listen).await.map_err(fault)?;
-    ready(listener.local_addr().map_err(fault)?);
-    let app = Arc::new(App::new(active, Recorder::off(), &options));
+    let proxy = Proxy::try_new(options.proxy.clone()).map_err(ServeError::Roots)?;
+    let address = listener.local_addr().map_err(fault)?;
+    let log = Log::start(options.log);
+    let recorder = match &options.record {
+        Some(record) => {
+            let log = log.clone();
+            let say = move |text: &str| log.warn("weighbridge.recording", text, &[]);
+            Recorder::start(record.clone(), &active, Arc::new(say))?
+        }
+        None => Recorder::off(),
+    };
+    let app = App::with_log(active, recorder.clone(), log.clone(), &options);
+    let app = Arc::new(app.with_proxy(proxy));
+    say_where(&app, address);
+    ready(address);
     serve_until(listener, Arc::clone(&app), routes(app), stop).await;
+    // What waits is written, and the last segment compressed, before the process ends.
+    let finished = tokio::task::spawn_blocking(move || recorder.finish());
+    // A panic there has been told by its own thread.
+    let _ = finished.await;
+    let message = "stopped; requests under way were answered";
+    log.info("weighbridge.stopped", message, &[]);
+    log.flush();
     Ok(())
+}
+
+fn say_where(app: &App, address: SocketAddr) {
+    let name = &app.live.get().main.name;
+    let scheme = if app.tls.is_some() { "https" } else { "http" };
+    let url = format!("{scheme}://{address}/v1/route");
+    let fields = [
+        ("weighbridge.policy", Value::Text(name)),
+        ("url.full", Value::Text(&url)),
+    ];
+    let message = format!("{name} decides at {url}");
+    app.log.info("weighbridge.serving", &message, &fields);
 }
 
 /// Completes at the first SIGINT or SIGTERM; both are heeded from this call on.
