@@ -52,7 +52,7 @@ pub(super) fn text(path: &Path) -> Result<String, Failure> {
 }
 
 /// The file itself, or the files of a folder with that ending, in order of their names.
-fn files_in(path: &Path, ending: &str) -> Result<Vec<PathBuf>, Failure> {
+pub(super) fn files_in(path: &Path, ending: &str) -> Result<Vec<PathBuf>, Failure> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }

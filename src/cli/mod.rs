@@ -30,6 +30,7 @@ mod output;
 mod plan;
 mod replay;
 mod serve;
+mod served;
 mod train;
 mod train_measure;
 mod whatif;

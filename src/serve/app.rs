@@ -17,12 +17,15 @@ use super::answer::{Refusal, json};
 use super::assign::Assigned;
 use super::clock::Ids;
 use super::feedback::feedback;
-use super::live::{Active, Live};
+#[cfg(test)]
+use super::live::Active;
+use super::live::Live;
 use super::log::Log;
 use super::metrics::{self, Metrics};
 use super::options::{Limits, ServeOptions};
 use super::proxy::{Proxy, chat, models};
 use super::record::{Attempt, Recorder};
+use super::reload::{Files, Reloads};
 use super::route::{route, route_below};
 use super::tls::Tls;
 
@@ -51,6 +54,8 @@ pub(super) struct App {
     pub(super) log: Log,
     /// By what the listener speaks TLS.
     pub(super) tls: Option<Tls>,
+    /// Where other files come from.
+    pub(super) reloads: Reloads,
     tokens: Option<AccessTokens>,
     admin_tokens: Option<AccessTokens>,
     leaving: AtomicBool,
@@ -60,17 +65,18 @@ impl App {
     /// A server that logs nothing.
     #[cfg(test)]
     pub(super) fn new(active: Active, recorder: Recorder, options: &ServeOptions) -> Self {
-        Self::with_log(active, recorder, Log::off(), options)
+        Self::with_log(Files::fixed(active), recorder, Log::off(), options)
     }
 
     pub(super) fn with_log(
-        active: Active,
+        files: Files,
         recorder: Recorder,
         log: Log,
         options: &ServeOptions,
     ) -> Self {
         Self {
-            live: Live::new(active),
+            live: Live::new(files.active),
+            reloads: Reloads::new(files.source, files.stamp),
             ids: Ids::new(),
             metrics: Arc::new(Metrics::new(&recorder, &log)),
             recorder,
@@ -98,7 +104,6 @@ impl App {
 
     /// An upstream was called for the request of this id: counted, and logged where that is asked
     /// for.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the proxy is not wired in yet"))]
     pub(super) fn attempted(&self, id: &str, attempt: &Attempt) {
         self.metrics.attempted(attempt);
         self.log.attempted(id, attempt);
@@ -207,7 +212,11 @@ pub(super) fn routes(app: Arc<App>) -> axum::Router {
         .route("/v1/chat/completions", post(chat))
         .route("/v1/models", get(models))
         .route("/v1/feedback", post(feedback));
-    let administration = axum::Router::new().route("/metrics", get(metrics));
+    let mut administration = axum::Router::new().route("/metrics", get(metrics));
+    administration = match app.admin_tokens {
+        Some(_) => administration.route("/admin/reload", post(reload)),
+        None => administration.route("/admin/reload", any(no_admin)),
+    };
     axum::Router::new()
         .merge(guarded(decisions, app.tokens.as_ref()))
         .merge(guarded(administration, app.admin_tokens.as_ref()))
@@ -226,6 +235,24 @@ fn guarded(routes: Routes, tokens: Option<&AccessTokens>) -> Routes {
         Some(tokens) => routes.route_layer(from_fn_with_state(tokens.clone(), guard)),
         None => routes,
     }
+}
+
+/// Answers when the files are loaded, or refused.
+async fn reload(State(app): State<Arc<App>>) -> Response {
+    match app.reload().await {
+        Ok(active) => {
+            let body = serde_json::json!({ "status": "reloaded", "policy": active.main.name });
+            json(StatusCode::OK, body.to_string().into_bytes())
+        }
+        Err(why) => Refusal::whole(format!("not reloaded, what was in force stays: {why}"))
+            .coded("unfit_file")
+            .answer(StatusCode::UNPROCESSABLE_ENTITY),
+    }
+}
+
+async fn no_admin() -> Response {
+    let message = "this server takes no orders; start it with --admin-token-file, or send SIGHUP";
+    Refusal::whole(message).answer(StatusCode::FORBIDDEN)
 }
 
 async fn metrics(State(app): State<Arc<App>>) -> Response {

@@ -20,6 +20,7 @@ mod metrics;
 mod options;
 mod proxy;
 mod record;
+mod reload;
 mod route;
 mod server;
 #[cfg(test)]
@@ -34,5 +35,6 @@ pub use log::{LogFormat, LogOptions};
 pub use options::{DEFAULT_LISTEN, DEFAULT_THREADS, Limits, ServeOptions};
 pub use proxy::{DEFAULT_DEADLINE, DEFAULT_SILENCE, ProxyOptions, Upstream};
 pub use record::{Prompts, RecordOptions};
+pub use reload::{Files, Source};
 pub use server::{run, serve};
 pub use tls::Tls;

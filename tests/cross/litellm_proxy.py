@@ -77,7 +77,11 @@ class Proxy:
         self.log = open(folder / "proxy.log", "wb")
         command = [str(Path(sys.executable).parent / "litellm"), "--config", str(config), "--host", "127.0.0.1", "--port", str(self.port)]
         self.process = subprocess.Popen(command, cwd="/", env=environment, stdout=self.log, stderr=self.log)
-        self.wait()
+        try:
+            self.wait()
+        except BaseException:
+            self.__exit__()  # nothing stays behind
+            raise
 
     def wait(self):
         deadline = time.monotonic() + 180

@@ -404,5 +404,6 @@ if __name__ == "__main__":
     parser.add_argument("--binary", type=Path, default=ROOT / "target/release/weighbridge")
     parser.add_argument("--requests", type=int, default=3000)
     given = parser.parse_args()
+    sys.stdout.reconfigure(line_buffering=True)
     main(given.binary.resolve(), given.requests)
     print("loop: closed")

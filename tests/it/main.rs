@@ -25,6 +25,7 @@ mod cli_learning_curve;
 mod cli_page;
 mod cli_plan;
 mod cli_plot;
+mod cli_proxy;
 mod cli_record;
 mod cli_replay;
 mod cli_router;

@@ -3,6 +3,7 @@
 mod access;
 mod deciding;
 mod living;
+mod reloading;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -149,9 +150,13 @@ impl Running {
     }
 
     fn of(app: App) -> Self {
+        Self::of_shared(Arc::new(app), async {})
+    }
+
+    /// With something beside it that goes on until the end.
+    fn of_shared(app: Arc<App>, beside: impl Future<Output = ()> + Send + 'static) -> Self {
         let (stop, stopped) = oneshot::channel::<()>();
         let (bound, address) = mpsc::channel();
-        let app = Arc::new(app);
         let thread = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_multi_thread()
                 .worker_threads(2)
@@ -161,6 +166,7 @@ impl Running {
             runtime.block_on(async move {
                 let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
                 bound.send(listener.local_addr().unwrap()).unwrap();
+                tokio::spawn(beside);
                 let stop = async { drop(stopped.await) };
                 serve_until(listener, Arc::clone(&app), routes(app), stop).await;
             });
