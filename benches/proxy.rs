@@ -49,7 +49,9 @@ fn main() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (plain, streamed) = (request(upstream, false), request(upstream, true));
     let alone = throughput(upstream, &plain, span / 2);
-    say(&format!("upstream alone: {alone:.0} requests/s over {CONNECTIONS} connections"));
+    say(&format!(
+        "upstream alone: {alone:.0} requests/s over {CONNECTIONS} connections"
+    ));
 
     let ours = Server::weighbridge(folder.path(), upstream);
     let before = ours.resident_kb();
@@ -57,12 +59,19 @@ fn main() {
     measure(&ours, direct, &plain, "plain", 4000);
     measure(&ours, direct, &streamed, "stream of 20 chunks", 2000);
     let speed = throughput(ours.address, &plain, span);
-    say(&format!("serve: {speed:.0} requests/s over {CONNECTIONS} connections"));
+    say(&format!(
+        "serve: {speed:.0} requests/s over {CONNECTIONS} connections"
+    ));
     let chunks = throughput(ours.address, &streamed, span / 2);
-    say(&format!("serve: {chunks:.0} streams of 20 chunks/s over {CONNECTIONS} connections"));
+    say(&format!(
+        "serve: {chunks:.0} streams of 20 chunks/s over {CONNECTIONS} connections"
+    ));
     let many = crowd(ours.address, &plain, 64, span / 2);
     say(&format!("serve: {many:.0} requests/s over 64 connections"));
-    say(&format!("serve: {before} kB resident before, {} kB after", ours.resident_kb()));
+    say(&format!(
+        "serve: {before} kB resident before, {} kB after",
+        ours.resident_kb()
+    ));
 
     let Some(litellm) = argument("--litellm") else {
         say("LiteLLM's proxy is left out: --litellm PATH/TO/bin/litellm");
@@ -73,9 +82,17 @@ fn main() {
     measure(&theirs, direct, &streamed, "stream of 20 chunks", 150);
     throughput(theirs.address, &plain, span / 2);
     let other = throughput(theirs.address, &plain, span);
-    say(&format!("LiteLLM: {other:.0} requests/s over {CONNECTIONS} connections"));
-    say(&format!("LiteLLM: {} kB resident after", theirs.resident_kb()));
-    say(&format!("ratio: {:.1} times its requests a second", speed / other));
+    say(&format!(
+        "LiteLLM: {other:.0} requests/s over {CONNECTIONS} connections"
+    ));
+    say(&format!(
+        "LiteLLM: {} kB resident after",
+        theirs.resident_kb()
+    ));
+    say(&format!(
+        "ratio: {:.1} times its requests a second",
+        speed / other
+    ));
 }
 
 /// Latency of a server and of the upstream itself, by turns.
@@ -127,7 +144,10 @@ fn crowd(address: SocketAddr, body: &[u8], connections: usize, span: Duration) -
             })
         });
         let asking: Vec<_> = asking.collect();
-        asking.into_iter().map(|it| it.join().expect("it asks")).sum()
+        asking
+            .into_iter()
+            .map(|it| it.join().expect("it asks"))
+            .sum()
     });
     total as f64 / start.elapsed().as_secs_f64()
 }
@@ -165,7 +185,11 @@ fn ask(stream: &mut TcpStream, request: &[u8]) {
             continue;
         };
         let head = String::from_utf8_lossy(&got[..end]).to_ascii_lowercase();
-        assert!(head.starts_with("http/1.1 200"), "{}", String::from_utf8_lossy(&got));
+        assert!(
+            head.starts_with("http/1.1 200"),
+            "{}",
+            String::from_utf8_lossy(&got)
+        );
         let length = head.split("content-length: ").nth(1);
         let whole = match length.and_then(|it| it.lines().next()?.parse::<usize>().ok()) {
             Some(length) => got.len() == end + 4 + length,
@@ -194,13 +218,17 @@ fn upstream() -> SocketAddr {
         write!(streamed, "{:x}\r\n{text}\r\n", text.len()).expect("a text");
     };
     let chunk = |delta: &str, end: &str, rest: &str| {
-        format!(r#"{{"id":"c-1","object":"chat.completion.chunk","created":1,"model":"cheap","choices":[{{"index":0,"delta":{{{delta}}},"finish_reason":{end}}}]{rest}}}"#)
+        format!(
+            r#"{{"id":"c-1","object":"chat.completion.chunk","created":1,"model":"cheap","choices":[{{"index":0,"delta":{{{delta}}},"finish_reason":{end}}}]{rest}}}"#
+        )
     };
     for _ in 0..19 {
         event(&chunk(r#""content":" word""#, "null", ""));
     }
     event(&chunk("", r#""stop""#, ""));
-    event(r#"{"id":"c-1","object":"chat.completion.chunk","created":1,"model":"cheap","choices":[],"usage":{"prompt_tokens":230,"completion_tokens":19,"total_tokens":249}}"#);
+    event(
+        r#"{"id":"c-1","object":"chat.completion.chunk","created":1,"model":"cheap","choices":[],"usage":{"prompt_tokens":230,"completion_tokens":19,"total_tokens":249}}"#,
+    );
     event("[DONE]");
     streamed.push_str("0\r\n\r\n");
     thread::spawn(move || {
@@ -262,7 +290,9 @@ impl Server {
         let mut config = String::from("model_list:\n");
         let base = format!("http://{upstream}/v1");
         writeln!(config, "  - {{model_name: auto, litellm_params: {{model: openai/cheap, api_base: \"{base}\", api_key: x}}}}").expect("a text");
-        config.push_str("litellm_settings: {num_retries: 0}\nrouter_settings: {disable_cooldowns: true}\n");
+        config.push_str(
+            "litellm_settings: {num_retries: 0}\nrouter_settings: {disable_cooldowns: true}\n",
+        );
         fs::write(folder.join("config.yaml"), config).expect("a file");
         let address = free();
         let mut command = Command::new(binary);
@@ -273,15 +303,14 @@ impl Server {
         Self::start("LiteLLM", command, folder, address)
     }
 
-    fn start(
-        name: &'static str,
-        mut command: Command,
-        folder: &Path,
-        address: SocketAddr,
-    ) -> Self {
+    fn start(name: &'static str, mut command: Command, folder: &Path, address: SocketAddr) -> Self {
         let log = fs::File::create(folder.join(format!("{name}.log"))).expect("a file");
         let other = log.try_clone().expect("a file");
-        command.current_dir(folder).stdin(Stdio::null()).stdout(log).stderr(other);
+        command
+            .current_dir(folder)
+            .stdin(Stdio::null())
+            .stdout(log)
+            .stderr(other);
         let child = command.spawn().expect("it starts");
         let server = Self {
             name,
@@ -302,7 +331,8 @@ impl Server {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()));
         let status = status.unwrap_or_default();
         let line = status.lines().find(|line| line.starts_with("VmRSS"));
-        line.and_then(|it| it.split_whitespace().nth(1)?.parse().ok()).unwrap_or(0)
+        line.and_then(|it| it.split_whitespace().nth(1)?.parse().ok())
+            .unwrap_or(0)
     }
 }
 

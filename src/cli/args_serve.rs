@@ -1,14 +1,17 @@
 //! What `serve` can be told.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::args::{CatalogArgs, RoleArgs};
+use super::args_record::RecordArgs;
 use super::args_upstream::UpstreamArgs;
-use crate::serve::Limits;
+use super::exit::{Failure, says_no};
+use super::load;
+use crate::serve::{AccessTokens, Limits, LogFormat, LogOptions, Tls};
 
 /// How `serve` decides and listens.
 #[derive(Debug, Args)]
@@ -22,11 +25,106 @@ pub(super) struct ServeArgs {
     #[command(flatten)]
     pub(super) upstream: UpstreamArgs,
     #[command(flatten)]
+    pub(super) access: AccessArgs,
+    #[command(flatten)]
+    pub(super) log: LogArgs,
+    #[command(flatten)]
+    pub(super) record: RecordArgs,
+    #[command(flatten)]
     pub(super) limits: LimitArgs,
     #[command(flatten)]
     pub(super) catalog: CatalogArgs,
     #[command(flatten)]
     pub(super) roles: RoleArgs,
+}
+
+/// Who may ask, and how.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Access")]
+pub(super) struct AccessArgs {
+    /// Answer only who sends `Authorization: Bearer TOKEN` with a token of this file, one a line
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// The same for /metrics and POST /admin/reload; without it everyone may read and nobody reload
+    #[arg(long, value_name = "FILE")]
+    admin_token_file: Option<PathBuf>,
+    /// Speak TLS by this certificate with those that vouch for it, as PEM
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The certificate's private key, as PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+}
+
+impl AccessArgs {
+    /// Who may ask for decisions.
+    pub(super) fn tokens(&self) -> Result<Option<AccessTokens>, Failure> {
+        self.token_file.as_deref().map(tokens).transpose()
+    }
+
+    /// Who may administer.
+    pub(super) fn admin_tokens(&self) -> Result<Option<AccessTokens>, Failure> {
+        self.admin_token_file.as_deref().map(tokens).transpose()
+    }
+
+    /// By what to speak TLS.
+    pub(super) fn tls(&self) -> Result<Option<Tls>, Failure> {
+        let (Some(cert), Some(key)) = (&self.tls_cert, &self.tls_key) else {
+            return Ok(None);
+        };
+        let tls = Tls::try_new(load::text(cert)?.as_bytes(), load::text(key)?.as_bytes());
+        let fault = |why| {
+            says_no(format!(
+                "--tls-cert {}, --tls-key {}: {why}",
+                cert.display(),
+                key.display()
+            ))
+        };
+        tls.map(Some).map_err(fault)
+    }
+}
+
+fn tokens(path: &Path) -> Result<AccessTokens, Failure> {
+    AccessTokens::parse(&load::text(path)?)
+        .map_err(|why| says_no(format!("{}: {why}", path.display())))
+}
+
+/// What the server says on standard error.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Log")]
+pub(super) struct LogArgs {
+    /// How events are written to standard error
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    log: LogArg,
+    /// Log each decision, and each call of an upstream, as well; never its texts
+    #[arg(long)]
+    log_requests: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum LogArg {
+    /// A line for a person
+    #[default]
+    Text,
+    /// A JSON object a line, with OpenTelemetry's names
+    Json,
+    /// Nothing
+    Off,
+}
+
+impl LogArgs {
+    /// As the server takes them.
+    pub(super) fn options(&self, quiet: bool) -> LogOptions {
+        LogOptions {
+            format: match self.log {
+                LogArg::Text => LogFormat::Text,
+                LogArg::Json => LogFormat::Json,
+                LogArg::Off => LogFormat::Off,
+            },
+            requests: self.log_requests,
+            quiet,
+        }
+    }
 }
 
 /// What no client can exceed.

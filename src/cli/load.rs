@@ -14,7 +14,7 @@ use super::output::Console;
 use crate::catalog::{Catalog, SourceFile};
 use crate::policy::{Policy, PolicyError, Promise, Roles, SolveOptions, compile_solved};
 use crate::trace::{Header, Trace};
-use crate::trace_io::{OnError, ReadOptions, ReadReport, read};
+use crate::trace_io::{OnError, ReadOptions, ReadReport, read, stored_bytes};
 
 /// A policy or router file, ready to decide.
 pub(super) struct Candidate {
@@ -52,7 +52,7 @@ pub(super) fn text(path: &Path) -> Result<String, Failure> {
 }
 
 /// The file itself, or the files of a folder with that ending, in order of their names.
-fn files_in(path: &Path, ending: &str) -> Result<Vec<PathBuf>, Failure> {
+pub(super) fn files_in(path: &Path, ending: &str) -> Result<Vec<PathBuf>, Failure> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
@@ -78,10 +78,7 @@ pub(super) fn traces(
     args: &ReadArgs,
     console: &Console,
 ) -> Result<Trace, Failure> {
-    let size = paths
-        .iter()
-        .filter_map(|path| Some(path.metadata().ok()?.len()))
-        .sum();
+    let size = stored_bytes(paths).map_err(says_no)?;
     let bar = console.progress("reading", size);
     let options = ReadOptions {
         on_error: on_error(args.on_error),
@@ -125,10 +122,51 @@ pub(super) fn say_report(report: &ReadReport, console: &Console) {
             report.clamped
         ));
     }
+    say_recording(report, console);
     if report.out_of_order > 0 {
         console.warn(&format!(
             "{} requests stood out of order of time; they were sorted (ties by id)",
             report.out_of_order
+        ));
+    }
+}
+
+/// Say what was found in the folder of a recording.
+fn say_recording(report: &ReadReport, console: &Console) {
+    let feedback = report.feedback;
+    if feedback.joined > 0 {
+        console.say(&format!("feedback: {} reports joined", feedback.joined));
+    }
+    for (count, what) in [
+        (
+            report.torn,
+            "files ended in a line that was cut off, which was left out (a server was killed, or is writing)",
+        ),
+        (
+            report.superseded,
+            "lines were left out because their id stands on a later line too; an id names one request",
+        ),
+        (
+            feedback.unknown,
+            "reports of feedback have an id that no line has",
+        ),
+        (
+            feedback.unplaced,
+            "reports of feedback name no endpoint, and their request went nowhere",
+        ),
+        (
+            feedback.unfit,
+            "reports of feedback contradict what was recorded, and were left out",
+        ),
+    ] {
+        if count > 0 {
+            console.warn(&format!("{count} {what}"));
+        }
+    }
+    if !report.roles_changed.is_empty() {
+        console.warn(&format!(
+            "the recording binds roles differently over time ({}); the newest holds, --driver and --specialist say otherwise",
+            report.roles_changed.join(", ")
         ));
     }
 }

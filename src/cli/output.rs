@@ -19,7 +19,7 @@ use crate::trace_io::write_file;
 
 /// The streams, and how much to say on them.
 pub(super) struct Console {
-    quiet: bool,
+    pub(super) quiet: bool,
     pub(super) verbose: bool,
     pub(super) threads: usize,
     pub(super) seed: u64,

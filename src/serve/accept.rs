@@ -29,6 +29,7 @@ pub(super) async fn serve_until(
     let (stage, seen) = watch::channel(Stage::Up);
     let free = Arc::new(Semaphore::new(limits.connections));
     let accepting = async {
+        let mut resting = false;
         loop {
             match listener.accept().await {
                 Ok((stream, _)) => match Arc::clone(&free).try_acquire_owned() {
@@ -41,12 +42,24 @@ pub(super) async fn serve_until(
                             seen.clone(),
                         ));
                     }
-                    // As much of it as goes at once.
-                    Err(_) => drop(stream.try_write(FULL)),
+                    Err(_) => {
+                        app.metrics.turned_away.inc();
+                        // As much of it as goes at once.
+                        let _ = stream.try_write(FULL);
+                    }
                 },
                 Err(error) if is_the_clients(&error) => {}
-                Err(_) => sleep(REST).await,
+                Err(error) => {
+                    if !resting {
+                        let message = format!("cannot accept connections for now: {error}");
+                        app.log.warn("weighbridge.accept", &message, &[]);
+                    }
+                    resting = true;
+                    sleep(REST).await;
+                    continue;
+                }
             }
+            resting = false;
         }
     };
     tokio::select! {
@@ -86,8 +99,17 @@ async fn hold(
     }
     // Answers are small and whole: nothing is gained by waiting for more.
     let _ = stream.set_nodelay(true);
+    app.metrics.connections.inc();
     // What ends a connection is the client's affair: it hung up, or took too long.
-    let _ = converse(stream, routes, limits, stage).await;
+    match &app.tls {
+        None => drop(converse(stream, routes, &app, stage).await),
+        Some(tls) => {
+            if let Ok(Ok(stream)) = timeout(limits.head, tls.0.accept(stream)).await {
+                drop(converse(stream, routes, &app, stage).await);
+            }
+        }
+    }
+    app.metrics.connections.dec();
 }
 
 /// A fault of one connection, before it was accepted.

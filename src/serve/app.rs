@@ -5,19 +5,29 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
-use axum::response::Response;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{any, get, post};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use tokio::time::timeout;
 
+use super::access::{AccessTokens, guard};
 use super::answer::{Refusal, json};
+use super::assign::Assigned;
 use super::clock::Ids;
-use super::live::{Active, Live};
+use super::feedback::feedback;
+#[cfg(test)]
+use super::live::Active;
+use super::live::Live;
+use super::log::Log;
+use super::metrics::{self, Metrics};
 use super::options::{Limits, ServeOptions};
 use super::proxy::{Proxy, chat, models};
-use super::record::Recorder;
+use super::record::{Attempt, Recorder};
+use super::reload::{Files, Reloads};
 use super::route::{route, route_below};
+use super::tls::Tls;
 
 /// What a request is called by, in and out.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -38,17 +48,44 @@ pub(super) struct App {
     pub(super) limits: Limits,
     /// Where requests are sent on; none: only decisions are served.
     pub(super) proxy: Option<Proxy>,
+    /// What is counted.
+    pub(super) metrics: Arc<Metrics>,
+    /// Where events go.
+    pub(super) log: Log,
+    /// By what the listener speaks TLS.
+    pub(super) tls: Option<Tls>,
+    /// Where other files come from.
+    pub(super) reloads: Reloads,
+    tokens: Option<AccessTokens>,
+    admin_tokens: Option<AccessTokens>,
     leaving: AtomicBool,
 }
 
 impl App {
+    /// A server that logs nothing.
+    #[cfg(test)]
     pub(super) fn new(active: Active, recorder: Recorder, options: &ServeOptions) -> Self {
+        Self::with_log(Files::fixed(active), recorder, Log::off(), options)
+    }
+
+    pub(super) fn with_log(
+        files: Files,
+        recorder: Recorder,
+        log: Log,
+        options: &ServeOptions,
+    ) -> Self {
         Self {
-            live: Live::new(active),
+            live: Live::new(files.active),
+            reloads: Reloads::new(files.source, files.stamp),
             ids: Ids::new(),
+            metrics: Arc::new(Metrics::new(&recorder, &log)),
             recorder,
             limits: options.limits,
             proxy: None,
+            log,
+            tls: options.tls.clone(),
+            tokens: options.tokens.clone(),
+            admin_tokens: options.admin_tokens.clone(),
             leaving: AtomicBool::new(false),
         }
     }
@@ -56,6 +93,20 @@ impl App {
     /// The same, which sends requests on.
     pub(super) fn with_proxy(self, proxy: Option<Proxy>) -> Self {
         Self { proxy, ..self }
+    }
+
+    /// A decision was drawn: counted, and logged where that is asked for.
+    pub(super) fn decided(&self, id: &str, assigned: &Assigned) {
+        let endpoint = assigned.endpoint().map(|endpoint| endpoint.id.as_str());
+        self.metrics.decided(endpoint, &assigned.by().name);
+        self.log.decided(id, assigned);
+    }
+
+    /// An upstream was called for the request of this id: counted, and logged where that is asked
+    /// for.
+    pub(super) fn attempted(&self, id: &str, attempt: &Attempt) {
+        self.metrics.attempted(attempt);
+        self.log.attempted(id, attempt);
     }
 
     /// The server is told to stop: send no more requests.
@@ -154,17 +205,59 @@ pub(super) fn header_value(text: &str) -> HeaderValue {
 
 /// The routes.
 pub(super) fn routes(app: Arc<App>) -> axum::Router {
-    axum::Router::new()
+    let decisions = axum::Router::new()
         .route("/v1/route", any(route))
         .route("/v1/route/", any(route_below))
         .route("/v1/route/{*path}", any(route_below))
         .route("/v1/chat/completions", post(chat))
         .route("/v1/models", get(models))
+        .route("/v1/feedback", post(feedback));
+    let mut administration = axum::Router::new().route("/metrics", get(metrics));
+    administration = match app.admin_tokens {
+        Some(_) => administration.route("/admin/reload", post(reload)),
+        None => administration.route("/admin/reload", any(no_admin)),
+    };
+    axum::Router::new()
+        .merge(guarded(decisions, app.tokens.as_ref()))
+        .merge(guarded(administration, app.admin_tokens.as_ref()))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
         .with_state(app)
+}
+
+type Routes = axum::Router<Arc<App>>;
+
+/// Only for those who bring a token, where there are tokens.
+fn guarded(routes: Routes, tokens: Option<&AccessTokens>) -> Routes {
+    match tokens {
+        Some(tokens) => routes.route_layer(from_fn_with_state(tokens.clone(), guard)),
+        None => routes,
+    }
+}
+
+/// Answers when the files are loaded, or refused.
+async fn reload(State(app): State<Arc<App>>) -> Response {
+    match app.reload().await {
+        Ok(active) => {
+            let body = serde_json::json!({ "status": "reloaded", "policy": active.main.name });
+            json(StatusCode::OK, body.to_string().into_bytes())
+        }
+        Err(why) => Refusal::whole(format!("not reloaded, what was in force stays: {why}"))
+            .coded("unfit_file")
+            .answer(StatusCode::UNPROCESSABLE_ENTITY),
+    }
+}
+
+async fn no_admin() -> Response {
+    let message = "this server takes no orders; start it with --admin-token-file, or send SIGHUP";
+    Refusal::whole(message).answer(StatusCode::FORBIDDEN)
+}
+
+async fn metrics(State(app): State<Arc<App>>) -> Response {
+    const OPEN_METRICS: HeaderValue = HeaderValue::from_static(metrics::CONTENT_TYPE);
+    ([(header::CONTENT_TYPE, OPEN_METRICS)], app.metrics.text()).into_response()
 }
 
 async fn healthz() -> Response {

@@ -21,6 +21,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::app::App;
+use super::metrics::Counted;
 use super::options::Limits;
 
 /// How far the server's end has come.
@@ -40,18 +42,19 @@ pub(super) enum Stage {
 pub(super) async fn converse<S>(
     stream: S,
     routes: axum::Router,
-    limits: Limits,
+    app: &App,
     mut stage: watch::Receiver<Stage>,
 ) -> hyper::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let (limits, metrics) = (app.limits, Arc::clone(&app.metrics));
     let turns = Arc::new(Turns::default());
     let stream = Watched::new(stream, limits, Arc::clone(&turns));
     let leaving = stage.clone();
     let routes = TowerToHyperService::new(routes);
     let service = service_fn(move |request: Request<Incoming>| {
-        let turn = Turn::begin(&turns);
+        let mut turn = Turn::begin(&turns, Counted::begin(&metrics, request.uri().path()));
         let answer = routes.call(request);
         let leaving = leaving.clone();
         async move {
@@ -60,6 +63,7 @@ where
                 let close = HeaderValue::from_static("close");
                 response.headers_mut().insert(header::CONNECTION, close);
             }
+            turn.counted.answer(response.status().as_u16());
             Ok::<_, Infallible>(response.map(|body| Answer { body, _turn: turn }))
         }
     });
@@ -89,19 +93,23 @@ struct Turns {
 }
 
 /// One request, from its headers to the end of its answer.
-struct Turn(Arc<Turns>);
+struct Turn {
+    turns: Arc<Turns>,
+    counted: Counted,
+}
 
 impl Turn {
-    fn begin(turns: &Arc<Turns>) -> Self {
+    fn begin(turns: &Arc<Turns>, counted: Counted) -> Self {
         // One task does all of a connection, so that any order of memory is the right one.
         turns.begun.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(turns))
+        let turns = Arc::clone(turns);
+        Self { turns, counted }
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.0.ended.fetch_add(1, Ordering::Relaxed);
+        self.turns.ended.fetch_add(1, Ordering::Relaxed);
     }
 }
 

@@ -60,4 +60,8 @@ impl Live {
         // A panic elsewhere leaves the pointer whole.
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
+
+    pub(super) fn set(&self, active: Arc<Active>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = active;
+    }
 }

@@ -6,24 +6,35 @@
 //! the clock, since a request that does not say when it arrived arrived now. Start at [`run`].
 
 mod accept;
+mod access;
 mod answer;
 mod app;
 mod assign;
 mod clock;
 mod connection;
 mod error;
+mod feedback;
 mod live;
+mod log;
+mod metrics;
 mod options;
 mod proxy;
 mod record;
+mod reload;
 mod route;
 mod server;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod wire;
 
+pub use access::AccessTokens;
 pub use error::ServeError;
 pub use live::{Active, Canary, Explore, Loaded};
+pub use log::{LogFormat, LogOptions};
 pub use options::{DEFAULT_LISTEN, DEFAULT_THREADS, Limits, ServeOptions};
 pub use proxy::{DEFAULT_DEADLINE, DEFAULT_SILENCE, ProxyOptions, Upstream};
+pub use record::{Prompts, RecordOptions};
+pub use reload::{Files, Source};
 pub use server::{run, serve};
+pub use tls::Tls;

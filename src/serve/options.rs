@@ -4,7 +4,11 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use super::access::AccessTokens;
+use super::log::LogOptions;
 use super::proxy::ProxyOptions;
+use super::record::RecordOptions;
+use super::tls::Tls;
 
 /// Where the server listens unless told otherwise: on this machine alone.
 pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8787));
@@ -24,6 +28,16 @@ pub struct ServeOptions {
     pub limits: Limits,
     /// Where requests are sent on.
     pub proxy: ProxyOptions,
+    /// Of whom decisions may be asked; none: of everyone who reaches the address.
+    pub tokens: Option<AccessTokens>,
+    /// Who may read metrics and have files reloaded; none: everyone may read, nobody reload.
+    pub admin_tokens: Option<AccessTokens>,
+    /// By what to speak TLS; none: plain.
+    pub tls: Option<Tls>,
+    /// What is logged.
+    pub log: LogOptions,
+    /// What is recorded; none: nothing.
+    pub record: Option<RecordOptions>,
 }
 
 impl Default for ServeOptions {
@@ -33,6 +47,11 @@ impl Default for ServeOptions {
             threads: DEFAULT_THREADS,
             limits: Limits::default(),
             proxy: ProxyOptions::default(),
+            tokens: None,
+            admin_tokens: None,
+            tls: None,
+            log: LogOptions::default(),
+            record: None,
         }
     }
 }

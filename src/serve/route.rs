@@ -113,6 +113,7 @@ fn batch(app: &App, headers: &HeaderMap, items: Vec<Asked>) -> Result<Response, 
 fn decide(app: &App, mut request: Request, id: &str) -> (Assigned, Request) {
     request.at.get_or_insert_with(clock::now);
     let assigned = assign(app.live.get(), &request, id);
+    app.decided(id, &assigned);
     (assigned, request)
 }
 

@@ -11,17 +11,18 @@ use tokio::runtime;
 use super::accept::serve_until;
 use super::app::{App, routes};
 use super::error::ServeError;
-use super::live::Active;
+use super::log::{Log, Value};
 use super::options::ServeOptions;
 use super::proxy::Proxy;
 use super::record::Recorder;
+use super::reload::Files;
 
 /// [`serve`] on a runtime of its own; returns once the server has stopped.
 ///
 /// # Errors
 /// As [`serve`], and where the threads cannot be started.
 pub fn run(
-    active: Active,
+    files: Files,
     options: ServeOptions,
     ready: impl FnOnce(SocketAddr),
 ) -> Result<(), ServeError> {
@@ -30,29 +31,90 @@ pub fn run(
         .enable_all()
         .build()
         .map_err(ServeError::Runtime)?;
-    runtime.block_on(serve(active, options, ready))
+    runtime.block_on(serve(files, options, ready))
 }
 
-/// Answer with one router's decisions until SIGINT or SIGTERM, then let requests that are under
-/// way finish. `ready` gets the bound address once connections are accepted and signals heeded.
+/// Answer with the decisions of the files until SIGINT or SIGTERM, then let requests that are under
+/// way finish; other files are taken when they change, and on SIGHUP. `ready` gets the bound address once connections are accepted and signals heeded.
 ///
 /// # Errors
 /// Where the address cannot be listened on or signals cannot be awaited.
 pub async fn serve(
-    active: Active,
+    files: Files,
     options: ServeOptions,
     ready: impl FnOnce(SocketAddr),
 ) -> Result<(), ServeError> {
     let stop = stop_signal().map_err(ServeError::Signal)?;
+    let hangup = hangups().map_err(ServeError::Signal)?;
     let listen = options.listen;
     let fault = |source| ServeError::Listen { listen, source };
     let listener = TcpListener::bind(listen).await.map_err(fault)?;
+    let address = listener.local_addr().map_err(fault)?;
     let proxy = Proxy::try_new(options.proxy.clone()).map_err(ServeError::Roots)?;
-    ready(listener.local_addr().map_err(fault)?);
-    let app = Arc::new(App::new(active, Recorder::off(), &options).with_proxy(proxy));
+    let log = Log::start(options.log);
+    let recorder = match &options.record {
+        Some(record) => {
+            let log = log.clone();
+            let say = move |text: &str| log.warn("weighbridge.recording", text, &[]);
+            Recorder::start(record.clone(), &files.active, Arc::new(say))?
+        }
+        None => Recorder::off(),
+    };
+    let app = App::with_log(files, recorder.clone(), log.clone(), &options);
+    let app = Arc::new(app.with_proxy(proxy));
+    say_where(&app, address);
+    ready(address);
+    let keeper = Arc::clone(&app);
+    let keeping = tokio::spawn(async move {
+        tokio::join!(keeper.watch(), reload_on(hangup, &keeper));
+    });
     serve_until(listener, Arc::clone(&app), routes(app), stop).await;
+    keeping.abort();
+    // What waits is written, and the last segment compressed, before the process ends.
+    let finished = tokio::task::spawn_blocking(move || recorder.finish());
+    // A panic there has been told by its own thread.
+    let _ = finished.await;
+    let message = "stopped; requests under way were answered";
+    log.info("weighbridge.stopped", message, &[]);
+    log.flush();
     Ok(())
 }
+
+fn say_where(app: &App, address: SocketAddr) {
+    let name = &app.live.get().main.name;
+    let scheme = if app.tls.is_some() { "https" } else { "http" };
+    let url = format!("{scheme}://{address}/v1/route");
+    let fields = [
+        ("weighbridge.policy", Value::Text(name)),
+        ("url.full", Value::Text(&url)),
+    ];
+    let message = format!("{name} decides at {url}");
+    app.log.info("weighbridge.serving", &message, &fields);
+}
+
+/// SIGHUP; heeded from this call on.
+#[cfg(unix)]
+fn hangups() -> io::Result<tokio::signal::unix::Signal> {
+    use tokio::signal::unix::{SignalKind, signal};
+    signal(SignalKind::hangup())
+}
+
+/// Load the files anew at each SIGHUP.
+#[cfg(unix)]
+async fn reload_on(mut hangup: tokio::signal::unix::Signal, app: &App) {
+    while hangup.recv().await.is_some() {
+        // What came of it is said there.
+        let _ = app.reload().await;
+    }
+}
+
+#[cfg(windows)]
+fn hangups() -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(windows)]
+async fn reload_on((): (), _app: &App) {}
 
 /// Completes at the first SIGINT or SIGTERM; both are heeded from this call on.
 #[cfg(unix)]

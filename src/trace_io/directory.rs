@@ -63,6 +63,16 @@ impl Inputs {
     }
 }
 
+/// How many bytes traces take as they are stored, those in folders too; 0 for standard input.
+///
+/// # Errors
+/// Where a folder cannot be listed, or has no trace.
+pub fn stored_bytes(paths: &[PathBuf]) -> Result<u64, TraceError> {
+    let inputs = Inputs::of(paths)?;
+    let sizes = inputs.traces.iter().filter_map(|path| path.metadata().ok());
+    Ok(sizes.map(|held| held.len()).sum())
+}
+
 /// The files of a folder that end like segments, with their names less that ending, in the order of
 /// these. A plain file whose compressed form is there is passed over: the server was stopped
 /// between making the one and removing the other.

@@ -32,6 +32,7 @@ mod wire;
 
 pub use atomic::write_file;
 pub use blocks::LINE_LIMIT;
+pub use directory::stored_bytes;
 pub use error::{FeedbackReport, ISSUES_KEPT, OnError, ReadReport, TraceError};
 pub use feedback::Feedback;
 pub use import::{IMPORT_FORMATS, ImportFormat, ImportOptions, import};

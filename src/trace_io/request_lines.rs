@@ -1,11 +1,12 @@
 //! Requests one by one, in the order of the input: what is decided as it comes.
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use weighbridge_router::Request;
 
+use super::directory::{Inputs, as_it_is_now};
 use super::error::TraceError;
 use super::header::known_format;
 use super::line::{not_json, request_of};
@@ -19,15 +20,22 @@ use crate::trace::RowFault;
 pub struct RequestLines {
     lines: Lines,
     header_possible: bool,
+    /// What comes after, where the path is a folder.
+    next: std::vec::IntoIter<PathBuf>,
 }
 
 impl RequestLines {
-    /// Open a path, or standard input for `-`.
+    /// Open a path, standard input for `-`, or all traces of a folder.
     ///
     /// # Errors
     /// Where it cannot be opened.
     pub fn open(path: &Path) -> Result<Self, TraceError> {
-        Ok(Self::of(Lines::open(path)?))
+        let mut files = Inputs::of(&[path.to_owned()])?.traces.into_iter();
+        let first = files.next().unwrap_or_else(|| path.to_owned());
+        Ok(Self {
+            next: files,
+            ..Self::of(Lines::open(&first)?)
+        })
     }
 
     /// The same for bytes at hand, which errors call by that name.
@@ -42,6 +50,7 @@ impl RequestLines {
         Self {
             lines,
             header_possible: true,
+            next: Vec::new().into_iter(),
         }
     }
 
@@ -82,7 +91,14 @@ impl Iterator for RequestLines {
         loop {
             match self.lines.advance() {
                 Ok(true) => {}
-                Ok(false) => return None,
+                Ok(false) => match Lines::open(&as_it_is_now(&self.next.next()?)) {
+                    Ok(lines) => {
+                        self.lines = lines;
+                        self.header_possible = true;
+                        continue;
+                    }
+                    Err(error) => return Some(Err(error)),
+                },
                 Err(error) => return Some(Err(error)),
             }
             match self.request() {

@@ -379,22 +379,25 @@ impl<'a> Column<'a> {
     fn sound(self) -> bool {
         let sizes = self.array.length | self.array.offset;
         let nested = match self.kind {
-            // SAFETY: a list has one child, which lives as long as the list.
-            Kind::List(_, item) => {
-                self.array.n_children == 1
-                    && Column {
-                        array: unsafe { &**self.array.children },
-                        kind: &item.kind,
-                        offset: 0,
-                    }
-                    .sound()
-            }
-            Kind::Dictionary(_, values) => {
-                self.dictionary(values).is_some_and(|values| values.sound())
-            }
+            Kind::List(_, item) => self.items(item).is_some_and(Self::sound),
+            Kind::Dictionary(_, values) => self.dictionary(values).is_some_and(Self::sound),
             _ => true,
         };
         sizes >= 0 && self.array.n_buffers >= self.kind.buffers() && nested
+    }
+
+    /// The column of a list's items.
+    fn items(self, item: &'a Field) -> Option<Self> {
+        if self.array.n_children != 1 {
+            return None;
+        }
+        // SAFETY: the one child of an array lives as long as the array.
+        let array = unsafe { &**self.array.children };
+        Some(Self {
+            array,
+            kind: &item.kind,
+            offset: 0,
+        })
     }
 
     fn dictionary(self, values: &'a Kind) -> Option<Self> {
@@ -431,13 +434,7 @@ impl<'a> Column<'a> {
             Kind::Days => Value::Time(i64::from(self.number::<i32>(1, at)) * 86_400_000),
             Kind::List(wide, item) => {
                 let (start, end) = self.range(*wide, at);
-                // SAFETY: a list has one child, which lives as long as the list.
-                let array = unsafe { &**self.array.children };
-                let column = Column {
-                    array,
-                    kind: &item.kind,
-                    offset: 0,
-                };
+                let column = self.items(item).ok_or("is a list without items")?;
                 Value::List(List { column, start, end })
             }
             Kind::Dictionary(index, values) => {

@@ -4,16 +4,19 @@
 //! A client that leaves drops whatever answers it, and with that the ledger: what is open then was
 //! cancelled.
 
+use std::sync::Arc;
+
 use tokio::time::Instant;
 use weighbridge_router::{Endpoint, Request};
 
 use super::usage::Heard;
-use crate::serve::record::{Attempt, Entry, Recorder};
+use crate::serve::app::App;
+use crate::serve::record::{Attempt, Entry};
 
 /// The attempts of one request.
 #[derive(Debug)]
 pub(super) struct Ledger {
-    recorder: Recorder,
+    app: Arc<App>,
     entry: Option<Entry>,
     open: Option<Open>,
 }
@@ -27,9 +30,9 @@ struct Open {
 
 impl Ledger {
     /// For a request that nobody has been asked for yet.
-    pub(super) fn new(recorder: Recorder, entry: Entry) -> Self {
+    pub(super) fn new(app: Arc<App>, entry: Entry) -> Self {
         Self {
-            recorder,
+            app,
             entry: Some(entry),
             open: None,
         }
@@ -74,6 +77,7 @@ impl Ledger {
         if let (Some(mut open), Some(entry)) = (self.open.take(), &mut self.entry) {
             open.attempt.status = status;
             open.attempt.latency_ms = Some(millis_since(open.since));
+            self.app.attempted(&entry.id, &open.attempt);
             entry.attempts.push(open.attempt);
         }
     }
@@ -85,7 +89,7 @@ impl Drop for Ledger {
         if let Some(entry) = self.entry.take() {
             #[cfg(test)]
             note(&entry);
-            self.recorder.record(move || entry);
+            self.app.recorder.record(move || entry);
         }
     }
 }

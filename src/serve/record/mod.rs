@@ -23,8 +23,10 @@ pub(super) use reports::reports_of;
 
 use self::counts::Counters;
 use self::queue::{QUEUE_BYTES, Queue};
-use self::writer::{HeaderNow, Say, Surroundings};
+use self::writer::{Say, Surroundings};
 use super::error::ServeError;
+use super::live::Active;
+use crate::trace::Header;
 use crate::trace_io::{Feedback, RecordFolder, TraceError};
 
 /// Where entries go.
@@ -35,6 +37,7 @@ pub(super) struct Recorder(Option<Arc<Running>>);
 struct Running {
     queue: Arc<Queue>,
     counters: Arc<Counters>,
+    header: Arc<Mutex<Header>>,
     say: Say,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
@@ -54,14 +57,14 @@ impl Recorder {
         Self::default()
     }
 
-    /// Record into a folder; what a killed server left there is put right first. `header` tells the
-    /// first line of each segment, `say` gets what its operator should know.
+    /// Record into a folder; what a killed server left there is put right first. `active` tells the
+    /// first line of each segment, `say` gets what the operator should know.
     ///
     /// # Errors
     /// Where the folder cannot be used, or the threads cannot be started.
     pub(super) fn start(
         options: RecordOptions,
-        header: HeaderNow,
+        active: &Active,
         say: Say,
     ) -> Result<Self, ServeError> {
         let folder = RecordFolder::claim(&options.folder).map_err(ServeError::Record)?;
@@ -74,10 +77,11 @@ impl Recorder {
             ));
         }
         let (queue, counters) = (Arc::new(Queue::new(QUEUE_BYTES)), Arc::default());
+        let header = Arc::new(Mutex::new(header_of(active)));
         let with = Surroundings {
             queue: Arc::clone(&queue),
             counters: Arc::clone(&counters),
-            header,
+            header: Arc::clone(&header),
             say: Arc::clone(&say),
         };
         let path = options.folder.clone();
@@ -86,9 +90,21 @@ impl Recorder {
         Ok(Self(Some(Arc::new(Running {
             queue,
             counters,
+            header,
             say,
             writer: Mutex::new(Some(writer)),
         }))))
+    }
+
+    /// Other files are in force from here on: the next segment says so.
+    pub(super) fn follow(&self, active: &Active) {
+        if let Some(running) = &self.0 {
+            let mut header = running
+                .header
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            *header = header_of(active);
+        }
     }
 
     /// Take one entry; it is made only where something is recorded.
@@ -133,6 +149,16 @@ impl Recorder {
         {
             (running.say)("recording: the thread that writes has panicked; what it held is lost");
         }
+    }
+}
+
+/// What a segment says of itself.
+fn header_of(active: &Active) -> Header {
+    let roles = active.main.router.parts().roles.iter().cloned();
+    Header {
+        source: Some("recorded by weighbridge serve".to_owned()),
+        roles: roles.collect(),
+        ..Header::default()
     }
 }
 

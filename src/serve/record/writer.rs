@@ -4,8 +4,8 @@
 //! once, and tried again with the next lines.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -29,14 +29,12 @@ const PIECE: usize = 1 << 18;
 /// Where remarks go.
 pub(super) type Say = Arc<dyn Fn(&str) + Send + Sync>;
 
-/// What says which roles hold.
-pub(super) type HeaderNow = Box<dyn Fn() -> Header + Send>;
-
 /// What the writer needs, besides its options.
 pub(super) struct Surroundings {
     pub(super) queue: Arc<Queue>,
     pub(super) counters: Arc<Counters>,
-    pub(super) header: HeaderNow,
+    /// The first line of the next segment.
+    pub(super) header: Arc<Mutex<Header>>,
     pub(super) say: Say,
 }
 
@@ -141,7 +139,9 @@ impl Writer {
 
     fn append_requests(&mut self) {
         let header = &self.with.header;
-        let result = self.requests.append(|| requests_header(&header()));
+        let result = self
+            .requests
+            .append(|| requests_header(&header.lock().unwrap_or_else(PoisonError::into_inner)));
         self.note(result);
     }
 

@@ -8,7 +8,7 @@ use weighbridge_router::{Request, Tokens};
 
 use super::deciding::expected;
 use super::{Client, Running, active, mixture, quick, rules};
-use crate::serve::{Limits, ServeOptions, run};
+use crate::serve::{Files, Limits, ServeOptions, run};
 
 #[test]
 fn stopping_lets_a_request_under_way_finish_and_closes_idle_connections() {
@@ -58,7 +58,7 @@ fn a_signal_ends_the_server_and_the_bound_port_is_told() {
         ..ServeOptions::default()
     };
     // Signals are heeded before `ready` is called, so that this one cannot end the test itself.
-    let ended = run(active(mixture()), options, |address| {
+    let ended = run(Files::fixed(active(mixture())), options, |address| {
         assert_ne!(address.port(), 0);
         thread::spawn(move || {
             let reply = Client::connect(address).post("/v1/route", br#"{"request":{}}"#);
@@ -80,7 +80,10 @@ fn an_address_that_is_taken_is_named() {
         listen: server.address,
         ..ServeOptions::default()
     };
-    let error = run(active(mixture()), options, |_| panic!("it cannot be ready")).unwrap_err();
+    let error = run(Files::fixed(active(mixture())), options, |_| {
+        panic!("it cannot be ready")
+    })
+    .unwrap_err();
     let says = format!("cannot listen on {}: ", server.address);
     assert!(error.to_string().starts_with(&says), "{error}");
 }

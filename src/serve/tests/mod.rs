@@ -1,7 +1,9 @@
 //! The sidecar over real HTTP on loopback, spoken by hand.
 
+mod access;
 mod deciding;
 mod living;
+mod reloading;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -148,9 +150,13 @@ impl Running {
     }
 
     fn of(app: App) -> Self {
+        Self::of_shared(Arc::new(app), async {})
+    }
+
+    /// With something beside it that goes on until the end.
+    fn of_shared(app: Arc<App>, beside: impl Future<Output = ()> + Send + 'static) -> Self {
         let (stop, stopped) = oneshot::channel::<()>();
         let (bound, address) = mpsc::channel();
-        let app = Arc::new(app);
         let thread = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_multi_thread()
                 .worker_threads(2)
@@ -160,6 +166,7 @@ impl Running {
             runtime.block_on(async move {
                 let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
                 bound.send(listener.local_addr().unwrap()).unwrap();
+                tokio::spawn(beside);
                 let stop = async { drop(stopped.await) };
                 serve_until(listener, Arc::clone(&app), routes(app), stop).await;
             });
@@ -238,6 +245,16 @@ impl Client {
     }
 
     fn read(&mut self) -> Reply {
+        let (head, body) = self.read_raw();
+        Reply {
+            status: head[9..12].parse().unwrap(),
+            head,
+            // Answers of other kinds have no shape.
+            body: serde_json::from_slice(&body).unwrap_or_default(),
+        }
+    }
+
+    fn read_raw(&mut self) -> (String, Vec<u8>) {
         let end = loop {
             if let Some(at) = self.unread.windows(4).position(|four| four == b"\r\n\r\n") {
                 break at + 4;
@@ -257,12 +274,7 @@ impl Client {
         while self.unread.len() < length {
             self.read_more();
         }
-        let body: Vec<u8> = self.unread.drain(..length).collect();
-        Reply {
-            status: head[9..12].parse().unwrap(),
-            head,
-            body: serde_json::from_slice(&body).unwrap(),
-        }
+        (head, self.unread.drain(..length).collect())
     }
 
     fn read_more(&mut self) {

@@ -1,0 +1,51 @@
+//! `POST /v1/feedback`: what became known of an answer, by the id of its request.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+
+use super::answer::{Refusal, json};
+use super::app::App;
+use super::clock;
+use super::record::{NotTaken, reports_of};
+
+/// Take one report, or a list of them, all or none.
+pub(super) async fn feedback(State(app): State<Arc<App>>, request: Request) -> Response {
+    let body = match app.whole_body(request.into_body()).await {
+        Ok(body) => body,
+        Err(answer) => return answer,
+    };
+    let reports = match reports_of(&body, clock::now()) {
+        Ok(reports) => reports,
+        Err(fault) => {
+            let param = Some(fault.field).filter(|field| !field.is_empty());
+            let refusal = Refusal {
+                param,
+                ..Refusal::whole(fault.message)
+            };
+            return refusal.answer(StatusCode::BAD_REQUEST);
+        }
+    };
+    let count = reports.len();
+    match app.recorder.feedback(reports) {
+        Ok(()) => json(
+            StatusCode::OK,
+            format!(r#"{{"accepted":{count}}}"#).into_bytes(),
+        ),
+        Err(NotTaken::Off) => {
+            let message = "this server records nothing; start it with --record DIR";
+            let refusal = Refusal::whole(message).coded("not_recording");
+            refusal.answer(StatusCode::CONFLICT)
+        }
+        Err(NotTaken::Full) => {
+            let message = "the disk does not keep up; send it again later";
+            let refusal = Refusal::whole(message).coded("overloaded");
+            let mut answer = refusal.answer(StatusCode::SERVICE_UNAVAILABLE);
+            let second = HeaderValue::from_static("1");
+            answer.headers_mut().insert(header::RETRY_AFTER, second);
+            answer
+        }
+    }
+}
