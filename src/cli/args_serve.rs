@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 
 use super::args::{CatalogArgs, RoleArgs};
 use super::args_record::RecordArgs;
+use super::args_upstream::UpstreamArgs;
 use super::exit::{Failure, says_no};
 use super::load;
 use crate::serve::{AccessTokens, Limits, LogFormat, LogOptions, Tls};
@@ -27,6 +28,8 @@ pub(super) struct ServeArgs {
     pub(super) log: LogArgs,
     #[command(flatten)]
     pub(super) record: RecordArgs,
+    #[command(flatten)]
+    pub(super) upstream: UpstreamArgs,
     #[command(flatten)]
     pub(super) limits: LimitArgs,
     #[command(flatten)]

@@ -10,6 +10,7 @@ mod args_export;
 mod args_record;
 mod args_serve;
 mod args_train;
+mod args_upstream;
 mod catalog;
 mod claims;
 mod decide;

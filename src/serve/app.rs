@@ -23,7 +23,8 @@ use super::live::Live;
 use super::log::Log;
 use super::metrics::{self, Metrics};
 use super::options::{Limits, ServeOptions};
-use super::record::{Attempt, Recorder};
+use super::proxy::{Proxy, chat, models};
+use super::record::{Entry, Recorder};
 use super::reload::{Files, Reloads};
 use super::route::{route, route_below};
 use super::tls::Tls;
@@ -55,7 +56,29 @@ pub(super) struct App {
     pub(super) reloads: Reloads,
     tokens: Option<AccessTokens>,
     admin_tokens: Option<AccessTokens>,
+    /// Where requests are sent on; none: only decisions are served.
+    pub(super) proxy: Option<Proxy>,
     leaving: AtomicBool,
+}
+
+/// Where what becomes of a request is written down; kept for as long as that takes.
+#[derive(Debug, Clone)]
+pub(super) struct Books {
+    recorder: Recorder,
+    metrics: Arc<Metrics>,
+    log: Log,
+}
+
+impl Books {
+    /// A request is over: its attempts are counted, and logged where that is asked for, and all of
+    /// it is recorded.
+    pub(super) fn close(&self, entry: Entry) {
+        for attempt in &entry.attempts {
+            self.metrics.attempted(attempt);
+            self.log.attempted(&entry.id, attempt);
+        }
+        self.recorder.record(|| entry);
+    }
 }
 
 impl App {
@@ -82,6 +105,7 @@ impl App {
             tls: options.tls.clone(),
             tokens: options.tokens.clone(),
             admin_tokens: options.admin_tokens.clone(),
+            proxy: None,
             leaving: AtomicBool::new(false),
         }
     }
@@ -93,12 +117,18 @@ impl App {
         self.log.decided(id, assigned);
     }
 
-    /// An upstream was called for the request of this id: counted, and logged where that is asked
-    /// for.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the proxy is not wired in yet"))]
-    pub(super) fn attempted(&self, id: &str, attempt: &Attempt) {
-        self.metrics.attempted(attempt);
-        self.log.attempted(id, attempt);
+    /// Where what becomes of a request is written down.
+    pub(super) fn books(&self) -> Books {
+        Books {
+            recorder: self.recorder.clone(),
+            metrics: Arc::clone(&self.metrics),
+            log: self.log.clone(),
+        }
+    }
+
+    /// The same, which sends requests on.
+    pub(super) fn with_proxy(self, proxy: Option<Proxy>) -> Self {
+        Self { proxy, ..self }
     }
 
     /// The server is told to stop: send no more requests.
@@ -201,6 +231,8 @@ pub(super) fn routes(app: Arc<App>) -> axum::Router {
         .route("/v1/route", any(route))
         .route("/v1/route/", any(route_below))
         .route("/v1/route/{*path}", any(route_below))
+        .route("/v1/chat/completions", post(chat))
+        .route("/v1/models", get(models))
         .route("/v1/feedback", post(feedback));
     let mut administration = axum::Router::new().route("/metrics", get(metrics));
     administration = match app.admin_tokens {
@@ -264,18 +296,16 @@ async fn readyz(State(app): State<Arc<App>>) -> Response {
     json(status, format!(r#"{{"status":"{says}"}}"#).into_bytes())
 }
 
+/// What there is, for those who look elsewhere.
+const PATHS: &str = "there are /v1/route, /v1/chat/completions, /v1/models, /v1/feedback, \
+                     /healthz, /readyz, /metrics and /admin/reload";
+
 async fn not_found(uri: Uri) -> Response {
-    let message = format!(
-        "there is nothing at {}; there are POST /v1/route and GET /healthz",
-        uri.path()
-    );
+    let message = format!("there is nothing at {}; {PATHS}", uri.path());
     Refusal::whole(message).answer(StatusCode::NOT_FOUND)
 }
 
 async fn wrong_method(method: Method, uri: Uri) -> Response {
-    let message = format!(
-        "{} does not take {method}; there are POST /v1/route and GET /healthz",
-        uri.path()
-    );
+    let message = format!("{} does not take {method}", uri.path());
     Refusal::whole(message).answer(StatusCode::METHOD_NOT_ALLOWED)
 }

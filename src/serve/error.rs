@@ -20,6 +20,11 @@ pub enum ServeError {
     /// The worker threads could not be started.
     #[error("cannot start the worker threads: {0}")]
     Runtime(#[source] io::Error),
+    /// An upstream wants TLS, and this machine trusts nobody.
+    #[error(
+        "cannot call upstreams over TLS: the root certificates cannot be read: {0}; name a file of them in SSL_CERT_FILE"
+    )]
+    Roots(#[source] io::Error),
     /// The signals that stop the server could not be awaited.
     #[error("cannot wait for the signals that stop the server: {0}")]
     Signal(#[source] io::Error),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::access::AccessTokens;
 use super::log::LogOptions;
+use super::proxy::ProxyOptions;
 use super::record::RecordOptions;
 use super::tls::Tls;
 
@@ -35,6 +36,8 @@ pub struct ServeOptions {
     pub log: LogOptions,
     /// What is recorded; none: nothing.
     pub record: Option<RecordOptions>,
+    /// Where requests are sent on.
+    pub proxy: ProxyOptions,
 }
 
 impl Default for ServeOptions {
@@ -48,6 +51,7 @@ impl Default for ServeOptions {
             tls: None,
             log: LogOptions::default(),
             record: None,
+            proxy: ProxyOptions::default(),
         }
     }
 }

@@ -13,6 +13,7 @@ use super::app::{App, routes};
 use super::error::ServeError;
 use super::log::{Log, Value};
 use super::options::ServeOptions;
+use super::proxy::Proxy;
 use super::record::Recorder;
 use super::reload::Files;
 
@@ -58,12 +59,9 @@ pub async fn serve(
         }
         None => Recorder::off(),
     };
-    let app = Arc::new(App::with_log(
-        files,
-        recorder.clone(),
-        log.clone(),
-        &options,
-    ));
+    let proxy = Proxy::try_new(options.proxy.clone()).map_err(ServeError::Roots)?;
+    let app = App::with_log(files, recorder.clone(), log.clone(), &options).with_proxy(proxy);
+    let app = Arc::new(app);
     say_where(&app, address);
     ready(address);
     let keeper = Arc::clone(&app);

@@ -33,7 +33,7 @@ pub(super) enum Body {
 
 impl Refusal {
     /// An error of this crate's reader, whose path starts inside `within`.
-    fn read(within: &str, error: &weighbridge_router::Error) -> Self {
+    pub(super) fn read(within: &str, error: &weighbridge_router::Error) -> Self {
         let (text, path) = (error.to_string(), error.path());
         let message = text
             .strip_prefix(path)

@@ -18,9 +18,10 @@ use super::chain::{Chain, End};
 use super::ledger::Ledger;
 use crate::serve::answer::{Refusal, json as json_answer};
 use crate::serve::app::{App, REQUEST_ID, header_value};
-use crate::serve::assign::{Assigned, assign};
+use crate::serve::assign::assign;
 use crate::serve::clock;
 use crate::serve::record::Entry;
+use crate::serve::route::write_headers;
 
 /// What is routed.
 const AUTO: &str = "auto";
@@ -63,8 +64,8 @@ async fn answer(
     let wrong = |refusal| (StatusCode::BAD_REQUEST, refusal);
     let chat = ChatBody::read(body).map_err(wrong)?;
     let text = std::str::from_utf8(body).unwrap_or_default();
-    let mut request =
-        weighbridge_router::Request::from_chat(text).map_err(|error| wrong(of_router(&error)))?;
+    let mut request = weighbridge_router::Request::from_chat(text)
+        .map_err(|error| wrong(Refusal::read("", &error)))?;
     request.at.get_or_insert_with(clock::now);
     let id_header = header_value(&id);
     let call = Call {
@@ -79,7 +80,8 @@ async fn answer(
     let (assigned, router, chain, entry);
     if chat.model == AUTO {
         assigned = assign(Arc::clone(&active), &request, &id);
-        tell(&assigned, headers);
+        app.decided(&id, &assigned);
+        write_headers(headers, &id, &assigned);
         router = assigned.router();
         entry = assigned.entry(id, request, Vec::new());
         chain = assigned.drawn.map(|drawn| Chain::drawn(router, drawn));
@@ -92,7 +94,7 @@ async fn answer(
         entry = Entry::passed_through(id, request, Vec::new());
         chain = Some(Chain::named(router, named));
     }
-    let mut ledger = Ledger::new(app.recorder.clone(), entry);
+    let mut ledger = Ledger::new(app.books(), entry);
     let Some(chain) = chain else {
         return Err(unanswered());
     };
@@ -168,31 +170,6 @@ pub(in crate::serve) async fn models(State(app): State<Arc<App>>) -> Response {
 fn model(proxy: &Proxy, id: &str, owner: &str) -> serde_json::Value {
     // When it came to be here: strict clients want a moment.
     json!({ "id": id, "object": "model", "created": proxy.since_s, "owned_by": owner })
-}
-
-/// What was chosen, in headers.
-fn tell(assigned: &Assigned, headers: &mut HeaderMap) {
-    let mut put = |name: &'static str, value: &str| {
-        headers.insert(HeaderName::from_static(name), header_value(value));
-    };
-    put("x-weighbridge-policy", &assigned.by().name);
-    let propensity = f64::from(assigned.propensity.0) / 1e6;
-    put("x-weighbridge-propensity", &propensity.to_string());
-    match assigned.endpoint() {
-        Some(endpoint) => {
-            put("x-weighbridge-endpoint", &endpoint.id);
-            put("x-weighbridge-model", &endpoint.model);
-        }
-        None => put("x-weighbridge-unanswered", "1"),
-    }
-}
-
-/// The fault of a field of the body.
-fn of_router(error: &weighbridge_router::Error) -> Refusal {
-    match error.path() {
-        "" => Refusal::whole(error.to_string()),
-        path => Refusal::field(path, error.to_string()),
-    }
 }
 
 fn no_proxy() -> Refused {

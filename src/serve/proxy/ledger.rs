@@ -8,12 +8,13 @@ use tokio::time::Instant;
 use weighbridge_router::{Endpoint, Request};
 
 use super::usage::Heard;
-use crate::serve::record::{Attempt, Entry, Recorder};
+use crate::serve::app::Books;
+use crate::serve::record::{Attempt, Entry};
 
 /// The attempts of one request.
 #[derive(Debug)]
 pub(super) struct Ledger {
-    recorder: Recorder,
+    books: Books,
     entry: Option<Entry>,
     open: Option<Open>,
 }
@@ -27,9 +28,9 @@ struct Open {
 
 impl Ledger {
     /// For a request that nobody has been asked for yet.
-    pub(super) fn new(recorder: Recorder, entry: Entry) -> Self {
+    pub(super) fn new(books: Books, entry: Entry) -> Self {
         Self {
-            recorder,
+            books,
             entry: Some(entry),
             open: None,
         }
@@ -85,7 +86,7 @@ impl Drop for Ledger {
         if let Some(entry) = self.entry.take() {
             #[cfg(test)]
             note(&entry);
-            self.recorder.record(move || entry);
+            self.books.close(entry);
         }
     }
 }

@@ -18,7 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use weighbridge_router::{Choose, Endpoint, Parts, Router};
 
-use super::{ProxyOptions, Upstream, ledger};
+use super::{Proxy, ProxyOptions, Upstream, ledger};
 use crate::serve::accept::serve_until;
 use crate::serve::app::{App, routes};
 use crate::serve::live::{Active, Explore, Loaded};
@@ -81,10 +81,8 @@ impl World {
             ..ProxyOptions::default()
         };
         change(&mut proxy);
-        let options = ServeOptions {
-            proxy,
-            ..ServeOptions::default()
-        };
+        let proxy = Proxy::try_new(proxy).unwrap();
+        let options = ServeOptions::default();
         let loaded = Loaded {
             name: "rules".into(),
             router: router(),
@@ -95,7 +93,7 @@ impl World {
             shadow: None,
             explore: Explore::default(),
         };
-        let app = Arc::new(App::try_new(active, Recorder::off(), &options).unwrap());
+        let app = Arc::new(App::new(active, Recorder::off(), &options).with_proxy(proxy));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
