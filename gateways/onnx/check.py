@@ -6,7 +6,6 @@ file what the file says: probabilities within 1e-5, output tokens within a hundr
 same endpoint. Exit codes: 0 fit, 1 unfit.
 """
 
-import hashlib
 import json
 import sys
 from pathlib import Path
@@ -20,14 +19,8 @@ TOLERANCE = 1e-5
 
 def check(folder=HERE):
     """What was found, or RouterError."""
-    data = (Path(folder) / "policy.router.json").read_bytes()
     router = OnnxRouter(folder)
-    said = router.session.get_modelmeta().custom_metadata_map
-    if said.get("weighbridge.router_sha256") != hashlib.sha256(data).hexdigest():
-        raise loader.RouterError("made for another policy.router.json; export both anew", "heads.onnx")
-    if json.loads(said.get("weighbridge.models", "null")) != [heads.model for heads in router.router.heads]:
-        raise loader.RouterError("the models stand in another order than in the file", "heads.onnx")
-    golden = json.loads(data)["body"]["golden"]
+    golden = json.loads((Path(folder) / "policy.router.json").read_bytes())["body"]["golden"]
     found = router.decide([item["request"] for item in golden])
     worst = {"probability": 0.0, "tokens": 0.0}
     for number, (item, decision) in enumerate(zip(golden, found)):

@@ -19,6 +19,8 @@ As a library:
     router.decide([{"prompt": "Prove that ...", "task": "math"}, ...])
 """
 
+import hashlib
+import json
 import sys
 from pathlib import Path
 
@@ -36,12 +38,25 @@ class OnnxRouter:
 
     def __init__(self, folder=HERE):
         folder = Path(folder)
-        self.router = loader.load(folder / "policy.router.json")
+        try:
+            data = (folder / "policy.router.json").read_bytes()
+        except OSError as error:
+            raise loader.RouterError(f"the file cannot be read: {error}") from None
+        self.router = loader.from_bytes(data)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1  # the heads are small
-        self.session = onnxruntime.InferenceSession(
-            folder / "heads.onnx", options, providers=["CPUExecutionProvider"]
-        )
+        try:
+            self.session = onnxruntime.InferenceSession(
+                folder / "heads.onnx", options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # its errors have no base of their own
+            raise loader.RouterError(f"cannot be loaded: {error}", "heads.onnx") from None
+        said = self.session.get_modelmeta().custom_metadata_map
+        models = json.dumps([heads.model for heads in self.router.heads], separators=(",", ":"), ensure_ascii=False)
+        if said.get("weighbridge.router_sha256") != hashlib.sha256(data).hexdigest():
+            raise loader.RouterError("made for another policy.router.json; export both anew", "heads.onnx")
+        if said.get("weighbridge.models") != models:
+            raise loader.RouterError("the models stand in another order than in the file", "heads.onnx")
 
     def features(self, requests):
         """A dense row a request. Values are rounded up to 32 bits: then a tree's split, whose

@@ -122,9 +122,12 @@ pub(super) enum Command {
     ///
     /// The folder holds what the gateway loads, the router file, a README and a self-check. `litellm`:
     /// a plugin for LiteLLM's proxy that decides inside it, and its configuration. `envoy`: Envoy's
-    /// configuration, with a filter that asks `weighbridge serve` beside it.
+    /// configuration, with a filter that asks `weighbridge serve` beside it. `onnx`: the trained heads as
+    /// a model for onnxruntime, with the rest in Python. `vllm-sr`: rules as routes of the vLLM semantic
+    /// router.
     ///
-    /// A policy that the gateway cannot express is refused with the reason (exit 1).
+    /// A policy that the gateway cannot express is refused with the reasons and the nearest one that it
+    /// can (exit 1); --approximate exports that one, and says what it loses.
     Export(ExportArgs),
     /// Say what a rollout changes: what differs between two routers, and which requests move
     ///

@@ -23,13 +23,13 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8787")]
     pub(super) listen: SocketAddr,
     #[command(flatten)]
+    pub(super) upstream: UpstreamArgs,
+    #[command(flatten)]
     pub(super) access: AccessArgs,
     #[command(flatten)]
     pub(super) log: LogArgs,
     #[command(flatten)]
     pub(super) record: RecordArgs,
-    #[command(flatten)]
-    pub(super) upstream: UpstreamArgs,
     #[command(flatten)]
     pub(super) limits: LimitArgs,
     #[command(flatten)]

@@ -1,6 +1,6 @@
 //! Where `serve` sends requests when it is a proxy. Keys are read here and shown nowhere.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::time::Duration;
 
@@ -38,6 +38,11 @@ pub(super) struct UpstreamArgs {
 }
 
 impl UpstreamArgs {
+    /// The endpoints and models that have an upstream.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.upstream.iter().map(|(name, _)| name.clone()).collect()
+    }
+
     /// The upstreams with their keys.
     pub(super) fn options(
         &self,
@@ -73,15 +78,13 @@ impl UpstreamArgs {
         for upstream in &upstreams {
             warn(upstream, router, console);
         }
-        if !upstreams.is_empty() {
-            for endpoint in router.endpoints() {
-                let known = |name| upstreams.iter().any(|it| it.name() == name);
-                if !known(&endpoint.id) && !known(&endpoint.model) {
-                    console.warn(&format!(
-                        "`{}` has no --upstream: what is drawn for it goes down the fallback chain",
-                        endpoint.id
-                    ));
-                }
+        if let Some(reachable) = reachable(&self.names(), router) {
+            let endpoints = router.endpoints().iter();
+            for endpoint in endpoints.filter(|endpoint| !reachable.contains(&endpoint.id)) {
+                console.warn(&format!(
+                    "`{}` has no --upstream: what is drawn for it goes down the fallback chain",
+                    endpoint.id
+                ));
             }
         }
         Ok(ProxyOptions {
@@ -90,6 +93,17 @@ impl UpstreamArgs {
             deadline: self.upstream_deadline,
         })
     }
+}
+
+/// The endpoints that can be reached by upstreams of these names; none: this is no proxy, and all are
+/// as good.
+pub(super) fn reachable(names: &[String], router: &Router) -> Option<BTreeSet<String>> {
+    if names.is_empty() {
+        return None;
+    }
+    let endpoints = router.endpoints().iter();
+    let reached = endpoints.filter(|it| names.contains(&it.id) || names.contains(&it.model));
+    Some(reached.map(|endpoint| endpoint.id.clone()).collect())
 }
 
 /// What is allowed and probably not meant.

@@ -88,11 +88,12 @@ fn measured(
         return Err(says_no(ALL_SEEN));
     }
     let trace = trace.select(&held_out.rows);
-    let routers = [near.router.clone(), router.clone()];
+    let routers = [router.clone(), near.router.clone()];
     let stage = Stage::new(&trace, &catalog, &routers, None);
     let named = [
-        ("nearest".to_owned(), &routers[0]),
-        ("policy".to_owned(), &routers[1]),
+        // The second is compared with the first.
+        ("policy".to_owned(), &routers[0]),
+        ("nearest".to_owned(), &routers[1]),
     ];
     let trade = args.trade.trade().or_else(|| router.trade());
     let (charged, decisions) = run(&stage, &named, trade, console.threads);

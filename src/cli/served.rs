@@ -10,6 +10,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::args::{CatalogArgs, RoleArgs};
 use super::args_serve::ServeArgs;
+use super::args_upstream::reachable;
 use super::exit::Failure;
 use super::load;
 use crate::catalog::Catalog;
@@ -21,7 +22,9 @@ pub(super) struct Served {
     main: PathBuf,
     canary: Option<(PathBuf, Ppm)>,
     shadow: Option<PathBuf>,
-    explore: Explore,
+    explore: Ppm,
+    /// What has an upstream: nothing else is explored.
+    upstreams: Vec<String>,
     catalog: CatalogArgs,
     roles: RoleArgs,
 }
@@ -33,10 +36,8 @@ impl Served {
             main: args.router.clone(),
             canary: record.canary.clone().zip(record.canary_share),
             shadow: record.shadow.clone(),
-            explore: Explore {
-                share: record.explore,
-                among: None,
-            },
+            explore: record.explore,
+            upstreams: args.upstream.names(),
             catalog: args.catalog.clone(),
             roles: args.roles.clone(),
         }
@@ -67,7 +68,10 @@ impl Served {
         Ok(Active {
             canary: canary.transpose()?,
             shadow: self.shadow.as_deref().map(second).transpose()?,
-            explore: self.explore.clone(),
+            explore: Explore {
+                share: self.explore,
+                among: reachable(&self.upstreams, &main.router),
+            },
             main,
         })
     }
@@ -154,7 +158,8 @@ mod tests {
             main: path.to_owned(),
             canary: None,
             shadow: None,
-            explore: Explore::default(),
+            explore: Ppm(0),
+            upstreams: Vec::new(),
             catalog: CatalogArgs::default(),
             roles: RoleArgs::default(),
         };

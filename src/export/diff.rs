@@ -327,10 +327,20 @@ impl Changes {
 
     /// The fields of two objects, those within objects with their path.
     fn fields(&mut self, part: Part, of: &str, path: &str, a: &Value, b: &Value) {
-        let (Some(left), Some(right)) = (object_or_none(a), object_or_none(b)) else {
+        let nothing = Map::new();
+        // Where only one of the files was trained, field by field still reads best.
+        let side = |value: &'_ Value| match (part, value) {
+            (_, Value::Object(fields)) => Some(fields.clone()),
+            (Part::Training, Value::Null) => Some(nothing.clone()),
+            _ => None,
+        };
+        if a.is_null() && b.is_null() {
+            return;
+        }
+        let (Some(left), Some(right)) = (side(a), side(b)) else {
             return self.push(part, of, path, a, b);
         };
-        for name in names(left, right) {
+        for name in names(&left, &right) {
             let nothing = Value::Null;
             let (a, b) = (
                 left.get(&name).unwrap_or(&nothing),
@@ -457,7 +467,7 @@ fn kind(of: &Value) -> Value {
 
 fn sample(calibration: &Value) -> Value {
     let rows = calibration.get("input_tokens").map(|it| list(it).len());
-    rows.map_or(Value::Null, |rows| {
+    rows.filter(|rows| *rows > 0).map_or(Value::Null, |rows| {
         json!(format!("{rows} rows, {}", text::digest(calibration)))
     })
 }
@@ -480,10 +490,6 @@ fn plain(provenance: &Value) -> Value {
 fn names(a: &Map<String, Value>, b: &Map<String, Value>) -> Vec<String> {
     let more = b.keys().filter(|name| !a.contains_key(*name));
     a.keys().chain(more).cloned().collect()
-}
-
-fn object_or_none(value: &Value) -> Option<&Map<String, Value>> {
-    value.as_object()
 }
 
 fn list(value: &Value) -> &[Value] {

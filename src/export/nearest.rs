@@ -2,84 +2,108 @@
 //!
 //! What is given up is chosen by the place, and said for each: a mixture becomes its heaviest arm, a
 //! quantity that no signal tells counts as unknown, input tokens become bytes, and a learned choice a
-//! table by task of what it chose itself on a trace ([`Habits`]), or the driver where there is none. What
+//! table by task of what it expects most of on a trace ([`Habits`]), or the driver where there is none. What
 //! that costs is for whoever has outcomes to measure.
 
 use std::collections::BTreeMap;
 
 use weighbridge_router::{
     Choose, Condition, EndpointIndex, Field, Limits, Parts, Quantity, RequestRef, Router, Rule,
-    Scratch,
+    Scratch, Terms,
 };
 
 use super::endpoints::driver;
 use super::error::Nearest;
 
-/// The model to which a learned choice sent requests, how often, by task.
-type Counts = BTreeMap<Option<String>, BTreeMap<String, u64>>;
+/// By task what each model of a router would earn, as the router itself predicts it: the sum of net
+/// values in USD, in the order of its heads.
+type Predicted = BTreeMap<Option<String>, Vec<f64>>;
 
-/// What each learned choice of a router made of the requests of a trace.
+/// What each learned choice of a router expects of the models on the requests of a trace. No outcome
+/// is looked at.
 #[derive(Debug, Clone, Default)]
-pub struct Habits(BTreeMap<usize, Counts>);
+pub struct Habits {
+    models: Vec<String>,
+    /// By the place of the choice among the learned ones.
+    choices: BTreeMap<usize, Predicted>,
+}
 
 impl Habits {
-    /// Decide each request and count where the learned choices sent it. Models are counted, not
-    /// endpoints, since those come and go.
+    /// Predict each request that comes to a learned choice. Models are weighed, each by the best of
+    /// its endpoints, since endpoints come and go; one that may not take a request counts as the
+    /// driver there.
     pub fn of<'t>(router: &Router, requests: impl IntoIterator<Item = RequestRef<'t>>) -> Self {
-        let mut habits = Self::default();
+        let models = router.heads().iter().map(|it| it.model.clone()).collect();
+        let mut habits = Self {
+            models,
+            choices: BTreeMap::new(),
+        };
+        let (trades, driver) = (router.trades(), &driver(router).model);
         let mut scratch = Scratch::default();
         for request in requests {
-            let decision = router.decide(&request);
-            scratch.begin();
-            let place = router.learned_place(&request, &mut scratch);
-            if let (Some(place), Some(endpoint)) = (place, decision.sole()) {
-                habits.count(place, request.task, router, endpoint);
+            let predictions = router.predict(&request, &mut scratch).to_vec();
+            let Some(place) = router.learned_place(&request, &mut scratch) else {
+                continue;
+            };
+            if predictions.is_empty() {
+                continue;
             }
+            let ranked = router.weigh_given(&trades[place], &request, &predictions);
+            let net_usd = |model: &String| {
+                let of_model =
+                    |held: &&(EndpointIndex, Terms)| router.endpoint(held.0).model == *model;
+                ranked.iter().find(of_model).map(|held| held.1.net_usd)
+            };
+            let of_driver = net_usd(driver);
+            let nets: Vec<Option<f64>> = (habits.models.iter())
+                .map(|model| net_usd(model).or(of_driver))
+                .collect();
+            habits.add(place, request.task, &nets);
         }
         habits
     }
 
-    fn count(
-        &mut self,
-        place: usize,
-        task: Option<&str>,
-        router: &Router,
-        endpoint: EndpointIndex,
-    ) {
-        let tasks = self.0.entry(place).or_default();
-        let models = tasks.entry(task.map(str::to_owned)).or_default();
-        *models
-            .entry(router.endpoint(endpoint).model.clone())
-            .or_default() += 1;
+    /// A request whose models are not all known tells nothing.
+    fn add(&mut self, place: usize, task: Option<&str>, nets_usd: &[Option<f64>]) {
+        let Some(nets) = nets_usd.iter().copied().collect::<Option<Vec<f64>>>() else {
+            return;
+        };
+        let tasks = self.choices.entry(place).or_default();
+        let sums = tasks.entry(task.map(str::to_owned)).or_default();
+        sums.resize(nets.len(), 0.0);
+        sums.iter_mut().zip(nets).for_each(|(sum, net)| *sum += net);
     }
 
-    /// What a learned choice chose most over all, and the tasks where it chose another most.
+    /// The model that a learned choice expects most of over all, and the tasks where it expects more
+    /// of another.
     fn table(&self, place: usize) -> Option<(String, BTreeMap<String, Vec<String>>)> {
-        let tasks = self.0.get(&place)?;
-        let mut all: BTreeMap<String, u64> = BTreeMap::new();
-        for (model, count) in tasks.values().flatten() {
-            *all.entry(model.clone()).or_default() += count;
-        }
-        let usual = most(&all)?;
+        let tasks = self.choices.get(&place)?;
+        let all: Vec<f64> = (0..self.models.len())
+            .map(|model| tasks.values().map(|sums| sums[model]).sum())
+            .collect();
+        let usual = greatest(&all)?;
         let mut others: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for (task, models) in tasks {
-            if let (Some(task), Some(model)) = (task, most(models))
+        for (task, sums) in tasks {
+            if let (Some(task), Some(model)) = (task, greatest(sums))
                 && model != usual
             {
-                others
-                    .entry(model.to_owned())
-                    .or_default()
-                    .push(task.clone());
+                let tasks = others.entry(self.models[model].clone()).or_default();
+                tasks.push(task.clone());
             }
         }
-        Some((usual.to_owned(), others))
+        Some((self.models[usual].clone(), others))
     }
 }
 
-/// The most frequent; of equals the first by name.
-fn most(counts: &BTreeMap<String, u64>) -> Option<&str> {
-    let first = counts.iter().rev().max_by_key(|(_, count)| **count);
-    first.map(|(model, _)| model.as_str())
+/// The place of the greatest; of equals the first.
+fn greatest(sums: &[f64]) -> Option<usize> {
+    let mut best = None;
+    for (place, sum) in sums.iter().enumerate() {
+        if best.is_none_or(|best: usize| sums[best] < *sum) {
+            best = Some(place);
+        }
+    }
+    best
 }
 
 /// The nearest policy without mixtures, learned choices and quantities but `prompt_bytes`.
@@ -177,7 +201,7 @@ impl Plain<'_> {
         choose.clone().trades(&mut |_| self.learned += 1);
     }
 
-    /// What a learned choice chose by task; the driver where that is not known.
+    /// What a learned choice expects most of by task; the driver where that is not known.
     fn learned(&mut self, place: &str) -> Choose<String> {
         let table = self.habits.and_then(|habits| habits.table(self.learned));
         self.learned += 1;
@@ -191,7 +215,8 @@ impl Plain<'_> {
             );
             return Choose::Always(to);
         };
-        let mut said = format!("in place of the trained router what it chose most: {usual}");
+        let mut said =
+            format!("in place of the trained router the model that it expects most of, {usual}");
         let mut rules = Vec::new();
         for (model, tasks) in others {
             said += &format!(", and {model} where the task is {}", tasks.join(", "));
@@ -325,21 +350,20 @@ mod tests {
     }
 
     #[test]
-    fn a_learned_choice_becomes_what_it_chose_by_task() {
-        let held = router(r#"{"kind":"always","to":"large"}"#);
-        let mut habits = Habits::default();
-        for (task, endpoint, times) in [("math", 1, 3), ("math", 0, 2), ("chat", 0, 9)] {
-            for _ in 0..times {
-                habits.count(0, Some(task), &held, EndpointIndex(endpoint));
-            }
-        }
-        habits.count(0, None, &held, EndpointIndex(1));
+    fn a_learned_choice_becomes_what_it_expects_most_of_by_task() {
+        let mut habits = Habits {
+            models: vec!["small".into(), "large".into()],
+            ..Habits::default()
+        };
+        habits.add(0, Some("math"), &[Some(0.2), Some(0.9)]);
+        habits.add(0, Some("math"), &[Some(0.8), Some(0.3)]);
+        habits.add(0, Some("chat"), &[Some(0.9), Some(0.5)]);
+        habits.add(0, Some("law"), &[Some(0.5), Some(0.5)]);
+        habits.add(0, None, &[None, Some(9.0)]);
         let (usual, others) = habits.table(0).unwrap();
         assert_eq!(usual, "small");
-        assert_eq!(
-            others,
-            BTreeMap::from([("large".to_owned(), vec!["math".to_owned()])])
-        );
+        let math = BTreeMap::from([("large".to_owned(), vec!["math".to_owned()])]);
+        assert_eq!(others, math);
         assert_eq!(habits.table(1), None);
     }
 

@@ -24,7 +24,7 @@ use super::log::Log;
 use super::metrics::{self, Metrics};
 use super::options::{Limits, ServeOptions};
 use super::proxy::{Proxy, chat, models};
-use super::record::{Entry, Recorder};
+use super::record::{Attempt, Recorder};
 use super::reload::{Files, Reloads};
 use super::route::{route, route_below};
 use super::tls::Tls;
@@ -46,6 +46,8 @@ pub(super) struct App {
     pub(super) recorder: Recorder,
     /// What no client can exceed.
     pub(super) limits: Limits,
+    /// Where requests are sent on; none: only decisions are served.
+    pub(super) proxy: Option<Proxy>,
     /// What is counted.
     pub(super) metrics: Arc<Metrics>,
     /// Where events go.
@@ -56,29 +58,7 @@ pub(super) struct App {
     pub(super) reloads: Reloads,
     tokens: Option<AccessTokens>,
     admin_tokens: Option<AccessTokens>,
-    /// Where requests are sent on; none: only decisions are served.
-    pub(super) proxy: Option<Proxy>,
     leaving: AtomicBool,
-}
-
-/// Where what becomes of a request is written down; kept for as long as that takes.
-#[derive(Debug, Clone)]
-pub(super) struct Books {
-    recorder: Recorder,
-    metrics: Arc<Metrics>,
-    log: Log,
-}
-
-impl Books {
-    /// A request is over: its attempts are counted, and logged where that is asked for, and all of
-    /// it is recorded.
-    pub(super) fn close(&self, entry: Entry) {
-        for attempt in &entry.attempts {
-            self.metrics.attempted(attempt);
-            self.log.attempted(&entry.id, attempt);
-        }
-        self.recorder.record(|| entry);
-    }
 }
 
 impl App {
@@ -101,13 +81,18 @@ impl App {
             metrics: Arc::new(Metrics::new(&recorder, &log)),
             recorder,
             limits: options.limits,
+            proxy: None,
             log,
             tls: options.tls.clone(),
             tokens: options.tokens.clone(),
             admin_tokens: options.admin_tokens.clone(),
-            proxy: None,
             leaving: AtomicBool::new(false),
         }
+    }
+
+    /// The same, which sends requests on.
+    pub(super) fn with_proxy(self, proxy: Option<Proxy>) -> Self {
+        Self { proxy, ..self }
     }
 
     /// A decision was drawn: counted, and logged where that is asked for.
@@ -117,18 +102,11 @@ impl App {
         self.log.decided(id, assigned);
     }
 
-    /// Where what becomes of a request is written down.
-    pub(super) fn books(&self) -> Books {
-        Books {
-            recorder: self.recorder.clone(),
-            metrics: Arc::clone(&self.metrics),
-            log: self.log.clone(),
-        }
-    }
-
-    /// The same, which sends requests on.
-    pub(super) fn with_proxy(self, proxy: Option<Proxy>) -> Self {
-        Self { proxy, ..self }
+    /// An upstream was called for the request of this id: counted, and logged where that is asked
+    /// for.
+    pub(super) fn attempted(&self, id: &str, attempt: &Attempt) {
+        self.metrics.attempted(attempt);
+        self.log.attempted(id, attempt);
     }
 
     /// The server is told to stop: send no more requests.

@@ -26,6 +26,8 @@ pub struct ServeOptions {
     pub threads: NonZeroUsize,
     /// What no client can exceed.
     pub limits: Limits,
+    /// Where requests are sent on.
+    pub proxy: ProxyOptions,
     /// Of whom decisions may be asked; none: of everyone who reaches the address.
     pub tokens: Option<AccessTokens>,
     /// Who may read metrics and have files reloaded; none: everyone may read, nobody reload.
@@ -36,8 +38,6 @@ pub struct ServeOptions {
     pub log: LogOptions,
     /// What is recorded; none: nothing.
     pub record: Option<RecordOptions>,
-    /// Where requests are sent on.
-    pub proxy: ProxyOptions,
 }
 
 impl Default for ServeOptions {
@@ -46,12 +46,12 @@ impl Default for ServeOptions {
             listen: DEFAULT_LISTEN,
             threads: DEFAULT_THREADS,
             limits: Limits::default(),
+            proxy: ProxyOptions::default(),
             tokens: None,
             admin_tokens: None,
             tls: None,
             log: LogOptions::default(),
             record: None,
-            proxy: ProxyOptions::default(),
         }
     }
 }

@@ -50,6 +50,7 @@ pub async fn serve(
     let fault = |source| ServeError::Listen { listen, source };
     let listener = TcpListener::bind(listen).await.map_err(fault)?;
     let address = listener.local_addr().map_err(fault)?;
+    let proxy = Proxy::try_new(options.proxy.clone()).map_err(ServeError::Roots)?;
     let log = Log::start(options.log);
     let recorder = match &options.record {
         Some(record) => {
@@ -59,9 +60,8 @@ pub async fn serve(
         }
         None => Recorder::off(),
     };
-    let proxy = Proxy::try_new(options.proxy.clone()).map_err(ServeError::Roots)?;
-    let app = App::with_log(files, recorder.clone(), log.clone(), &options).with_proxy(proxy);
-    let app = Arc::new(app);
+    let app = App::with_log(files, recorder.clone(), log.clone(), &options);
+    let app = Arc::new(app.with_proxy(proxy));
     say_where(&app, address);
     ready(address);
     let keeper = Arc::clone(&app);

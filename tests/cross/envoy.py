@@ -82,7 +82,11 @@ class Envoy:
         command = [ENVOY, "-c", str(self.config), "--disable-hot-restart", "--concurrency", "1", "--log-level", "warning"]
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-        self.wait()
+        try:
+            self.wait()
+        except BaseException:
+            self.__exit__()  # nothing stays behind
+            raise
 
     def wait(self):
         deadline = time.monotonic() + 60

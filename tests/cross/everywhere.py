@@ -1,7 +1,7 @@
 """One router, every runtime, the same decisions.
 
-Usage: everywhere.py [--binary PATH] [--litellm PYTHON] with a Python that has numpy, onnxruntime and the
-wheel (`weighbridge`); PYTHON is one that has `litellm[proxy]` (default: this one).
+Usage: everywhere.py [--binary PATH] [--litellm PYTHON] [--router FILE] with a Python that has numpy, onnxruntime and the
+wheel (`weighbridge`); PYTHON is one that has `litellm[proxy]` (default: this one); FILE is decided by instead of training one.
 
 A router is trained on traffic of the bundled scenario and exported to every target. 2,000 prompts that
 it never saw are then decided by the Rust crate (`weighbridge decide`), the one-file Python loader, the
@@ -195,6 +195,8 @@ def by_litellm(python, folder, requests):
                     time.sleep(0.3)
             with ThreadPoolExecutor(8) as pool:
                 found = list(pool.map(one, requests))
+            said = (folder / "proxy.log").read_text(errors="replace")
+            print("in LiteLLM's proxy the", "wheel" if "the wheel decides" in said else "one-file loader", "decides")
         finally:
             process.terminate()
             try:
@@ -206,13 +208,13 @@ def by_litellm(python, folder, requests):
     return found, statistics.median(times) / 1e6
 
 
-def main(binary, python):
+def main(binary, python, router):
     sys.dont_write_bytecode = True
     wrong = []
     with tempfile.TemporaryDirectory(prefix="weighbridge-everywhere-") as name:
         folder = Path(name)
         tool, requests = Tool(binary, folder), traffic(PROMPTS)
-        router = trained(tool, folder)
+        router = router or trained(tool, folder)
         for target in ("litellm", "onnx", "envoy"):
             tool.run("export", router, "--to", target, "-o", folder / target)
             tool.run("verify", folder / target)
@@ -254,5 +256,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--binary", type=Path, default=Path(__file__).resolve().parents[2] / "target/release/weighbridge")
     parser.add_argument("--litellm", default=sys.executable, metavar="PYTHON")
+    parser.add_argument("--router", type=Path)
     given = parser.parse_args()
-    sys.exit(main(str(given.binary.resolve()), given.litellm))
+    sys.stdout.reconfigure(line_buffering=True)
+    sys.exit(main(str(given.binary.resolve()), given.litellm, given.router and given.router.resolve()))

@@ -77,7 +77,11 @@ class Proxy:
         self.log = open(folder / "proxy.log", "wb")
         command = [str(Path(sys.executable).parent / "litellm"), "--config", str(config), "--host", "127.0.0.1", "--port", str(self.port)]
         self.process = subprocess.Popen(command, cwd="/", env=environment, stdout=self.log, stderr=self.log)
-        self.wait()
+        try:
+            self.wait()
+        except BaseException:
+            self.__exit__()  # nothing stays behind
+            raise
 
     def wait(self):
         deadline = time.monotonic() + 180
@@ -150,8 +154,8 @@ def same_decisions(what, proxy, tool, folder, upstreams, requests, times):
         status, headers, text = proxy.chat({**body, "stream": streamed}, id)
         check(status == 200, status, text)
         name, (_, sent_headers, sent) = reached(upstreams, before)
-        check(sent_headers["authorization"] == f"Bearer key-of-{endpoint}", sent_headers)
         check(name == endpoint, id, "reached", name, "and not", endpoint)
+        check(sent_headers["authorization"] == f"Bearer key-of-{endpoint}", sent_headers)
         check(sent["model"] == endpoint.split("@")[0], sent["model"])
         check("needs" not in plain or sent["model"] == "deepseek-v3.2", "tools reached the specialist:", id)
         check(headers["x-weighbridge-endpoint"] == headers["x-weighbridge-served"] == endpoint, headers)
@@ -168,7 +172,7 @@ def same_decisions(what, proxy, tool, folder, upstreams, requests, times):
         times.append(int(headers["x-weighbridge-hook-us"]))
         chosen[endpoint] = chosen.get(endpoint, 0) + 1
         told.append((id, endpoint))
-    check(len(chosen) == 2 and SPECIALIST in chosen and min(chosen.values()) >= EACH // 2, "the requests tell nothing:", chosen)
+    check(len(chosen) >= 2 and SPECIALIST in chosen and min(chosen.values()) >= EACH // 2, "the requests tell nothing:", chosen)
     print(f"{what}: {chosen}")
     return told
 

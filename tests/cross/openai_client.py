@@ -1,14 +1,17 @@
 """The official `openai` client against `weighbridge serve` as a proxy, before upstreams on loopback.
 
-Usage: openai_client.py [--binary PATH] with a Python that has `openai`. What a client sees is compared
+Usage: openai_client.py [--binary PATH] with a Python that has `openai` and `trustme`. What a client sees is compared
 with what the upstreams were asked: answers, streams, tools, usage, errors, and how often each of the two
 sides tries again. The upstreams are fakes that answer, or fail, as a test tells them.
 """
 
 import argparse
 import asyncio
+import gzip
 import json
+import os
 import socket
+import ssl
 import struct
 import subprocess
 import sys
@@ -19,6 +22,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import openai
+import trustme
 
 ROOT = Path(__file__).resolve().parents[2]
 # Endpoints that are alive on any day that this runs; the specialist has no tools.
@@ -51,8 +55,8 @@ TOOLS = [{"type": "function", "function": {"name": "look_up", "parameters": {"ty
 class Fake:
     """An upstream; `script` has what the next requests get, then all is answered well."""
 
-    def __init__(self, name):
-        self.name, self.asked, self.script = name, [], []
+    def __init__(self, name, tls=None):
+        self.name, self.asked, self.script, self.tls = name, [], [], tls
         fake = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -113,10 +117,12 @@ class Fake:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
+        if tls:
+            self.server.socket = tls.wrap_socket(self.server.socket, server_side=True)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def base(self):
-        return f"http://127.0.0.1:{self.server.server_address[1]}/v1"
+        return f"{'https' if self.tls else 'http'}://localhost:{self.server.server_address[1]}/v1"
 
     def answer(self, body):
         message = {"role": "assistant", "content": f"from {self.name}"}
@@ -149,8 +155,10 @@ class Serve:
         command += ["--listen", "127.0.0.1:0", "--upstream-silence", "5"]
         command += ["--upstream", f"cheap={cheap.base()}", "--upstream", f"strong@here={strong.base()}"]
         command += ["--upstream-key", f"cheap=FILE:{folder / 'key'}", "--upstream-model", "strong@here=strong-v1"]
+        command += ["--record", folder / "recorded"]
         self.log = open(folder / "log", "w+", encoding="utf-8")
-        self.process = subprocess.Popen([str(part) for part in command], stderr=self.log)
+        environment = {**os.environ, "SSL_CERT_FILE": str(folder / "authority.pem")}
+        self.process = subprocess.Popen([str(part) for part in command], stderr=self.log, env=environment)
         deadline = time.monotonic() + 30
         while "http://" not in (text := (folder / "log").read_text()):
             assert self.process.poll() is None and time.monotonic() < deadline, text
@@ -167,9 +175,11 @@ class Serve:
 class Tests:
     def __init__(self, serve, cheap, strong):
         self.serve, self.cheap, self.strong = serve, cheap, strong
+        self.total = 0
         self.client = openai.OpenAI(base_url=serve.base, api_key="the-clients-key", max_retries=0)
 
     def start(self):
+        self.total += sum(self.asked())
         for fake in (self.cheap, self.strong):
             fake.asked.clear()
             fake.script.clear()
@@ -317,12 +327,36 @@ def raised(kind, function, *args, **named):
     raise AssertionError(f"{kind.__name__} was not raised")
 
 
+def recorded(binary, folder, total):
+    """What was written down is what the upstreams were asked, and a trace as it stands."""
+    statuses = {}
+    for path in sorted(folder.glob("weighbridge-*")):
+        with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8") as lines:
+            for line in list(lines)[1:]:
+                line = json.loads(line)
+                assert "key" not in json.dumps(line)
+                for outcome in line.get("outcomes", []):
+                    status = outcome["status"]
+                    statuses[status] = statuses.get(status, 0) + 1
+                    assert status != "ok" or outcome["output_tokens"] == 3, outcome
+                    assert status not in ("error", "cancelled") or "output_tokens" not in outcome, outcome
+    print("recorded", statuses)
+    assert set(statuses) == {"ok", "error", "refused", "cancelled", "rejected"}, statuses
+    assert sum(statuses.values()) == total, (statuses, total)
+    subprocess.run([str(binary), "inspect", str(folder)], check=True, stdout=subprocess.DEVNULL)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--binary", type=Path, default=ROOT / "target/release/weighbridge")
     binary = parser.parse_args().binary
     with tempfile.TemporaryDirectory() as folder:
-        cheap, strong = Fake("cheap"), Fake("strong")
+        # One upstream plain, one over TLS, by an authority that only this server trusts.
+        authority = trustme.CA()
+        authority.cert_pem.write_to_path(Path(folder) / "authority.pem")
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert("localhost").configure_cert(tls)
+        cheap, strong = Fake("cheap"), Fake("strong", tls)
         serve = Serve(binary, Path(folder), cheap, strong)
         try:
             tests = Tests(serve, cheap, strong)
@@ -333,6 +367,8 @@ def main():
         finally:
             log = serve.close()
         assert "-key" not in log.replace("--upstream-key", ""), "a key is in the log"
+        tests.start()
+        recorded(binary, Path(folder) / "recorded", tests.total)
     print(f"openai {openai.__version__}: all as it should be")
 
 

@@ -3,7 +3,7 @@
     python tests/cross/wheel.py [WEIGHBRIDGE]
 
 WEIGHBRIDGE is the command whose decisions and figures the wheel must have; by default that of
-target/release. Builds with maturin into target/, so that what the release build has compiled serves
+target/release. Builds with maturin where others build the wheel too, so that what is compiled serves
 again; `--keep FOLDER` leaves the environment there for the next run, which then replaces the wheel in
 it alone.
 """
@@ -32,7 +32,6 @@ def check(folder, command):
         venv.create(folder, with_pip=True)
     run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *TOOLS)
     environment = {**os.environ, "WEIGHBRIDGE": str(command), "PYTHONDONTWRITEBYTECODE": "1"}
-    environment.setdefault("CARGO_TARGET_DIR", str(ROOT / "target"))
     with tempfile.TemporaryDirectory() as out:
         build = [python, "-m", "maturin", "build", "--release", "--quiet", "--out", out]
         run(*build, cwd=WHEEL, env=environment)

@@ -94,7 +94,7 @@ fn moves_and_what_they_come_to_are_those_that_pen_and_paper_give() {
     assert_eq!(tops["gains"][0]["id"], "a");
     assert_eq!(tops["costs"][0]["id"], "b");
     close(&tops["costs"][0]["recorded"]["net_usd"], b);
-    let chat = &traffic["tasks"][1];
+    let chat = &traffic["tasks"][0];
     assert_eq!(chat["task"], "chat");
     close(&chat["moved"]["x"], 0.5);
     close(&chat["recorded"]["net_usd"]["x"], b / 2.0);

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Prints one JSON object: nanoseconds of each single decision, predictions included; of each block
-//! of 256 of them; and of each block of as many lines of text to decision lines.
+//! of 64 of them; and of each block of as many lines of text to decision lines.
 
 #![expect(
     clippy::disallowed_methods,
@@ -21,8 +21,8 @@ use std::time::Instant;
 use tool::trace_io::RequestLines;
 use weighbridge_router::{Decision, Prediction, Request, Router, Scratch, decision_line};
 
-/// As many as the wheel decides at a time.
-const BLOCK: usize = 256;
+/// As in `bench.py`.
+const BLOCK: usize = 64;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let paths: Vec<String> = std::env::args().skip(1).collect();

@@ -15,6 +15,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use crate::RouterError;
+use crate::arrow_kind::{Field, Kind};
 
 /// `ArrowSchema`, laid out as the interface says.
 #[repr(C)]
@@ -54,32 +55,6 @@ struct CStream {
     get_last_error: Option<unsafe extern "C" fn(*mut CStream) -> *const c_char>,
     release: Option<unsafe extern "C" fn(*mut CStream)>,
     private_data: *mut c_void,
-}
-
-/// The type of a column, as far as somebody here reads it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Kind {
-    Null,
-    Bool,
-    /// Bytes of a number, and whether it has a sign.
-    Int(u8, bool),
-    Float(u8),
-    /// Whether offsets have 64 bits, and whether it is text.
-    Bytes(bool, bool),
-    View(bool),
-    /// Ticks a second.
-    Time(i64),
-    Days,
-    List(bool, Box<Field>),
-    Dictionary(Box<Kind>, Box<Kind>),
-    /// A type that nobody here reads, by its format.
-    Other(String),
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Field {
-    name: String,
-    kind: Kind,
 }
 
 /// One cell.
@@ -281,50 +256,6 @@ unsafe fn field_of(schema: *const CSchema) -> Result<Field, String> {
     }
 }
 
-impl Kind {
-    fn of(format: &str) -> Self {
-        match format {
-            "n" => Self::Null,
-            "b" => Self::Bool,
-            "c" | "s" | "i" | "l" => Self::Int(width(format), true),
-            "C" | "S" | "I" | "L" => Self::Int(width(&format.to_lowercase()), false),
-            "f" => Self::Float(4),
-            "g" => Self::Float(8),
-            "u" | "U" => Self::Bytes(format == "U", true),
-            "z" | "Z" => Self::Bytes(format == "Z", false),
-            "vu" | "vz" => Self::View(format == "vu"),
-            "tdD" => Self::Days,
-            "tdm" => Self::Time(1_000),
-            _ => match format.get(..4) {
-                Some("tss:") => Self::Time(1),
-                Some("tsm:") => Self::Time(1_000),
-                Some("tsu:") => Self::Time(1_000_000),
-                Some("tsn:") => Self::Time(1_000_000_000),
-                _ => Self::Other(format.to_owned()),
-            },
-        }
-    }
-
-    /// How many buffers the interface has for it, at least.
-    fn buffers(&self) -> i64 {
-        match self {
-            Self::Null | Self::Other(_) => 0,
-            Self::Bytes(..) | Self::View(_) => 3,
-            Self::Dictionary(index, _) => index.buffers(),
-            _ => 2,
-        }
-    }
-}
-
-fn width(format: &str) -> u8 {
-    match format {
-        "c" => 1,
-        "s" => 2,
-        "i" => 4,
-        _ => 8,
-    }
-}
-
 impl Batch {
     fn new(array: CArray, fields: Vec<Field>) -> PyResult<Self> {
         let batch = Self { array, fields };
@@ -379,22 +310,25 @@ impl<'a> Column<'a> {
     fn sound(self) -> bool {
         let sizes = self.array.length | self.array.offset;
         let nested = match self.kind {
-            // SAFETY: a list has one child, which lives as long as the list.
-            Kind::List(_, item) => {
-                self.array.n_children == 1
-                    && Column {
-                        array: unsafe { &**self.array.children },
-                        kind: &item.kind,
-                        offset: 0,
-                    }
-                    .sound()
-            }
-            Kind::Dictionary(_, values) => {
-                self.dictionary(values).is_some_and(|values| values.sound())
-            }
+            Kind::List(_, item) => self.items(item).is_some_and(Self::sound),
+            Kind::Dictionary(_, values) => self.dictionary(values).is_some_and(Self::sound),
             _ => true,
         };
         sizes >= 0 && self.array.n_buffers >= self.kind.buffers() && nested
+    }
+
+    /// The column of a list's items.
+    fn items(self, item: &'a Field) -> Option<Self> {
+        if self.array.n_children != 1 {
+            return None;
+        }
+        // SAFETY: the one child of an array lives as long as the array.
+        let array = unsafe { &**self.array.children };
+        Some(Self {
+            array,
+            kind: &item.kind,
+            offset: 0,
+        })
     }
 
     fn dictionary(self, values: &'a Kind) -> Option<Self> {
@@ -431,13 +365,7 @@ impl<'a> Column<'a> {
             Kind::Days => Value::Time(i64::from(self.number::<i32>(1, at)) * 86_400_000),
             Kind::List(wide, item) => {
                 let (start, end) = self.range(*wide, at);
-                // SAFETY: a list has one child, which lives as long as the list.
-                let array = unsafe { &**self.array.children };
-                let column = Column {
-                    array,
-                    kind: &item.kind,
-                    offset: 0,
-                };
+                let column = self.items(item).ok_or("is a list without items")?;
                 Value::List(List { column, start, end })
             }
             Kind::Dictionary(index, values) => {

@@ -11,7 +11,6 @@ pub(super) const ML: &str = "ai.onnx.ml";
 /// Types of elements.
 pub(super) const FLOAT: i64 = 1;
 pub(super) const DOUBLE: i64 = 11;
-const INT64: i64 = 7;
 
 /// The name of a value that flows through the graph.
 pub(super) type Name = String;

@@ -6,7 +6,6 @@
 /// How a value stands behind its field number.
 const VARINT: u64 = 0;
 const DELIMITED: u64 = 2;
-const FIXED32: u64 = 5;
 
 /// A message that grows field by field.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -21,13 +20,6 @@ impl Message {
     pub(super) fn int(mut self, field: u32, value: i64) -> Self {
         self.key(field, VARINT);
         self.varint(value.cast_unsigned());
-        self
-    }
-
-    /// A `float`.
-    pub(super) fn float(mut self, field: u32, value: f32) -> Self {
-        self.key(field, FIXED32);
-        self.0.extend(value.to_le_bytes());
         self
     }
 
@@ -122,17 +114,13 @@ mod tests {
     }
 
     #[test]
-    fn negative_numbers_take_ten_bytes_and_floats_four() {
+    fn negative_numbers_take_ten_bytes_and_floats_their_four() {
         let minus = Message::new().int(1, -2).into_bytes();
         assert_eq!(
             minus,
             [
                 0x08, 0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01
             ]
-        );
-        assert_eq!(
-            Message::new().float(16, 1.0).into_bytes(),
-            [0x85, 0x01, 0, 0, 0x80, 0x3f]
         );
         assert_eq!(
             Message::new().floats(7, &[-2.0]).into_bytes(),

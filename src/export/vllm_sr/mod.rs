@@ -14,7 +14,7 @@ use std::fmt::Write as _;
 use weighbridge_router::{Endpoint, Router};
 
 use super::bundle::Bundle;
-use super::endpoints::driver;
+use super::endpoints::{driver, stems};
 use super::error::{Nearest, Unfit};
 use super::nearest::{Habits, of_rules};
 use routes::Routes;
@@ -57,18 +57,20 @@ pub(super) fn nearest(router: &Router, habits: Option<&Habits>) -> Option<Neares
     fits.then_some(nearest)
 }
 
-/// The endpoints that are routed to, and the driver, which takes what nothing else decides.
-fn endpoints<'r>(router: &'r Router, routes: &Routes<'r>) -> Vec<&'r Endpoint> {
-    let mut endpoints = routes.endpoints();
+/// An endpoint, and what its environment variables are called by.
+type Named<'r> = (&'r Endpoint, String);
+
+/// The endpoints that are routed to, and the driver, which takes what nothing else decides; in the
+/// order of the file.
+fn endpoints<'r>(router: &'r Router, routes: &Routes<'r>) -> Vec<Named<'r>> {
     let driver = driver(router);
-    if endpoints.iter().all(|held| held.id != driver.id) {
-        endpoints.push(driver);
-    }
-    endpoints
+    let all = router.endpoints().iter().zip(stems(router));
+    all.filter(|(endpoint, _)| endpoint.id == driver.id || routes.lead_to(endpoint))
+        .collect()
 }
 
 /// The configuration.
-fn config(router: &Router, routes: &Routes<'_>, endpoints: &[&Endpoint]) -> String {
+fn config(router: &Router, routes: &Routes<'_>, endpoints: &[Named<'_>]) -> String {
     let mut text = String::from(
         "# A Weighbridge policy as routes: the highest priority whose rules hold takes the request.\n\
          # Fill in the address of each model, and see README.md for what the signals read.\n\
@@ -81,8 +83,7 @@ fn config(router: &Router, routes: &Routes<'_>, endpoints: &[&Endpoint]) -> Stri
         text,
         "providers:\n  defaults: {{model: {default}}}\n  models:\n"
     );
-    for endpoint in endpoints {
-        let stem = stem(&endpoint.id);
+    for (endpoint, stem) in endpoints {
         let _ = writeln!(
             text,
             "    - name: {}\n      provider_model_id: {}\n      backend_refs:\n        - {{name: main, base_url: {}, api_key_env: {}, weight: 100}}",
@@ -99,7 +100,7 @@ fn config(router: &Router, routes: &Routes<'_>, endpoints: &[&Endpoint]) -> Stri
         "global:\n  router: {auto_model_names: [auto]}\n  # Words are looked for in the whole prompt.\n  model_catalog: {modules: {prompt_compression: {enabled: false}}}\n\
          routing:\n  strategy: priority\n  modelCards:\n",
     );
-    for endpoint in endpoints {
+    for (endpoint, _) in endpoints {
         let _ = writeln!(text, "    - {{name: {}}}", quoted(&endpoint.id));
     }
     let signals = routes.signals.yaml();
@@ -134,25 +135,12 @@ fn config(router: &Router, routes: &Routes<'_>, endpoints: &[&Endpoint]) -> Stri
 const UNANSWERED: &str = "No endpoint of this policy may take this request.";
 
 /// The endpoints, for the README.
-fn table(endpoints: &[&Endpoint]) -> String {
-    let rows = endpoints.iter().map(|endpoint| {
-        let stem = stem(&endpoint.id);
+fn table(endpoints: &[Named<'_>]) -> String {
+    let rows = endpoints.iter().map(|(endpoint, stem)| {
         format!(
             "| `{}` | `{}` | `WB_{stem}_API_KEY` |\n",
             endpoint.id, endpoint.model
         )
     });
     rows.collect()
-}
-
-/// An id as part of a variable's name.
-fn stem(id: &str) -> String {
-    let plain = |c: char| {
-        if c.is_ascii_alphanumeric() {
-            c.to_ascii_uppercase()
-        } else {
-            '_'
-        }
-    };
-    id.chars().map(plain).collect()
 }

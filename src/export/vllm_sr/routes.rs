@@ -52,14 +52,10 @@ impl<'r> Routes<'r> {
         routes
     }
 
-    /// The endpoints that are routed to, in the order of the file.
-    pub(super) fn endpoints(&self) -> Vec<&'r Endpoint> {
-        let endpoints = self.router.endpoints().iter();
-        let used = |endpoint: &&Endpoint| {
-            let mut routes = self.list.iter().filter_map(|route| route.to);
-            routes.any(|to| to.id == endpoint.id)
-        };
-        endpoints.filter(used).collect()
+    /// Whether a route leads to an endpoint.
+    pub(super) fn lead_to(&self, endpoint: &Endpoint) -> bool {
+        let mut to = self.list.iter().filter_map(|route| route.to);
+        to.any(|held| held.id == endpoint.id)
     }
 
     /// No signal knows the time: the list holds from the last beginning of a named endpoint on, and

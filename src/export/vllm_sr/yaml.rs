@@ -1,9 +1,11 @@
 //! Texts as the semantic router's configuration reads them.
 
-/// A text in YAML's double-quoted form, which JSON's is a part of; `$` is doubled, since the router
-/// puts variables of the environment in after it.
+use crate::export::endpoints;
+
+/// A text in double quotes; `$` is doubled, since the router puts variables of the environment in
+/// after it.
 pub(super) fn quoted(text: &str) -> String {
-    serde_json::Value::from(text.replace('$', "$$")).to_string()
+    endpoints::quoted(&text.replace('$', "$$"))
 }
 
 #[cfg(test)]

@@ -52,7 +52,7 @@ pub(in crate::serve) async fn chat(State(app): State<Arc<App>>, request: Request
 type Refused = (StatusCode, Refusal);
 
 async fn answer(
-    app: &App,
+    app: &Arc<App>,
     id: String,
     body: &[u8],
     since: Instant,
@@ -94,7 +94,7 @@ async fn answer(
         entry = Entry::passed_through(id, request, Vec::new());
         chain = Some(Chain::named(router, named));
     }
-    let mut ledger = Ledger::new(app.books(), entry);
+    let mut ledger = Ledger::new(Arc::clone(app), entry);
     let Some(chain) = chain else {
         return Err(unanswered());
     };

@@ -4,17 +4,19 @@
 //! A client that leaves drops whatever answers it, and with that the ledger: what is open then was
 //! cancelled.
 
+use std::sync::Arc;
+
 use tokio::time::Instant;
 use weighbridge_router::{Endpoint, Request};
 
 use super::usage::Heard;
-use crate::serve::app::Books;
+use crate::serve::app::App;
 use crate::serve::record::{Attempt, Entry};
 
 /// The attempts of one request.
 #[derive(Debug)]
 pub(super) struct Ledger {
-    books: Books,
+    app: Arc<App>,
     entry: Option<Entry>,
     open: Option<Open>,
 }
@@ -28,9 +30,9 @@ struct Open {
 
 impl Ledger {
     /// For a request that nobody has been asked for yet.
-    pub(super) fn new(books: Books, entry: Entry) -> Self {
+    pub(super) fn new(app: Arc<App>, entry: Entry) -> Self {
         Self {
-            books,
+            app,
             entry: Some(entry),
             open: None,
         }
@@ -75,6 +77,7 @@ impl Ledger {
         if let (Some(mut open), Some(entry)) = (self.open.take(), &mut self.entry) {
             open.attempt.status = status;
             open.attempt.latency_ms = Some(millis_since(open.since));
+            self.app.attempted(&entry.id, &open.attempt);
             entry.attempts.push(open.attempt);
         }
     }
@@ -86,7 +89,7 @@ impl Drop for Ledger {
         if let Some(entry) = self.entry.take() {
             #[cfg(test)]
             note(&entry);
-            self.books.close(entry);
+            self.app.recorder.record(move || entry);
         }
     }
 }

@@ -120,10 +120,10 @@ impl Events {
 
     /// Complete the line from the input; false where the input ends before it does.
     fn read_line(&mut self) -> Result<bool, TooLong> {
-        if self.after_cr && self.input.first() == Some(&b'\n') {
-            let _ = self.input.split_to(1);
-        }
-        if !self.input.is_empty() {
+        if let (true, Some(&next)) = (self.after_cr, self.input.first()) {
+            if next == b'\n' {
+                let _ = self.input.split_to(1);
+            }
             self.after_cr = false;
         }
         let end = self.input.iter().position(|&b| b == b'\n' || b == b'\r');

@@ -60,12 +60,12 @@ impl Upstream {
         if base.contains(['?', '#']) {
             return Err(wrong("has a query or a fragment"));
         }
+        if !(base.starts_with("http://") || base.starts_with("https://")) {
+            return Err(wrong("begins with neither http:// nor https://"));
+        }
         let chat: Uri = format!("{}/chat/completions", base.trim_end_matches('/'))
             .parse()
             .map_err(|_| wrong("is not an address"))?;
-        if !matches!(chat.scheme_str(), Some("http" | "https")) {
-            return Err(wrong("begins with neither http:// nor https://"));
-        }
         match chat.authority() {
             None => return Err(wrong("names no host")),
             // A key in an address would be shown wherever the address is.

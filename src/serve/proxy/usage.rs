@@ -74,6 +74,10 @@ impl<'a> Said<'a> {
     /// # Errors
     /// Where it is none.
     pub(super) fn read(data: &'a [u8]) -> Result<Self, serde_json::Error> {
+        if data.trim_ascii_start().starts_with(b"[") {
+            // The derived reader would take the items of a list for the fields.
+            return Err(serde::de::Error::custom("a list is none"));
+        }
         serde_json::from_slice(data)
     }
 

@@ -10,11 +10,9 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-use weighbridge_router::Request;
-
 use super::{Client, DRIVER, Reply, Running, SPECIALIST, active, mixture, quick};
 use crate::serve::app::App;
-use crate::serve::record::{Attempt, Entry, Recorder};
+use crate::serve::record::{Attempt, Recorder};
 use crate::serve::{AccessTokens, Limits, ServeOptions, Tls};
 
 const TOKEN: &str = "a-token-for-decisions";
@@ -86,15 +84,16 @@ fn ask_text(client: &mut Client, token: &str) -> String {
 #[test]
 fn what_happens_is_counted() {
     let app = app(ServeOptions::default());
-    let attempt = Attempt {
-        model: "driver".into(),
-        endpoint: DRIVER.into(),
-        status: "timeout",
-        input_tokens: Some(12),
-        ..Attempt::default()
-    };
-    let entry = Entry::passed_through("r".into(), Request::default(), vec![attempt]);
-    app.books().close(entry);
+    app.attempted(
+        "r",
+        &Attempt {
+            model: "driver".into(),
+            endpoint: DRIVER.into(),
+            status: "timeout",
+            input_tokens: Some(12),
+            ..Attempt::default()
+        },
+    );
     let server = Running::of(app);
     let mut client = server.client();
     for id in ["r-0", "r-1", "r-6"] {

@@ -1,6 +1,6 @@
 """Heads as ONNX models, in onnxruntime.
 
-    python tests/cross/onnx.py [--binary PATH]
+    python tests/cross/onnx_heads.py [--binary PATH]
 
 Needs numpy, onnx and onnxruntime. Exports the bundled router, one with trees and one with means of
 heads (trained here), and one with every kind of step and head; for each

@@ -1,0 +1,643 @@
+//! `serve --record`: what the real binary writes is a trace, whatever happens to it or its disk.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use flate2::read::GzDecoder;
+use serde_json::{Value, json};
+
+use super::cli_router::compiled;
+use super::support::{FEW_ROWS, Folder, binary, run, skip, trained};
+
+/// A server, and what it said on standard error once it has ended.
+struct Server {
+    child: Child,
+    address: String,
+    errors: Option<thread::JoinHandle<String>>,
+}
+
+impl Server {
+    fn start(args: &[&str]) -> Self {
+        let mut command = binary();
+        command
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(args);
+        Self::of(command)
+    }
+
+    fn of(mut command: Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("it starts");
+        let mut errors = BufReader::new(child.stderr.take().expect("it is piped"));
+        let (mut said, mut line) = (String::new(), String::new());
+        while !line.contains("http://") {
+            line.clear();
+            let read = errors.read_line(&mut line).expect("it says something");
+            assert!(read > 0, "it ended: {said}");
+            said.push_str(&line);
+        }
+        let rest = line.split_once("http://").expect("an address").1;
+        let address = rest.split_once('/').expect("a path").0.to_owned();
+        let errors = thread::spawn(move || {
+            errors.read_to_string(&mut said).expect("it is UTF-8");
+            said
+        });
+        Self {
+            child,
+            address,
+            errors: Some(errors),
+        }
+    }
+
+    fn client(&self) -> Client {
+        let stream = TcpStream::connect(&self.address).expect("it listens");
+        stream.set_nodelay(true).expect("a socket");
+        Client(BufReader::new(stream))
+    }
+
+    /// How many entries and reports this became of.
+    fn count(&self, outcome: &str) -> u64 {
+        let mut stream = TcpStream::connect(&self.address).expect("it listens");
+        let ask = "GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+        stream.write_all(ask.as_bytes()).expect("it reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("it answers");
+        let name = format!("weighbridge_recorded_total{{outcome=\"{outcome}\"}} ");
+        let line = answer.lines().find_map(|line| line.strip_prefix(&name));
+        let count = line.and_then(|count| count.parse().ok());
+        count.unwrap_or_else(|| panic!("no {name}in {answer}"))
+    }
+
+    /// Wait until so many have become one of these.
+    fn wait_for(&self, outcomes: &[&str], enough: u64) {
+        for _ in 0..600 {
+            if outcomes.iter().map(|it| self.count(it)).sum::<u64>() >= enough {
+                return;
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
+        panic!("not {enough} are {outcomes:?}");
+    }
+
+    /// End it with a signal; what it had said.
+    fn end(mut self, signal: &str) -> String {
+        let killed = Command::new("kill")
+            .args([signal, &self.child.id().to_string()])
+            .status();
+        assert!(killed.expect("there is a kill").success());
+        let code = self.child.wait().expect("it ends").code();
+        assert_eq!(code, if signal == "-TERM" { Some(0) } else { None });
+        self.errors.take().expect("once").join().expect("no panic")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A connection that stays open.
+struct Client(BufReader<TcpStream>);
+
+impl Client {
+    /// The status and body of the answer; none where the server has gone.
+    fn post(&mut self, path: &str, body: &str) -> Option<(u16, Value)> {
+        let length = body.len();
+        let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n");
+        let asked = [head.as_bytes(), body.as_bytes()].concat();
+        self.0.get_mut().write_all(&asked).ok()?;
+        let (mut status, mut length) = (None, 0);
+        loop {
+            let mut line = String::new();
+            if self.0.read_line(&mut line).ok()? == 0 {
+                return None;
+            }
+            let line = line.trim_end().to_ascii_lowercase();
+            if line.is_empty() {
+                break;
+            }
+            if let Some(rest) = line.strip_prefix("http/1.1 ") {
+                status = rest[..3].parse().ok();
+            } else if let Some(rest) = line.strip_prefix("content-length: ") {
+                length = rest.parse().ok()?;
+            }
+        }
+        let mut body = vec![0; length];
+        self.0.read_exact(&mut body).ok()?;
+        Some((status?, serde_json::from_slice(&body).ok()?))
+    }
+
+    #[track_caller]
+    fn route(&mut self, id: &str, request: &Value) -> Value {
+        let body = json!({"id": id, "request": request}).to_string();
+        let (status, answer) = self.post("/v1/route", &body).expect("it answers");
+        assert_eq!(status, 200, "{answer}");
+        answer
+    }
+}
+
+/// The lines of all segments of a folder whose names begin so, without headers; torn ends included
+/// only as far as they are whole.
+fn lines(folder: &str, prefix: &str) -> Vec<Value> {
+    let mut lines = Vec::new();
+    for (name, text) in segments(folder) {
+        if name.starts_with(prefix) {
+            let whole = text.rfind('\n').map_or("", |feed| &text[..feed]);
+            let rows = whole.lines().skip(1);
+            lines.extend(rows.map(|line| serde_json::from_str::<Value>(line).expect("JSON")));
+        }
+    }
+    lines
+}
+
+fn segments(folder: &str) -> BTreeMap<String, String> {
+    let entries = fs::read_dir(folder).expect("the folder is there");
+    let names = entries.map(|entry| entry.expect("it can be listed").file_name());
+    let names = names.map(|name| name.into_string().expect("UTF-8"));
+    let segments = names.filter(|name| name.ends_with(".jsonl") || name.ends_with(".jsonl.gz"));
+    segments
+        .filter_map(|name| {
+            // A running server may have compressed it by now.
+            let bytes = fs::read(Path::new(folder).join(&name)).ok()?;
+            let mut text = String::new();
+            if name.ends_with(".gz") {
+                GzDecoder::new(&*bytes)
+                    .read_to_string(&mut text)
+                    .expect("it is gzip");
+            } else {
+                text = String::from_utf8(bytes).expect("UTF-8");
+            }
+            Some((name, text))
+        })
+        .collect()
+}
+
+fn ids(lines: &[Value]) -> BTreeSet<String> {
+    let ids = lines.iter().map(|line| line["id"].as_str().expect("an id"));
+    ids.map(str::to_owned).collect()
+}
+
+#[test]
+fn a_recording_with_feedback_is_replayed_and_trained_on_as_it_stands() {
+    let folder = Folder::new();
+    let (source, recorded) = (folder.at("t.jsonl"), folder.at("rec"));
+    run(&[
+        "generate",
+        "-o",
+        &source,
+        "--requests",
+        "600",
+        "--seed",
+        "31",
+    ])
+    .done();
+    let server = Server::start(&[trained(), "--record", &recorded, "--explore", "0.5"]);
+    let mut client = server.client();
+    let text = folder.read("t.jsonl");
+    let (mut propensities, mut given) = (BTreeMap::new(), 0);
+    for line in text.lines().skip(1) {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let id = line["id"].as_str().unwrap();
+        let answer = client.route(id, &line["request"]);
+        assert_eq!(
+            answer["choice"]
+                .as_object()
+                .unwrap()
+                .values()
+                .map(|share| share.as_u64().unwrap())
+                .sum::<u64>(),
+            1_000_000
+        );
+        propensities.insert(id.to_owned(), answer);
+        let mut reports: Vec<Value> = Vec::new();
+        for outcome in line["outcomes"].as_array().unwrap() {
+            let model = outcome["model"].as_str().unwrap();
+            let mut report = outcome.clone();
+            let report_fields = report.as_object_mut().unwrap();
+            report_fields.remove("model");
+            report_fields.insert("id".into(), id.into());
+            report_fields.insert("endpoint".into(), format!("{model}@deepseek").into());
+            reports.push(report);
+        }
+        let count = reports.len();
+        let (status, said) = client
+            .post("/v1/feedback", &Value::Array(reports).to_string())
+            .unwrap();
+        assert_eq!((status, &said["accepted"]), (200, &json!(count)));
+        given += count;
+    }
+    let (status, said) = client
+        .post("/v1/feedback", r#"{"id":"nobody","score":1}"#)
+        .unwrap();
+    assert_eq!((status, said), (200, json!({"accepted": 1})));
+    server.end("-TERM");
+    // All is finished and compressed.
+    assert!(
+        segments(&recorded)
+            .keys()
+            .all(|name| name.ends_with(".jsonl.gz"))
+    );
+    let rows = lines(&recorded, "weighbridge-");
+    assert_eq!(rows.len(), 600);
+    for row in &rows {
+        let answer = &propensities[row["id"].as_str().unwrap()];
+        assert_eq!(row["logged"]["endpoint"], answer["endpoint"]);
+        assert_eq!(row["logged"]["propensity"], answer["propensity"]);
+        assert_eq!(row["logged"]["policy"], "small");
+    }
+
+    let inspected = run(&["inspect", &recorded, "--format", "json"]).done();
+    assert!(
+        inspected
+            .err
+            .contains(&format!("feedback: {given} reports joined")),
+        "{}",
+        inspected.err
+    );
+    let unknown = "1 reports of feedback have an id that no line has";
+    assert!(inspected.err.contains(unknown), "{}", inspected.err);
+    let replay = [
+        "-p",
+        "policies/always-driver.toml",
+        "policies/always-specialist.toml",
+    ];
+    let options = ["--value", "2", "--format", "json", "--replicates", "0"];
+    let of = |trace: &str| {
+        let args = [&["replay", trace][..], &replay, &options].concat();
+        run(&args).done().json()["policies"].clone()
+    };
+    // The same figures as of the trace that the answers come from.
+    let (here, there) = (of(&recorded), of(&source));
+    for policy in 0..2 {
+        for figure in ["success", "cost_usd_per_request", "net_usd_per_request"] {
+            assert_eq!(
+                here[policy][figure]["x"], there[policy][figure]["x"],
+                "{figure}"
+            );
+        }
+    }
+    let router = folder.at("again.router.json");
+    run(&[
+        &["train", &recorded, "-o", &router, "--value", "2"],
+        FEW_ROWS,
+    ]
+    .concat())
+    .done();
+    run(&["verify", &router, "--as-of", "2025-12-02"]).done();
+    let decided = run(&["decide", &router, &recorded]).done();
+    assert_eq!(decided.out.lines().count(), 600);
+}
+
+#[test]
+fn a_kill_loses_at_most_a_second_and_leaves_a_trace() {
+    let folder = Folder::new();
+    let router = compiled(&folder, "policies/always-driver.toml");
+    let recorded = folder.at("rec");
+    let server = Server::start(&[&router, "--record", &recorded]);
+    let clients: Vec<_> = (0..4)
+        .map(|worker| {
+            let mut client = server.client();
+            thread::spawn(move || {
+                let prompt = "word ".repeat(200);
+                let mut answered = Vec::new();
+                for i in 0.. {
+                    let id = format!("{worker}-{i}");
+                    let body = json!({"id": id, "request": {"prompt": prompt}}).to_string();
+                    match client.post("/v1/route", &body) {
+                        Some((200, _)) => answered.push((id, Instant::now())),
+                        Some(other) => panic!("{other:?}"),
+                        None => break,
+                    }
+                }
+                answered
+            })
+        })
+        .collect();
+    thread::sleep(Duration::from_millis(2500));
+    let killed_at = Instant::now();
+    server.end("-KILL");
+    let answered: Vec<(String, Instant)> = clients
+        .into_iter()
+        .flat_map(|client| client.join().unwrap())
+        .collect();
+    let there = ids(&lines(&recorded, "weighbridge-"));
+    let second = Duration::from_secs(1);
+    let (old, lost): (Vec<_>, Vec<_>) = answered
+        .iter()
+        .partition(|(_, at)| *at + second < killed_at);
+    assert!(old.len() > 100, "{}", old.len());
+    assert!(old.iter().all(|(id, _)| there.contains(id)));
+    assert!(there.len() + lost.len() >= answered.len());
+    run(&["inspect", &recorded]).done();
+
+    // Cut the last line off, as a kill in the middle of a write does.
+    let (name, text) = segments(&recorded).pop_last().unwrap();
+    fs::write(Path::new(&recorded).join(&name), &text[..text.len() - 40]).unwrap();
+    let told = run(&["inspect", &recorded]).done();
+    assert!(
+        told.err
+            .contains("1 files ended in a line that was cut off"),
+        "{}",
+        told.err
+    );
+
+    let server = Server::start(&[&router, "--record", &recorded]);
+    server.client().route("after", &json!({"prompt": "again"}));
+    let said = server.end("-TERM");
+    let mended = "1 segments were left open; 1 ended in a line that was cut off";
+    assert!(said.contains(mended), "{said}");
+    let names: Vec<String> = segments(&recorded).into_keys().collect();
+    assert!(
+        names.len() == 2 && names.iter().all(|name| name.ends_with(".gz")),
+        "{names:?}"
+    );
+    let now = ids(&lines(&recorded, "weighbridge-"));
+    assert!(now.contains("after"));
+    assert_eq!(now.len(), there.len(), "one line was cut off, one has come");
+}
+
+#[test]
+fn two_servers_do_not_share_a_folder() {
+    let folder = Folder::new();
+    let router = compiled(&folder, "policies/always-driver.toml");
+    let recorded = folder.at("rec");
+    let first = Server::start(&[&router, "--record", &recorded]);
+    let args = [
+        "serve",
+        &router,
+        "--listen",
+        "127.0.0.1:0",
+        "--record",
+        &recorded,
+    ];
+    let said = run(&args);
+    assert_eq!(said.code, Some(1));
+    assert!(
+        said.err.contains("another server records into this folder"),
+        "{}",
+        said.err
+    );
+    first.end("-TERM");
+    let without = Server::start(&[&router]);
+    let (status, said) = without
+        .client()
+        .post("/v1/feedback", r#"{"id":"a","score":1}"#)
+        .unwrap();
+    assert_eq!(
+        (status, said["error"]["code"].as_str()),
+        (409, Some("not_recording"))
+    );
+}
+
+#[test]
+fn segments_are_finished_by_size_and_age_and_read_while_the_server_goes_on() {
+    let folder = Folder::new();
+    let router = compiled(&folder, "policies/always-driver.toml");
+    let recorded = folder.at("rec");
+    let prompt = "0123456789abcdef".repeat(2048);
+    let server = Server::start(&[&router, "--record", &recorded, "--segment-mb", "1"]);
+    let mut client = server.client();
+    let mut sent = 0;
+    while segments(&recorded)
+        .keys()
+        .filter(|name| name.ends_with(".gz"))
+        .count()
+        < 2
+    {
+        for _ in 0..20 {
+            client.route(&format!("r-{sent}"), &json!({"prompt": prompt}));
+            sent += 1;
+        }
+        // At the disk's pace: what finds no room in the queue would be left out.
+        server.wait_for(&["written"], sent);
+        assert!(sent < 5000, "{:?}", segments(&recorded).into_keys());
+    }
+    run(&["inspect", &recorded]).done();
+    drop(client);
+    server.end("-TERM");
+    assert_eq!(lines(&recorded, "weighbridge-").len() as u64, sent);
+    let most = segments(&recorded).values().map(String::len).max().unwrap();
+    // A segment is finished at the first write that fills it.
+    assert!(most < (1 << 20) + (1 << 19), "{most}");
+
+    let aged = folder.at("aged");
+    let server = Server::start(&[&router, "--record", &aged, "--segment-seconds", "1"]);
+    server.client().route("old", &json!({}));
+    for _ in 0..300 {
+        if segments(&aged)
+            .keys()
+            .any(|name| name.ends_with(".jsonl.gz"))
+        {
+            break;
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(
+        ids(&lines(&aged, "weighbridge-")),
+        ids(&[json!({"id": "old"})])
+    );
+    assert!(segments(&aged).keys().all(|name| name.ends_with(".gz")));
+    server.end("-TERM");
+}
+
+#[test]
+fn a_full_disk_loses_whole_lines_and_no_request() {
+    let folder = Folder::new();
+    let router = compiled(&folder, "policies/always-driver.toml");
+    let disk = folder.at("disk");
+    fs::create_dir(&disk).unwrap();
+    let mounted = Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=256k", "tmpfs", &disk])
+        .output();
+    if !mounted.is_ok_and(|done| done.status.success()) {
+        // Needs root; the next test does the same with a limit on files.
+        return skip_quietly();
+    }
+    let unmount = Unmount(disk.clone());
+    let filler = Path::new(&disk).join("filler");
+    fs::write(&filler, vec![0; 100 << 10]).unwrap();
+    let recorded = format!("{disk}/rec");
+    let server = Server::start(&[&router, "--record", &recorded]);
+    let mut client = server.client();
+    let prompt = "word ".repeat(200);
+    for i in 0..600 {
+        client.route(&format!("full-{i}"), &json!({"prompt": prompt}));
+    }
+    server.wait_for(&["written", "lost"], 600);
+    let whole = lines(&recorded, "weighbridge-").len() as u64;
+    assert!((20..600).contains(&whole), "{whole}");
+    assert_eq!(server.count("written"), whole);
+    assert_eq!(server.count("lost"), 600 - whole);
+    run(&["inspect", &recorded]).done();
+    fs::remove_file(filler).unwrap();
+    for i in 0..5 {
+        client.route(&format!("after-{i}"), &json!({}));
+    }
+    server.wait_for(&["written", "lost"], 605);
+    drop(client);
+    let said = server.end("-TERM");
+    let once = "requests go on, what cannot be written is lost and counted";
+    assert_eq!(said.matches(once).count(), 1, "{said}");
+    assert!(said.contains("No space left on device"), "{said}");
+    let again = format!("takes lines again; {} were lost", 600 - whole);
+    assert!(said.contains(&again), "{said}");
+    let there = ids(&lines(&recorded, "weighbridge-"));
+    assert!((0..5).all(|i| there.contains(&format!("after-{i}"))));
+    drop(unmount);
+}
+
+/// A limit on the size of files, where nothing can be mounted: a write stops short as well.
+#[test]
+fn a_file_that_may_not_grow_is_left_whole_and_the_next_begun() {
+    let folder = Folder::new();
+    let router = compiled(&folder, "policies/always-driver.toml");
+    let recorded = folder.at("rec");
+    let mut command = Command::new("sh");
+    let script = "trap '' XFSZ; ulimit -f 200; exec \"$@\"";
+    command.args(["-c", script, "sh", env!("CARGO_BIN_EXE_weighbridge")]);
+    command.args([
+        "serve",
+        &router,
+        "--listen",
+        "127.0.0.1:0",
+        "--record",
+        &recorded,
+    ]);
+    let server = Server::of(command);
+    let mut client = server.client();
+    let prompt = "word ".repeat(200);
+    for i in 0..600 {
+        client.route(&format!("r-{i}"), &json!({"prompt": prompt}));
+    }
+    drop(client);
+    let said = server.end("-TERM");
+    assert!(said.contains("File too large"), "{said}");
+    let there = lines(&recorded, "weighbridge-");
+    assert!((100..600).contains(&there.len()), "{}", there.len());
+    assert!(segments(&recorded).len() > 1);
+    run(&["inspect", &recorded]).done();
+}
+
+#[test]
+fn texts_are_kept_hashed_or_dropped() {
+    let folder = Folder::new();
+    let router = compiled(&folder, "policies/always-driver.toml");
+    for what in ["hash", "drop"] {
+        let recorded = folder.at(what);
+        let server = Server::start(&[&router, "--record", &recorded, "--prompts", what]);
+        let mut client = server.client();
+        for (id, prompt) in [
+            ("a", "A secret: xyzzy"),
+            ("b", "a  SECRET -- Xyzzy"),
+            ("c", "other"),
+        ] {
+            client.route(id, &json!({"prompt": prompt, "session": "s-1"}));
+        }
+        drop(client);
+        server.end("-TERM");
+        let rows = lines(&recorded, "weighbridge-");
+        assert!(
+            segments(&recorded)
+                .values()
+                .all(|text| !text.to_lowercase().contains("xyzzy"))
+        );
+        assert_eq!(rows[0]["request"]["session"], "s-1");
+        assert_eq!(rows[0]["request"]["input_tokens"], 4);
+        assert_eq!(rows[0]["prompt_group"], rows[1]["prompt_group"]);
+        assert_eq!(rows[0]["prompt_group"].is_string(), what == "hash");
+        assert_ne!(
+            (what, &rows[2]["prompt_group"]),
+            ("hash", &rows[0]["prompt_group"])
+        );
+        run(&[
+            "replay",
+            &recorded,
+            "-p",
+            "policies/always-driver.toml",
+            "--replicates",
+            "0",
+        ])
+        .done();
+    }
+}
+
+#[test]
+fn a_shadow_changes_nothing_and_a_canary_is_told_by_its_name() {
+    let folder = Folder::new();
+    let driver = compiled(&folder, "policies/always-driver.toml");
+    let specialist = folder.at("always-specialist.router.json");
+    fs::copy(
+        compiled(&folder, "policies/always-specialist.toml"),
+        &specialist,
+    )
+    .unwrap();
+    compiled(&folder, "policies/always-driver.toml");
+    let recorded = folder.at("rec");
+    let args = [&driver, "--record", &recorded, "--shadow", &specialist];
+    let canary = ["--canary", &specialist, "--canary-share", "0.5"];
+    let server = Server::start(&[&args[..], &canary].concat());
+    let mut client = server.client();
+    let at = "2025-12-02T00:00:00Z";
+    for i in 0..60 {
+        let session = format!("s-{}", i / 3);
+        client.route(&format!("r-{i}"), &json!({"at": at, "session": session}));
+    }
+    drop(client);
+    server.end("-TERM");
+    let mut arms: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for row in lines(&recorded, "weighbridge-") {
+        let policy = row["logged"]["policy"].as_str().unwrap();
+        let endpoint = row["logged"]["endpoint"].as_str().unwrap();
+        assert_eq!(
+            policy == "always-specialist",
+            endpoint.contains("speciale"),
+            "{row}"
+        );
+        assert_eq!(row["logged"]["propensity"], 1.0);
+        assert_eq!(row["shadow"]["endpoint"], "deepseek-v3.2-speciale@deepseek");
+        let session = row["request"]["session"].as_str().unwrap();
+        arms.entry(session.to_owned())
+            .or_default()
+            .insert(policy.to_owned());
+    }
+    assert!(
+        arms.values().all(|policies| policies.len() == 1),
+        "sessions stay together"
+    );
+    let all: BTreeSet<&String> = arms.values().flatten().collect();
+    assert_eq!(all.len(), 2);
+}
+
+#[test]
+fn what_does_not_go_together_is_a_wrong_call() {
+    for (args, says) in [
+        (&["--prompts", "hash"][..], "--record"),
+        (&["--shadow", "x.json"], "--record"),
+        (&["--canary", "x.json"], "--canary-share"),
+        (&["--explore", "1.5"], "must be a number from 0 to 1"),
+        (&["--explore", "0.0000001"], "at most six decimal places"),
+    ] {
+        let said = run(&[&["serve", "policies/always-driver.toml"], args].concat());
+        assert_eq!(said.code, Some(2), "{args:?}");
+        assert!(said.err.contains(says), "{}", said.err);
+    }
+}
+
+fn skip_quietly() {
+    skip("a full disk", "a small disk can be mounted by root only");
+}
+
+struct Unmount(String);
+
+impl Drop for Unmount {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").args(["-l", &self.0]).status();
+    }
+}
