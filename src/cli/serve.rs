@@ -32,6 +32,12 @@ pub(super) fn run(args: &ServeArgs, console: &Console) -> Outcome {
              --token-file lets in those who bring a token",
         );
     }
+    let open = open_files(options.limits.connections);
+    if open < options.limits.connections {
+        console.warn(&format!(
+            "the system allows about {open} connections (`ulimit -n`), fewer than --max-connections"
+        ));
+    }
     let files = Files {
         active,
         stamp,
@@ -39,4 +45,31 @@ pub(super) fn run(args: &ServeArgs, console: &Console) -> Outcome {
     };
     serve(files, options, |_| {}).map_err(says_no)?;
     Ok(ExitCode::from(exit::DONE))
+}
+
+/// Have the system allow as many open files as so many connections need, as far as this process may;
+/// how many connections that gives room for.
+#[cfg(unix)]
+fn open_files(connections: usize) -> usize {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    /// Files, upstreams and the runtime's own.
+    const OTHERS: u64 = 256;
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let need = connections as u64 + OTHERS;
+    let wanted = maximum.map_or(need, |most| most.min(need));
+    let raised = Rlimit {
+        current: Some(wanted),
+        maximum,
+    };
+    let open = match current {
+        Some(now) if now < wanted && setrlimit(Resource::Nofile, raised).is_ok() => wanted,
+        Some(now) => now,
+        None => need,
+    };
+    usize::try_from(open.saturating_sub(OTHERS)).unwrap_or(connections)
+}
+
+#[cfg(not(unix))]
+fn open_files(connections: usize) -> usize {
+    connections
 }
