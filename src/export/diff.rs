@@ -296,7 +296,11 @@ fn price_rows(changes: &mut Changes, id: &str, a: &Value, b: &Value) {
             let field = format!("{kind}, {span_text}");
             changes.push(Part::Price, id, &field, &rate(&a), &rate(&b));
         }
-        let rest = |row: &Value| without(row, "usd_per_mtok");
+        // Tiers, where there are some.
+        let rest = |row: &Value| match without(row, "usd_per_mtok") {
+            Value::Object(fields) if fields.is_empty() => Value::Null,
+            rest => rest,
+        };
         changes.fields(Part::Price, id, &span_text, &rest(&a), &rest(&b));
         seen.push(span_text);
     }
