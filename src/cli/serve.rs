@@ -15,10 +15,13 @@ pub(super) fn run(args: &ServeArgs, console: &Console) -> Outcome {
     // Before loading: a change in between is then seen.
     let stamp = served.stamp();
     let active = served.active()?;
+    let mut limits = args.limits.limits();
+    // Above that, the system would refuse and no client be told.
+    limits.connections = limits.connections.min(open_files(limits.connections));
     let options = ServeOptions {
         listen: args.listen,
         threads: NonZeroUsize::new(console.threads).unwrap_or(DEFAULT_THREADS),
-        limits: args.limits.limits(),
+        limits,
         tokens: args.access.tokens()?,
         admin_tokens: args.access.admin_tokens()?,
         tls: args.access.tls()?,
@@ -31,12 +34,6 @@ pub(super) fn run(args: &ServeArgs, console: &Console) -> Outcome {
             "this address is not loopback: whoever reaches it can ask for decisions; \
              --token-file lets in those who bring a token",
         );
-    }
-    let open = open_files(options.limits.connections);
-    if open < options.limits.connections {
-        console.warn(&format!(
-            "the system allows about {open} connections (`ulimit -n`), fewer than --max-connections"
-        ));
     }
     let files = Files {
         active,
@@ -66,7 +63,7 @@ fn open_files(connections: usize) -> usize {
         Some(now) => now,
         None => need,
     };
-    usize::try_from(open.saturating_sub(OTHERS)).unwrap_or(connections)
+    usize::try_from(open.saturating_sub(OTHERS).max(1)).unwrap_or(connections)
 }
 
 #[cfg(not(unix))]

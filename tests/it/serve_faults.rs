@@ -14,7 +14,7 @@ use super::cli_router::compiled;
 use super::support::{Folder, binary, skip};
 
 const ASK: &[u8] =
-    b"POST /v1/route HTTP/1.1\r\nhost: x\r\ncontent-length: 26\r\n\r\n{\"request\":{\"task\":\"math\"}}";
+    b"POST /v1/route HTTP/1.1\r\nhost: x\r\ncontent-length: 27\r\n\r\n{\"request\":{\"task\":\"math\"}}";
 
 /// A server whose log can be read.
 struct Server {
@@ -116,6 +116,13 @@ fn ask(stream: &mut TcpStream) -> Result<String, usize> {
 /// Four clients that ask on and on while `meanwhile` runs; how many were answered with 200, and
 /// how many were lost.
 fn under_load(server: &Server, meanwhile: impl FnOnce()) -> (u64, u64) {
+    /// The clients end even where `meanwhile` fails.
+    struct End<'a>(&'a AtomicBool);
+    impl Drop for End<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
     let (done, answered, lost) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
     thread::scope(|scope| {
         for _ in 0..4 {
@@ -134,8 +141,9 @@ fn under_load(server: &Server, meanwhile: impl FnOnce()) -> (u64, u64) {
                 }
             });
         }
+        let end = End(&done);
         meanwhile();
-        done.store(true, Ordering::SeqCst);
+        drop(end);
     });
     (answered.into_inner(), lost.into_inner())
 }
@@ -194,6 +202,7 @@ fn a_server_that_is_told_to_stop_answers_what_it_has_taken() {
                     loop {
                         match ask(&mut stream) {
                             Ok(answer) => {
+                                assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
                                 answered.fetch_add(1, Ordering::SeqCst);
                                 // The last of this connection, as the server says.
                                 if answer.contains("connection: close") {
