@@ -15,10 +15,13 @@ pub(super) fn run(args: &ServeArgs, console: &Console) -> Outcome {
     // Before loading: a change in between is then seen.
     let stamp = served.stamp();
     let active = served.active()?;
+    let mut limits = args.limits.limits();
+    // Above that, the system would refuse and no client be told.
+    limits.connections = limits.connections.min(open_files(limits.connections));
     let options = ServeOptions {
         listen: args.listen,
         threads: NonZeroUsize::new(console.threads).unwrap_or(DEFAULT_THREADS),
-        limits: args.limits.limits(),
+        limits,
         tokens: args.access.tokens()?,
         admin_tokens: args.access.admin_tokens()?,
         tls: args.access.tls()?,
@@ -39,4 +42,31 @@ pub(super) fn run(args: &ServeArgs, console: &Console) -> Outcome {
     };
     serve(files, options, |_| {}).map_err(says_no)?;
     Ok(ExitCode::from(exit::DONE))
+}
+
+/// Have the system allow as many open files as so many connections need, as far as this process may;
+/// how many connections that gives room for.
+#[cfg(unix)]
+fn open_files(connections: usize) -> usize {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    /// Files, upstreams and the runtime's own.
+    const OTHERS: u64 = 256;
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let need = connections as u64 + OTHERS;
+    let wanted = maximum.map_or(need, |most| most.min(need));
+    let raised = Rlimit {
+        current: Some(wanted),
+        maximum,
+    };
+    let open = match current {
+        Some(now) if now < wanted && setrlimit(Resource::Nofile, raised).is_ok() => wanted,
+        Some(now) => now,
+        None => need,
+    };
+    usize::try_from(open.saturating_sub(OTHERS).max(1)).unwrap_or(connections)
+}
+
+#[cfg(not(unix))]
+fn open_files(connections: usize) -> usize {
+    connections
 }

@@ -100,12 +100,14 @@ async fn hold(
     // Answers are small and whole: nothing is gained by waiting for more.
     let _ = stream.set_nodelay(true);
     app.metrics.connections.inc();
-    // What ends a connection is the client's affair: it hung up, or took too long.
+    // What ends a connection is the client's affair: it hung up, or took too long. Boxed, since one
+    // that says nothing would make room for all of it beforehand.
     match &app.tls {
-        None => drop(converse(stream, routes, &app, stage).await),
+        None => drop(Box::pin(converse(stream, routes, &app, stage)).await),
         Some(tls) => {
-            if let Ok(Ok(stream)) = timeout(limits.head, tls.0.accept(stream)).await {
-                drop(converse(stream, routes, &app, stage).await);
+            let handshake = Box::pin(tls.0.accept(stream));
+            if let Ok(Ok(stream)) = timeout(limits.head, handshake).await {
+                drop(Box::pin(converse(stream, routes, &app, stage)).await);
             }
         }
     }

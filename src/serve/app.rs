@@ -274,18 +274,16 @@ async fn readyz(State(app): State<Arc<App>>) -> Response {
     json(status, format!(r#"{{"status":"{says}"}}"#).into_bytes())
 }
 
+/// What there is, for those who look elsewhere.
+const PATHS: &str = "there are /v1/route, /v1/chat/completions, /v1/models, /v1/feedback, \
+                     /healthz, /readyz, /metrics and /admin/reload";
+
 async fn not_found(uri: Uri) -> Response {
-    let message = format!(
-        "there is nothing at {}; there are POST /v1/route and GET /healthz",
-        uri.path()
-    );
+    let message = format!("there is nothing at {}; {PATHS}", uri.path());
     Refusal::whole(message).answer(StatusCode::NOT_FOUND)
 }
 
 async fn wrong_method(method: Method, uri: Uri) -> Response {
-    let message = format!(
-        "{} does not take {method}; there are POST /v1/route and GET /healthz",
-        uri.path()
-    );
+    let message = format!("{} does not take {method}", uri.path());
     Refusal::whole(message).answer(StatusCode::METHOD_NOT_ALLOWED)
 }

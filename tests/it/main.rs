@@ -44,6 +44,8 @@ mod readme;
 #[path = "../../crates/router/tests/it/sample.rs"]
 mod sample;
 mod schema;
+#[cfg(target_os = "linux")]
+mod serve_faults;
 mod support;
 mod swebench;
 mod training;

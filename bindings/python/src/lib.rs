@@ -5,6 +5,8 @@
 //! own but the scratch space of each thread. Start at [`router::Router`].
 
 mod arrow;
+mod arrow_kind;
+mod cells;
 mod decision;
 mod request;
 mod router;

@@ -87,10 +87,8 @@ impl Fault {
     pub(super) fn of_status(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
         let mut says = format!("answered {}", status.as_u16());
         // What an upstream says about our key is none of a client's business.
-        if !is_about_us(status) {
-            if let Some(words) = words(body) {
-                says = format!("{says}: {words}");
-            }
+        if let (false, Some(words)) = (is_about_us(status), words(body)) {
+            says = format!("{says}: {words}");
         }
         Self {
             kind: Kind::Status(status),

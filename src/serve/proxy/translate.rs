@@ -104,10 +104,9 @@ impl Translator {
             begun: &mut self.begun,
             shows_usage: self.shows_usage,
         };
-        if let Some(event) = self.events.rest() {
-            if seen.show(&event, out)? == Progress::Done {
-                return Ok(());
-            }
+        let last = self.events.rest().map(|event| seen.show(&event, out));
+        if last.transpose()? == Some(Progress::Done) {
+            return Ok(());
         }
         if !self.begun {
             return Err(Fault::broken("ended before the first chunk of its answer"));
