@@ -8,9 +8,11 @@ use serde_json::{Map, Value, json};
 use weighbridge_router::{Error, Router};
 
 mod figures;
+mod parts;
 mod text;
 
 pub use figures::{FigurePair, Recorded};
+use parts::{groups, head_key, kind, sample, step_key, unit};
 use text::{brief, is_packed, packed};
 
 /// What differs between two router files.
@@ -164,7 +166,7 @@ fn part(changes: &mut Changes, name: &str, a: &Value, b: &Value) {
             &groups(a),
             &groups(b),
         ),
-        "provenance" => changes.fields(Part::Training, "", "", &plain(a), &plain(b)),
+        "provenance" => changes.fields(Part::Training, "", "", a, b),
         name if LEFT_OUT.contains(&name) => {}
         // A part that this function does not know yet is better shown raw than left out.
         other => changes.push(Part::Choose, "", other, a, b),
@@ -294,7 +296,11 @@ fn price_rows(changes: &mut Changes, id: &str, a: &Value, b: &Value) {
             let field = format!("{kind}, {span_text}");
             changes.push(Part::Price, id, &field, &rate(&a), &rate(&b));
         }
-        let rest = |row: &Value| without(row, "usd_per_mtok");
+        // Tiers, where there are some.
+        let rest = |row: &Value| match without(row, "usd_per_mtok") {
+            Value::Object(fields) if fields.is_empty() => Value::Null,
+            rest => rest,
+        };
         changes.fields(Part::Price, id, &span_text, &rest(&a), &rest(&b));
         seen.push(span_text);
     }
@@ -430,60 +436,6 @@ impl Changes {
                 }
             }
         }
-    }
-}
-
-/// In which unit a field counts.
-fn unit(part: Part, field: &str) -> Option<&'static str> {
-    let last = field.rsplit('.').next().unwrap_or(field);
-    match (part, last) {
-        (Part::Price, _) => Some("USD / million tokens"),
-        (_, "context_tokens") => Some("tokens"),
-        (_, "ttft_ms") => Some("ms"),
-        (_, "tokens_per_second") => Some("tokens / s"),
-        (_, "value_usd" | "wrong_usd") => Some("USD"),
-        (_, "second_usd") => Some("USD / s"),
-        _ => None,
-    }
-}
-
-fn step_key(step: &Value) -> String {
-    // A tag step is one a field; the others stand once.
-    match step.get("field").and_then(Value::as_str) {
-        Some(field) => format!("{} {field}", text_of(step, "step")),
-        None => text_of(step, "step"),
-    }
-}
-
-fn head_key(head: &Value) -> String {
-    format!("{} {}", text_of(head, "model"), text_of(head, "predicts"))
-}
-
-/// What a thing is, where only one file has it.
-fn kind(of: &Value) -> Value {
-    let name = of.get("kind").or_else(|| of.get("step"));
-    name.cloned().unwrap_or_else(|| of.clone())
-}
-
-fn sample(calibration: &Value) -> Value {
-    let rows = calibration.get("input_tokens").map(|it| list(it).len());
-    rows.filter(|rows| *rows > 0).map_or(Value::Null, |rows| {
-        json!(format!("{rows} rows, {}", text::digest(calibration)))
-    })
-}
-
-fn groups(training: &Value) -> Value {
-    match training.is_null() {
-        true => Value::Null,
-        false => json!(text::digest(training)),
-    }
-}
-
-/// The provenance as it is compared: texts in it may be long.
-fn plain(provenance: &Value) -> Value {
-    match provenance {
-        Value::Null => json!({}),
-        other => other.clone(),
     }
 }
 

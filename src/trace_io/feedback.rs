@@ -180,3 +180,27 @@ fn diagnose(text: &str, error: &serde_json::Error) -> RowFault {
         None => RowFault::new("", without_position(error)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_field_has_a_kind_by_which_its_faults_are_told() {
+        let kinds: Vec<&str> = KINDS.iter().map(|(name, _)| *name).collect();
+        let mut fields = FeedbackWire::FIELDS.to_vec();
+        fields.sort_unstable();
+        let mut sorted = kinds;
+        sorted.sort_unstable();
+        assert_eq!(sorted, fields);
+    }
+
+    #[test]
+    fn a_report_is_written_as_it_is_read() {
+        let text = r#"{"id":"r-1","at":"2025-12-02T09:20:00Z","endpoint":"m@x","status":"ok","score":0.25,"input_tokens":9,"cached_tokens":4,"output_tokens":7,"reasoning_tokens":2,"ttft_ms":3,"latency_ms":5,"cost_usd":0.000000000001}"#;
+        let report = Feedback::from_json(text, true).unwrap();
+        let mut written = Vec::new();
+        report.write_line(&mut written).unwrap();
+        assert_eq!(String::from_utf8(written).unwrap().trim_end(), text);
+    }
+}
