@@ -80,18 +80,31 @@ pub(super) async fn serve_until(
     }
 }
 
-/// One connection from its first byte to its end, in its place.
+/// One connection to its end, in its place.
 async fn hold(
     stream: TcpStream,
     _place: OwnedSemaphorePermit,
     routes: axum::Router,
     app: Arc<App>,
+    stage: watch::Receiver<Stage>,
+) {
+    app.metrics.connections.inc();
+    talk(stream, routes, &app, stage).await;
+    app.metrics.connections.dec();
+}
+
+async fn talk(
+    stream: TcpStream,
+    routes: axum::Router,
+    app: &App,
     mut stage: watch::Receiver<Stage>,
 ) {
     let limits = app.limits;
-    // A connection that says nothing costs no buffers.
+    // A connection that says nothing costs no buffers. Looked at, since a system may call one
+    // readable that is not.
+    let mut first = [0];
     let begun = tokio::select! {
-        begun = timeout(limits.idle, stream.readable()) => matches!(begun, Ok(Ok(()))),
+        begun = timeout(limits.idle, stream.peek(&mut first)) => matches!(begun, Ok(Ok(1))),
         _ = stage.wait_for(|stage| *stage >= Stage::Draining) => false,
     };
     if !begun {
@@ -99,19 +112,17 @@ async fn hold(
     }
     // Answers are small and whole: nothing is gained by waiting for more.
     let _ = stream.set_nodelay(true);
-    app.metrics.connections.inc();
     // What ends a connection is the client's affair: it hung up, or took too long. Boxed, since one
     // that says nothing would make room for all of it beforehand.
     match &app.tls {
-        None => drop(Box::pin(converse(stream, routes, &app, stage)).await),
+        None => drop(Box::pin(converse(stream, routes, app, stage)).await),
         Some(tls) => {
             let handshake = Box::pin(tls.0.accept(stream));
             if let Ok(Ok(stream)) = timeout(limits.head, handshake).await {
-                drop(Box::pin(converse(stream, routes, &app, stage)).await);
+                drop(Box::pin(converse(stream, routes, app, stage)).await);
             }
         }
     }
-    app.metrics.connections.dec();
 }
 
 /// A fault of one connection, before it was accepted.

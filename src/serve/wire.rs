@@ -24,6 +24,10 @@ pub(super) struct Asked {
 
 /// A body of `/v1/route`.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one a request, taken apart at once: a box would only cost an allocation"
+)]
 pub(super) enum Body {
     /// `{"request": ...}` or a chat body.
     One(Asked),
