@@ -295,10 +295,6 @@ fn a_recording_with_feedback_is_replayed_and_trained_on_as_it_stands() {
     assert_eq!(decided.out.lines().count(), 600);
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "what a kill may lose is a span of time"
-)]
 #[test]
 #[expect(
     clippy::disallowed_methods,
