@@ -1,6 +1,6 @@
 //! The sidecar's speed: decisions over HTTP by the real binary. See `BENCHMARKS.md`.
 //!
-//!     cargo bench --bench serve [-- --seconds N] [--connections N] [--rate N]
+//!     cargo bench --bench serve [-- --seconds N] [--connections N] [--rate N] [--record DIR]
 //!
 //! Starts `weighbridge serve` with the router that is shipped, and asks `/v1/route` about a prompt of
 //! 1 KB: first as fast as the connections go (requests a second, processor time of server and
@@ -9,6 +9,7 @@
 //! holds resident.
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark looks at the clock")]
+#![expect(clippy::print_stdout, reason = "what it prints is its result")]
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -85,8 +86,10 @@ impl Server {
             env!("CARGO_MANIFEST_DIR"),
             "/models/engineering.router.json"
         );
+        let recording = argument("--record").map(|folder| ["--record".to_owned(), folder]);
         let mut child = Command::new(env!("CARGO_BIN_EXE_weighbridge"))
             .args(["serve", router, "--listen", "127.0.0.1:0"])
+            .args(recording.into_iter().flatten())
             .stderr(Stdio::piped())
             .spawn()
             .expect("the binary starts");

@@ -296,6 +296,10 @@ fn a_recording_with_feedback_is_replayed_and_trained_on_as_it_stands() {
 }
 
 #[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what was answered in the last second before the kill is told by the clock"
+)]
 fn a_kill_loses_at_most_a_second_and_leaves_a_trace() {
     let folder = Folder::new();
     let router = compiled(&folder, "policies/always-driver.toml");
