@@ -113,6 +113,15 @@ fn who_has_no_tokens_takes_no_orders() {
     assert!(reply.body.to_string().contains("--admin-token-file"));
 }
 
+/// Tells when it is dropped, by a panic too.
+struct Done<'a>(&'a AtomicBool);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 #[test]
 fn a_change_is_seen_and_no_request_is_lost_meanwhile() {
     let disk = Arc::new(Disk::default());
@@ -122,6 +131,8 @@ fn a_change_is_seen_and_no_request_is_lost_meanwhile() {
     let done = AtomicBool::new(false);
     let asked = AtomicU64::new(0);
     thread::scope(|scope| {
+        // Whatever happens below, those who ask come to an end.
+        let _last = Done(&done);
         for _ in 0..4 {
             scope.spawn(|| {
                 let mut client = server.client();
@@ -149,7 +160,6 @@ fn a_change_is_seen_and_no_request_is_lost_meanwhile() {
         wait_for(SPECIALIST);
         disk.write(Some(always(DRIVER)));
         wait_for(DRIVER);
-        done.store(true, Ordering::SeqCst);
     });
     assert!(asked.load(Ordering::SeqCst) > 100);
 }
