@@ -64,11 +64,13 @@ fn compare(inspection: &Inspection, charged: Option<(&Stage<'_>, &Charged)>) -> 
 /// Requests of which every recorded endpoint either has a score or may not take them.
 fn told_wherever_eligible(stage: &Stage<'_>, charged: &Charged) -> u64 {
     let endpoints = || (0u16..).zip(stage.endpoints()).map(|(place, _)| place);
+    // Of nobody everything would be told.
     let told = |row: usize| {
-        endpoints().all(|endpoint| {
-            charged.score(endpoint, row).is_some()
-                || !charged.facts(endpoint, row).has(Fact::Eligible)
-        })
+        !stage.endpoints().is_empty()
+            && endpoints().all(|endpoint| {
+                charged.score(endpoint, row).is_some()
+                    || !charged.facts(endpoint, row).has(Fact::Eligible)
+            })
     };
     (0..charged.rows()).filter(|&row| told(row)).count() as u64
 }

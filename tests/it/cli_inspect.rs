@@ -35,3 +35,16 @@ fn what_cannot_be_answered_is_said() {
     let other = folder.file("u.jsonl", SMALL_TRACE);
     assert!(run(&["inspect", &other]).done().out != said.out);
 }
+
+#[test]
+fn nothing_can_be_compared_where_nobody_answered() {
+    let folder = Folder::new();
+    let trace = folder.file(
+        "t.jsonl",
+        "{\"format\":\"weighbridge.trace/1\"}\n{\"id\":\"a\",\"logged\":{\"endpoint\":\"m@p\",\"propensity\":1}}\n",
+    );
+    let found = run(&["inspect", &trace, "--format", "json"]).done().json();
+    let answers = found["answers"].as_array().unwrap();
+    let compare = answers.iter().find(|answer| answer["about"] == "compare");
+    assert_eq!(compare.expect("it is asked")["yes"], false);
+}
