@@ -41,7 +41,10 @@ fn read(bytes: &[u8], size: usize) -> Vec<Option<(u8, Vec<u8>)>> {
             }
         }
     }
-    said.extend(events.rest().map(|event| Some(kept(&event))));
+    match events.rest() {
+        Ok(last) => said.extend(last.map(|event| Some(kept(&event)))),
+        Err(_) => said.push(None),
+    }
     said
 }
 

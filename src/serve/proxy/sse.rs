@@ -88,14 +88,20 @@ impl Events {
     }
 
     /// What a stream that has ended leaves: an event whose blank line is missing.
-    pub(super) fn rest(&mut self) -> Option<Event<'_>> {
+    ///
+    /// # Errors
+    /// Where it is too long.
+    pub(super) fn rest(&mut self) -> Result<Option<Event<'_>>, TooLong> {
         self.forget_what_was_taken();
         if !self.line.is_empty() && self.line[0] != b':' {
             self.field();
         }
+        if self.data.len() > self.limit {
+            return Err(TooLong);
+        }
         self.line.clear();
         self.data_is_complete = true;
-        self.has_data.then(|| self.event())
+        Ok(self.has_data.then(|| self.event()))
     }
 
     fn event(&self) -> Event<'_> {
@@ -180,7 +186,7 @@ mod tests {
                 said.push(show(&event));
             }
         }
-        said.extend(events.rest().map(|event| show(&event)));
+        said.extend(events.rest()?.map(|event| show(&event)));
         Ok(said)
     }
 
@@ -256,5 +262,15 @@ mod tests {
             let whole = read(text.as_bytes(), std::iter::repeat(10_000));
             prop_assert_eq!(read(text.as_bytes(), sizes.into_iter()), whole);
         }
+    }
+
+    #[test]
+    fn the_last_line_of_a_stream_is_held_to_the_limit_too() {
+        let line = format!("data:{}\n", "x".repeat(50));
+        let text = format!("{line}{}", line.trim_end());
+        assert_eq!(
+            read(text.as_bytes(), [text.len()].into_iter()),
+            Err(TooLong)
+        );
     }
 }

@@ -104,8 +104,8 @@ impl Translator {
             begun: &mut self.begun,
             shows_usage: self.shows_usage,
         };
-        let last = self.events.rest().map(|event| seen.show(&event, out));
-        if last.transpose()? == Some(Progress::Done) {
+        let last = (self.events.rest()).map_err(|_| Fault::broken("sent an endless event"))?;
+        if last.map(|event| seen.show(&event, out)).transpose()? == Some(Progress::Done) {
             return Ok(());
         }
         if !self.begun {
