@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use weighbridge_router::Timestamp;
 
-use super::args::{CatalogArgs, ReadArgs, RoleArgs, ShowArgs, TradeArgs, time};
+use super::args::{BasisArgs, ShowArgs, TradeArgs};
 
 #[derive(Debug, Args)]
 pub(super) struct DiffArgs {
@@ -28,18 +27,11 @@ pub(super) struct DiffArgs {
     /// What is charged where requests bring no value [default: the trade that the routers decide by]
     #[command(flatten)]
     pub(super) trade: TradeArgs,
-    /// The date whose prices hold for requests without a time
-    #[arg(long, value_name = "DATE", value_parser = time)]
-    pub(super) as_of: Option<Timestamp>,
     /// Bootstrap replicates behind each interval; 0 for none
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(0..=100_000))]
     pub(super) replicates: u32,
     #[command(flatten)]
-    pub(super) catalog: CatalogArgs,
-    #[command(flatten)]
-    pub(super) roles: RoleArgs,
-    #[command(flatten)]
-    pub(super) read: ReadArgs,
+    pub(super) basis: BasisArgs,
     #[command(flatten)]
     pub(super) show: ShowArgs,
 }

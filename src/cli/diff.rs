@@ -12,30 +12,33 @@ use super::output::Console;
 use super::replay::unseen;
 use crate::catalog::Catalog;
 use crate::export;
-use crate::policy::{Roles, SolveOptions};
+use crate::policy::SolveOptions;
 use crate::report::{DiffResult, diff_document};
 use crate::trace::Trace;
 use crate::whatif::{self, DiffOptions, TrafficDiff};
 
 pub(super) fn run(args: &DiffArgs, console: &Console) -> Outcome {
-    let catalog = load::catalog(&args.catalog)?;
+    let catalog = load::catalog(&args.basis.catalog)?;
     let trace = match args.traces.is_empty() {
         true => None,
-        false => Some(load::traces(&args.traces, &args.read, console)?),
+        false => Some(load::traces(&args.traces, &args.basis.read, console)?),
     };
     let header = trace.as_ref().map(Trace::header);
-    let roles = load::roles(&args.roles, header);
+    let roles = load::roles(&args.basis.roles, header);
     let recorded_only = trace
         .as_ref()
         .map(|trace| load::recorded_only(trace, &catalog))
         .unwrap_or_default();
     let options = SolveOptions {
-        at: args.as_of.or(header.and_then(|header| header.prices_at)),
+        at: args
+            .basis
+            .as_of
+            .or(header.and_then(|header| header.prices_at)),
         seed: console.seed,
         ..SolveOptions::default()
     };
-    let load = |path: &Path| candidate(path, &catalog, &roles, &recorded_only, &options);
-    let both = [load(&args.a)?, load(&args.b)?];
+    let loaded = |path: &Path| load::candidate(path, &catalog, &roles, &recorded_only, &options);
+    let both = [loaded(&args.a)?, loaded(&args.b)?];
     let files = export::diff(&both[0].router, &both[1].router).map_err(says_no)?;
     let traffic = trace
         .map(|trace| traffic(trace, &both, &catalog, args, console))
@@ -51,16 +54,6 @@ pub(super) fn run(args: &DiffArgs, console: &Console) -> Outcome {
     }))
 }
 
-fn candidate(
-    path: &Path,
-    catalog: &Catalog,
-    roles: &Roles,
-    recorded_only: &[String],
-    options: &SolveOptions,
-) -> Result<Candidate, Failure> {
-    load::candidate(path, catalog, roles, recorded_only, options)
-}
-
 /// Both on the requests that neither was trained on.
 fn traffic(
     trace: Trace,
@@ -72,7 +65,7 @@ fn traffic(
     let (trace, dropped) = unseen(trace, both)?;
     let options = DiffOptions {
         trade: args.trade.trade().or_else(|| shared_trade(both, console)),
-        as_of: args.as_of,
+        as_of: args.basis.as_of,
         top: args.top as usize,
         seed: console.seed,
         replicates: args.replicates as usize,

@@ -11,10 +11,11 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{any, get, post};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use tokio::time::timeout;
+use weighbridge_router::Request;
 
 use super::access::{AccessTokens, guard};
 use super::answer::{Refusal, json};
-use super::assign::Assigned;
+use super::assign::{Assigned, assign};
 use super::clock::Ids;
 use super::feedback::feedback;
 #[cfg(test)]
@@ -95,11 +96,14 @@ impl App {
         Self { proxy, ..self }
     }
 
-    /// A decision was drawn: counted, and logged where that is asked for.
-    pub(super) fn decided(&self, id: &str, assigned: &Assigned) {
+    /// The one way to a decision of a request that arrives: by the files in force, counted, and
+    /// logged where that is asked for.
+    pub(super) fn assign(&self, request: &Request, id: &str) -> Assigned {
+        let assigned = assign(self.live.get(), request, id);
         let endpoint = assigned.endpoint().map(|endpoint| endpoint.id.as_str());
         self.metrics.decided(endpoint, &assigned.by().name);
-        self.log.decided(id, assigned);
+        self.log.decided(id, &assigned);
+        assigned
     }
 
     /// An upstream was called for the request of this id: counted, and logged where that is asked

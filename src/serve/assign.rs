@@ -7,7 +7,6 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
 use weighbridge_router::{
     Decision, Endpoint, EndpointIndex, Ppm, Prediction, Request, Router, Scratch,
 };
@@ -124,20 +123,7 @@ pub(super) fn assign(active: Arc<Active>, request: &Request, id: &str) -> Assign
 /// Whether the canary decides a request: sessions stay together.
 fn takes(canary: &Canary, request: &Request, id: &str) -> bool {
     let unit = request.session.as_deref().unwrap_or(id);
-    ppm_of(CANARY_KEY, unit) < canary.share.0
-}
-
-/// A number from 0 to 999,999 that is a function of a text alone: the first eight bytes of
-/// SHA-256(key, text) as a big-endian integer, times a million, over 2^64.
-fn ppm_of(key: &[u8], text: &str) -> u32 {
-    let digest = Sha256::new()
-        .chain_update(key)
-        .chain_update(text)
-        .finalize();
-    let mut first = [0; 8];
-    first.copy_from_slice(&digest[..8]);
-    let scaled = u128::from(u64::from_be_bytes(first)) * u128::from(Ppm::ONE.0);
-    (scaled >> 64) as u32
+    Ppm::drawn(CANARY_KEY, unit) < canary.share
 }
 
 #[cfg(test)]

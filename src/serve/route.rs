@@ -13,7 +13,7 @@ use weighbridge_router::Request;
 
 use super::answer::{Refusal, json};
 use super::app::{App, REQUEST_ID, header_value};
-use super::assign::{Assigned, assign};
+use super::assign::Assigned;
 use super::clock;
 use super::wire::{Answer, Asked, Body};
 
@@ -109,12 +109,9 @@ fn batch(app: &App, headers: &HeaderMap, items: Vec<Asked>) -> Result<Response, 
     Ok(response)
 }
 
-/// The one way to a decision of a request that arrives.
 fn decide(app: &App, mut request: Request, id: &str) -> (Assigned, Request) {
     request.at.get_or_insert_with(clock::now);
-    let assigned = assign(app.live.get(), &request, id);
-    app.decided(id, &assigned);
-    (assigned, request)
+    (app.assign(&request, id), request)
 }
 
 fn record(app: &App, id: String, assigned: &Assigned, request: Request) {

@@ -1,5 +1,5 @@
-//! One endpoint out of a decision: drawn by the id of the request alone, so that the same id goes
-//! to the same endpoint in every process and every loader.
+//! Draws that are functions of a text alone, and by them one endpoint out of a decision: the same id
+//! goes to the same endpoint in every process and every loader.
 
 use sha2::{Digest, Sha256};
 
@@ -17,7 +17,7 @@ impl Decision {
         if let [(endpoint, Ppm::ONE)] = *self.masses() {
             return (Some(endpoint), Ppm::ONE);
         }
-        let point = point_of(id);
+        let point = Ppm::drawn(KEY, id).0;
         let mut below = 0;
         for &(endpoint, share) in self.masses() {
             below += share.0;
@@ -29,14 +29,21 @@ impl Decision {
     }
 }
 
-/// A number from 0 to 999,999 that is a function of the id alone: the first eight bytes of
-/// SHA-256(key, id) as a big-endian integer, times a million, over 2^64.
-fn point_of(id: &str) -> u32 {
-    let digest = Sha256::new().chain_update(KEY).chain_update(id).finalize();
-    let mut first = [0; 8];
-    first.copy_from_slice(&digest[..8]);
-    let scaled = u128::from(u64::from_be_bytes(first)) * u128::from(Ppm::ONE.0);
-    (scaled >> 64) as u32
+impl Ppm {
+    /// A number from 0 to 999,999 that is a function of a text alone: the first eight bytes of
+    /// SHA-256(key, text) as a big-endian integer, times a million, over 2^64. Draws under different
+    /// keys are independent of each other.
+    #[must_use]
+    pub fn drawn(key: &[u8], text: &str) -> Self {
+        let digest = Sha256::new()
+            .chain_update(key)
+            .chain_update(text)
+            .finalize();
+        let mut first = [0; 8];
+        first.copy_from_slice(&digest[..8]);
+        let scaled = u128::from(u64::from_be_bytes(first)) * u128::from(Self::ONE.0);
+        Self((scaled >> 64) as u32)
+    }
 }
 
 #[cfg(test)]
@@ -46,7 +53,9 @@ mod tests {
     #[test]
     fn the_draw_of_an_id_is_fixed_for_good() {
         // By Python's hashlib, from the formula in docs/serve.md.
-        let drawn: Vec<u32> = (0..4).map(|i| point_of(&format!("r-{i}"))).collect();
+        let drawn: Vec<u32> = (0..4)
+            .map(|i| Ppm::drawn(KEY, &format!("r-{i}")).0)
+            .collect();
         assert_eq!(drawn, [688_257, 730_959, 370_211, 684_312]);
     }
 

@@ -18,7 +18,6 @@ use super::chain::{Chain, End};
 use super::ledger::Ledger;
 use crate::serve::answer::{Refusal, json as json_answer};
 use crate::serve::app::{App, REQUEST_ID, header_value};
-use crate::serve::assign::assign;
 use crate::serve::clock;
 use crate::serve::record::Entry;
 use crate::serve::route::write_headers;
@@ -76,16 +75,15 @@ async fn answer(
         until: since + proxy.deadline,
         limits: proxy.limits,
     };
-    let active = app.live.get();
-    let (assigned, router, chain, entry);
+    let (assigned, active, router, chain, entry);
     if chat.model == AUTO {
-        assigned = assign(Arc::clone(&active), &request, &id);
-        app.decided(&id, &assigned);
+        assigned = app.assign(&request, &id);
         write_headers(headers, &id, &assigned);
         router = assigned.router();
         entry = assigned.entry(id, request, Vec::new());
         chain = assigned.drawn.map(|drawn| Chain::drawn(router, drawn));
     } else {
+        active = app.live.get();
         router = &active.main.router;
         let named = router.named(&chat.model, &request.as_ref(), &mut Scratch::default());
         if named.is_empty() {
