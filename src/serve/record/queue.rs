@@ -84,9 +84,11 @@ impl Queue {
         if waiting.closed || waiting.bytes + bytes > self.limit {
             return false;
         }
+        let before = waiting.bytes;
         let news = waiting.batch.is_empty();
         waiting.bytes += bytes;
         put(&mut waiting.batch);
+        let news = news || (before < self.pressing() && waiting.bytes >= self.pressing());
         drop(waiting);
         if news {
             self.news.notify_one();
@@ -94,9 +96,15 @@ impl Queue {
         true
     }
 
+    /// With so much waiting, the writer gathers no longer.
+    fn pressing(&self) -> usize {
+        self.limit / 4
+    }
+
     /// Wait until something is there, the queue is closed, or `patience` has passed; and then
-    /// `gather` longer, for more to come together. What was there then takes the place of the empty
-    /// `batch`, whose room is used again. `false` once the queue is closed: nothing will come after.
+    /// `gather` longer, for more to come together, unless much waits already. What was there then
+    /// takes the place of the empty `batch`, whose room is used again. `false` once the queue is
+    /// closed: nothing will come after.
     pub(super) fn take(&self, batch: &mut Batch, patience: Duration, gather: Duration) -> bool {
         let idle = |waiting: &mut Waiting| waiting.batch.is_empty() && !waiting.closed;
         let waited = self.news.wait_timeout_while(self.lock(), patience, idle);
@@ -104,8 +112,8 @@ impl Queue {
         let waiting = if waiting.batch.is_empty() {
             waiting
         } else {
-            let open = |waiting: &mut Waiting| !waiting.closed;
-            let waited = self.news.wait_timeout_while(waiting, gather, open);
+            let calm = |waiting: &mut Waiting| !waiting.closed && waiting.bytes < self.pressing();
+            let waited = self.news.wait_timeout_while(waiting, gather, calm);
             waited.unwrap_or_else(PoisonError::into_inner).0
         };
         let mut waiting = waiting;
@@ -166,6 +174,20 @@ mod tests {
         let hour = Duration::from_secs(3600);
         assert!(!queue.take(&mut batch, hour, hour));
         assert_eq!(batch.entries.len(), 1);
+    }
+
+    #[test]
+    fn with_much_waiting_nobody_waits_for_more() {
+        let queue = Queue::new(8 * ENTRY_BYTES);
+        let hour = Duration::from_secs(3600);
+        let mut batch = Batch::default();
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(|| queue.take(&mut batch, hour, hour));
+            assert!(queue.push(entry("one", 0)));
+            assert!(queue.push(entry("two", 0)));
+            assert!(writer.join().unwrap());
+        });
+        assert!(!batch.entries.is_empty());
     }
 
     #[test]
