@@ -22,15 +22,10 @@ from pathlib import Path
 import trustme
 
 sys.path.insert(0, str(Path(__file__).parent))
-from gateway import DRIVER, EACH, SPECIALIST, TOOLS, Tool, check, counts, free_port, now, reached, traffic  # noqa: E402
+from gateway import DRIVER, EACH, SPECIALIST, Tool, check, counts, free_port, mixture, now, reached, traffic  # noqa: E402
 from upstream import Upstream  # noqa: E402
 
-MIXTURE = """format = "weighbridge.policy/1"
-fallback = ["driver"]
-[choose]
-kind = "random"
-weights = { driver = 0.5, specialist = 0.5 }
-"""
+MIXTURE = mixture(0.5, 0.5)
 PROOF = {"model": "auto", "messages": [{"role": "user", "content": "Prove the theorem."}]}
 HELLO = {"model": "auto", "messages": [{"role": "user", "content": "Say hello."}]}
 ENVOY = shutil.which("envoy", path=str(Path(sys.executable).parent)) or shutil.which("envoy")

@@ -9,6 +9,8 @@ import socket
 import subprocess
 from pathlib import Path
 
+from upstream import TOOLS
+
 ROOT = Path(__file__).resolve().parents[2]
 DRIVER, SPECIALIST = "deepseek-v3.2@deepseek", "deepseek-v3.2-speciale@deepseek"
 # So many requests for each endpoint.
@@ -34,7 +36,16 @@ tokens_per_second = 20
 usd_per_mtok = { input = 0.28, cached = 0.028, output = 0.42 }
 source = "test"
 """
-TOOLS = [{"type": "function", "function": {"name": "look_up", "parameters": {"type": "object", "properties": {}}}}]
+
+
+def mixture(driver, specialist):
+    """A policy that draws."""
+    return f"""format = "weighbridge.policy/1"
+fallback = ["driver"]
+[choose]
+kind = "random"
+weights = {{ driver = {driver}, specialist = {specialist} }}
+"""
 
 
 def check(condition, *what):

@@ -20,15 +20,10 @@ from pathlib import Path
 import yaml
 
 sys.path.insert(0, str(Path(__file__).parent))
-from gateway import DRIVER, EACH, SPECIALIST, TOOLS, Tool, check, counts, free_port, now, reached, traffic  # noqa: E402
-from upstream import Upstream  # noqa: E402
+from gateway import DRIVER, EACH, SPECIALIST, Tool, check, counts, free_port, mixture, now, reached, traffic  # noqa: E402
+from upstream import TOOLS, Upstream  # noqa: E402
 
-MIXTURE = """format = "weighbridge.policy/1"
-fallback = ["driver"]
-[choose]
-kind = "random"
-weights = { driver = 0.7, specialist = 0.3 }
-"""
+MIXTURE = mixture(0.7, 0.3)
 # A callback of a user: what LiteLLM's logging payload holds, a line a call.
 CAPTURE = '''
 import json, os

@@ -24,10 +24,11 @@ import tempfile
 import threading
 import time
 import urllib.request
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import openai
+
+from upstream import Talk, serving
 
 ROOT = Path(__file__).resolve().parents[2]
 EXPLORE = 0.3
@@ -126,15 +127,9 @@ class Upstream:
         self.model, self.asked, lock = model, 0, threading.Lock()
         upstream = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True
-
-            def log_message(self, *args):
-                pass
-
+        class Handler(Talk):
             def do_POST(self):
-                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                body = self.body()
                 with lock:
                     upstream.asked += 1
                 prompt = body["messages"][-1]["content"]
@@ -143,30 +138,19 @@ class Upstream:
                 if not body.get("stream"):
                     message = {"role": "assistant", "content": text}
                     choice = {"index": 0, "message": message, "finish_reason": "stop"}
-                    return self.send("application/json", json.dumps({**head, "object": "chat.completion", "choices": [choice], "usage": told}))
+                    return self.whole({**head, "object": "chat.completion", "choices": [choice], "usage": told})
                 head["object"] = "chat.completion.chunk"
                 events = []
                 for delta, reason in [({"role": "assistant", "content": text[:9]}, None), ({"content": text[9:]}, None), ({}, "stop")]:
                     events.append({**head, "choices": [{"index": 0, "delta": delta, "finish_reason": reason}]})
                 if (body.get("stream_options") or {}).get("include_usage"):
                     events.append({**head, "choices": [], "usage": told})
-                lines = [json.dumps(event) for event in events] + ["[DONE]"]
-                return self.send("text/event-stream", "".join(f"data: {line}\n\n" for line in lines))
+                self.begin_stream()
+                for line in [json.dumps(event) for event in events] + ["[DONE]"]:
+                    self.piece(f"data: {line}\n\n")
+                return self.piece("")
 
-            def send(self, kind, text):
-                data = text.encode()
-                self.send_response(200)
-                self.send_header("content-type", kind)
-                self.send_header("content-length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-        class Server(ThreadingHTTPServer):
-            daemon_threads, request_queue_size = True, 256
-
-        self.server = Server(("127.0.0.1", 0), Handler)
-        self.base = f"http://127.0.0.1:{self.server.server_address[1]}/v1"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.base = f"http://127.0.0.1:{serving(Handler).server_address[1]}/v1"
 
 
 # --- the tool --------------------------------------------------------------------------------------

@@ -10,19 +10,17 @@ import asyncio
 import gzip
 import json
 import os
-import socket
 import ssl
-import struct
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import openai
 import trustme
+
+from upstream import TOOLS, USAGE, Talk, serving
 
 ROOT = Path(__file__).resolve().parents[2]
 # Endpoints that are alive on any day that this runs; the specialist has no tools.
@@ -48,8 +46,6 @@ else = "cheap"
 when = { prompt_any = ["prove"] }
 to = "strong"
 """
-USAGE = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
-TOOLS = [{"type": "function", "function": {"name": "look_up", "parameters": {"type": "object", "properties": {}}}}]
 
 
 class Fake:
@@ -59,43 +55,23 @@ class Fake:
         self.name, self.asked, self.script, self.tls = name, [], [], tls
         fake = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True
-
-            def log_message(self, *args):
-                pass
-
+        class Handler(Talk):
             def do_POST(self):
-                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                body = self.body()
                 fake.asked.append((dict(self.headers.items()), body))
                 act = fake.script.pop(0) if fake.script else "well"
                 if isinstance(act, tuple):
                     status, headers = act
-                    return self.whole(status, {"error": {"message": "on demand", "code": "x"}}, headers)
+                    return self.whole({"error": {"message": "on demand", "code": "x"}}, status, headers)
                 if not body.get("stream"):
-                    return self.whole(200, fake.answer(body), {})
+                    return self.whole(fake.answer(body))
                 return self.stream(body, act)
 
-            def whole(self, status, value, headers):
-                content = json.dumps(value).encode()
-                self.send_response(status)
-                for name, text in {"content-type": "application/json", **headers}.items():
-                    self.send_header(name, text)
-                self.send_header("content-length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-
             def stream(self, body, act):
-                self.send_response(200)
-                self.send_header("content-type", "text/event-stream")
-                self.send_header("transfer-encoding", "chunked")
-                self.end_headers()
+                self.begin_stream()
                 for place, event in enumerate(fake.events(body)):
                     if place == 2 and act == "reset":
-                        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                        self.close_connection = True
-                        return self.connection.close()
+                        return self.reset()
                     if place == 2 and act == "cut":
                         break
                     if place == 2 and act == "malformed":
@@ -110,16 +86,7 @@ class Fake:
                         return None
                 return self.piece("")
 
-            def piece(self, text):
-                data = text.encode()
-                self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
-                self.wfile.flush()
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        if tls:
-            self.server.socket = tls.wrap_socket(self.server.socket, server_side=True)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.server = serving(Handler, tls)
 
     def base(self):
         return f"{'https' if self.tls else 'http'}://localhost:{self.server.server_address[1]}/v1"

@@ -1,5 +1,6 @@
-"""A fake upstream on loopback for the tests of gateways: OpenAI's interface, an answer that says who gave
-it, plain or streamed, and faults on demand. Nothing of a model is simulated but the shape of its answers.
+"""Fake upstreams on loopback: what all of them say over HTTP, and the one for the tests of gateways, which
+has OpenAI's interface, an answer that says who gave it, plain or streamed, and faults on demand. Nothing of
+a model is simulated but the shape of its answers.
 """
 
 import json
@@ -8,7 +9,61 @@ import struct
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+TOOLS = [{"type": "function", "function": {"name": "look_up", "parameters": {"type": "object", "properties": {}}}}]
 USAGE = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
+
+
+class Talk(BaseHTTPRequestHandler):
+    """What every fake upstream says over HTTP: a whole body, or a stream in pieces, or a reset."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def log_message(self, *args):
+        pass
+
+    def body(self):
+        return json.loads(self.rfile.read(int(self.headers["content-length"])))
+
+    def whole(self, value, status=200, headers=None):
+        content = json.dumps(value).encode()
+        self.send_response(status)
+        for name, text in {"content-type": "application/json", **(headers or {})}.items():
+            self.send_header(name, text)
+        self.send_header("content-length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def begin_stream(self):
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream")
+        self.send_header("transfer-encoding", "chunked")
+        self.end_headers()
+
+    def piece(self, text):
+        """A piece of a stream; an empty one ends it."""
+        data = text.encode()
+        self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+        self.wfile.flush()
+
+    def reset(self):
+        # No lingering: the other side sees a reset, not an end.
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close_connection = True
+        self.connection.close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads, request_queue_size = True, 256
+
+
+def serving(handler, tls=None):
+    """A server on a free port of this machine, on threads of its own."""
+    server = _Server(("127.0.0.1", 0), handler)
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
 
 
 class Upstream:
@@ -19,12 +74,8 @@ class Upstream:
         self.asked = []
         self.fault = None  # a status to answer with, or "reset": cut off after the first piece of a stream
         self.gate = None  # an event to wait for after the first piece of a stream
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        if tls:
-            self.server.socket = tls.wrap_socket(self.server.socket, server_side=True)
-        self.server.daemon_threads = True
+        self.server = serving(_handler(self), tls)
         self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     @property
     def base(self):
@@ -36,62 +87,36 @@ class Upstream:
 
 
 def _handler(upstream):
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-
-        def log_message(self, *args):
-            pass
-
+    class Handler(Talk):
         def do_GET(self):
             upstream.asked.append((self.path, dict(self.headers.items()), None))
-            self.answer({"object": "list", "data": [{"id": upstream.name, "object": "model"}]})
+            self.whole({"object": "list", "data": [{"id": upstream.name, "object": "model"}]})
 
         def do_POST(self):
             try:
-                body = dict(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+                body = dict(self.body())
             except (ValueError, TypeError):
                 upstream.asked.append((self.path, dict(self.headers.items()), None))
-                self.answer({"error": {"message": "not a JSON object"}}, 400)
+                self.whole({"error": {"message": "not a JSON object"}}, 400)
                 return
             upstream.asked.append((self.path, dict(self.headers.items()), body))
             if isinstance(upstream.fault, int):
                 error = {"error": {"message": "on demand", "type": "server_error", "param": None, "code": None}}
-                self.answer(error, upstream.fault)
+                self.whole(error, upstream.fault)
             elif body.get("stream"):
                 self.stream(body)
             else:
-                self.answer(plain(self.path, body, upstream.name))
-
-        def answer(self, value, status=200):
-            content = json.dumps(value).encode()
-            self.send_response(status)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+                self.whole(plain(self.path, body, upstream.name))
 
         def stream(self, body):
-            self.send_response(200)
-            self.send_header("content-type", "text/event-stream")
-            self.send_header("transfer-encoding", "chunked")
-            self.end_headers()
+            self.begin_stream()
             for place, event in enumerate(pieces(self.path, body, upstream.name)):
                 if place and upstream.gate:
                     upstream.gate.wait(30)
                 if place and upstream.fault == "reset":
-                    # No lingering: the other side sees a reset, not an end.
-                    self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                    self.close_connection = True
-                    self.connection.close()
-                    return
-                self.chunk(event)
-            self.chunk("")
-
-        def chunk(self, text):
-            data = text.encode()
-            self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
-            self.wfile.flush()
+                    return self.reset()
+                self.piece(event)
+            return self.piece("")
 
     return Handler
 

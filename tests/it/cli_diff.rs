@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::support::{Folder, SMALL_TRACE, always, run, trained};
+use super::support::{Folder, SMALL_TRACE, always, generated, run, trained};
 
 const DRIVER: &str = "deepseek-v3.2@deepseek";
 const SPECIALIST: &str = "deepseek-v3.2-speciale@deepseek";
@@ -310,17 +310,7 @@ fn a_trace_with_the_chosen_outcome_alone_is_ranked_by_what_the_heads_predict() {
 #[test]
 fn requests_that_a_router_learned_from_are_left_out_and_counted() {
     let folder = Folder::new();
-    let trace = folder.at("t.jsonl");
-    run(&[
-        "generate",
-        "-o",
-        &trace,
-        "--requests",
-        "1200",
-        "--seed",
-        "21",
-    ])
-    .done();
+    let trace = generated(&folder, "t.jsonl", 1200, 21);
     let report = diff(&["policies/always-driver.toml", trained(), &trace]);
     let told = &report["traffic"]["trace"];
     let dropped = told["dropped_training_rows"].as_u64().unwrap();

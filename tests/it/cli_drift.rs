@@ -4,23 +4,11 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use super::support::{Folder, SMALL_TRACE, root, run, trained};
+use super::support::{Folder, SMALL_TRACE, generated, root, run, trained};
 
 /// A trace of the scenario that the router was trained on, by seed.
 fn fresh(folder: &Folder, seed: u32) -> String {
-    let path = folder.at(&format!("n{seed}.jsonl"));
-    let seed = seed.to_string();
-    run(&[
-        "generate",
-        "-o",
-        &path,
-        "--requests",
-        "500",
-        "--seed",
-        &seed,
-    ])
-    .done();
-    path
+    generated(folder, &format!("n{seed}.jsonl"), 500, seed)
 }
 
 /// The same trace with each request's line changed.
@@ -179,8 +167,7 @@ fn too_few_new_prompts_are_said_to_tell_nothing() {
     assert_eq!(said.json()["verdict"], "too_few");
     assert!(said.err.contains("too few to tell"), "{}", said.err);
     // The very requests that it was trained on are counted and left out.
-    let own = folder.at("own.jsonl");
-    run(&["generate", "-o", &own, "--requests", "1200", "--seed", "21"]).done();
+    let own = generated(&folder, "own.jsonl", 1200, 21);
     let (found, _) = compared(&own, 0);
     let count = |field: &str| found[field].as_u64().unwrap();
     assert_eq!(count("trained_on") + count("compared"), 1200);

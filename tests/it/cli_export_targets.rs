@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::support::{Folder, run};
+use super::support::{Folder, generated, run};
 
 const ROLES: [&str; 4] = [
     "--driver",
@@ -52,8 +52,7 @@ fn what_a_target_cannot_express_is_refused_by_place_with_the_nearest_and_nothing
 #[test]
 fn an_approximation_says_what_it_loses_on_screen_and_in_its_readme() {
     let folder = Folder::new();
-    let trace = folder.at("t.jsonl");
-    run(&["generate", "-o", &trace, "--requests", "400", "--seed", "3"]).done();
+    let trace = generated(&folder, "t.jsonl", 400, 3);
     let out = folder.at("out");
     let more = ["-o", &out, "--approximate", &trace, "--value", "2"];
     let said = export("policies/random-95-5.toml", "vllm-sr", &more).done();

@@ -2,10 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::io::Read;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,134 +12,27 @@ use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 
 use super::cli_router::compiled;
-use super::support::{FEW_ROWS, Folder, binary, run, trained};
+use super::server::Server;
+use super::support::{FEW_ROWS, Folder, generated, run, trained};
 
-/// A server, and what it said on standard error once it has ended.
-struct Server {
-    child: Child,
-    address: String,
-    errors: Option<thread::JoinHandle<String>>,
+/// How many entries and reports this became of.
+fn count(server: &Server, outcome: &str) -> u64 {
+    let (_, answer) = server.ask("GET", "/metrics", "");
+    let name = format!("weighbridge_recorded_total{{outcome=\"{outcome}\"}} ");
+    let line = answer.lines().find_map(|line| line.strip_prefix(&name));
+    let count = line.and_then(|count| count.parse().ok());
+    count.unwrap_or_else(|| panic!("no {name}in {answer}"))
 }
 
-impl Server {
-    fn start(args: &[&str]) -> Self {
-        let mut command = binary();
-        command
-            .args(["serve", "--listen", "127.0.0.1:0"])
-            .args(args);
-        Self::of(command)
-    }
-
-    fn of(mut command: Command) -> Self {
-        let mut child = command.stderr(Stdio::piped()).spawn().expect("it starts");
-        let mut errors = BufReader::new(child.stderr.take().expect("it is piped"));
-        let (mut said, mut line) = (String::new(), String::new());
-        while !line.contains("http://") {
-            line.clear();
-            let read = errors.read_line(&mut line).expect("it says something");
-            assert!(read > 0, "it ended: {said}");
-            said.push_str(&line);
+/// Wait until so many have become one of these.
+fn wait_for(server: &Server, outcomes: &[&str], enough: u64) {
+    for _ in 0..600 {
+        if outcomes.iter().map(|it| count(server, it)).sum::<u64>() >= enough {
+            return;
         }
-        let rest = line.split_once("http://").expect("an address").1;
-        let address = rest.split_once('/').expect("a path").0.to_owned();
-        let errors = thread::spawn(move || {
-            errors.read_to_string(&mut said).expect("it is UTF-8");
-            said
-        });
-        Self {
-            child,
-            address,
-            errors: Some(errors),
-        }
+        thread::sleep(Duration::from_millis(100));
     }
-
-    fn client(&self) -> Client {
-        let stream = TcpStream::connect(&self.address).expect("it listens");
-        stream.set_nodelay(true).expect("a socket");
-        Client(BufReader::new(stream))
-    }
-
-    /// How many entries and reports this became of.
-    fn count(&self, outcome: &str) -> u64 {
-        let mut stream = TcpStream::connect(&self.address).expect("it listens");
-        let ask = "GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
-        stream.write_all(ask.as_bytes()).expect("it reads");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("it answers");
-        let name = format!("weighbridge_recorded_total{{outcome=\"{outcome}\"}} ");
-        let line = answer.lines().find_map(|line| line.strip_prefix(&name));
-        let count = line.and_then(|count| count.parse().ok());
-        count.unwrap_or_else(|| panic!("no {name}in {answer}"))
-    }
-
-    /// Wait until so many have become one of these.
-    fn wait_for(&self, outcomes: &[&str], enough: u64) {
-        for _ in 0..600 {
-            if outcomes.iter().map(|it| self.count(it)).sum::<u64>() >= enough {
-                return;
-            }
-            thread::sleep(Duration::from_millis(100));
-        }
-        panic!("not {enough} are {outcomes:?}");
-    }
-
-    /// End it with a signal; what it had said.
-    fn end(mut self, signal: &str) -> String {
-        let killed = Command::new("kill")
-            .args([signal, &self.child.id().to_string()])
-            .status();
-        assert!(killed.expect("there is a kill").success());
-        let code = self.child.wait().expect("it ends").code();
-        assert_eq!(code, if signal == "-TERM" { Some(0) } else { None });
-        self.errors.take().expect("once").join().expect("no panic")
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// A connection that stays open.
-struct Client(BufReader<TcpStream>);
-
-impl Client {
-    /// The status and body of the answer; none where the server has gone.
-    fn post(&mut self, path: &str, body: &str) -> Option<(u16, Value)> {
-        let length = body.len();
-        let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n");
-        let asked = [head.as_bytes(), body.as_bytes()].concat();
-        self.0.get_mut().write_all(&asked).ok()?;
-        let (mut status, mut length) = (None, 0);
-        loop {
-            let mut line = String::new();
-            if self.0.read_line(&mut line).ok()? == 0 {
-                return None;
-            }
-            let line = line.trim_end().to_ascii_lowercase();
-            if line.is_empty() {
-                break;
-            }
-            if let Some(rest) = line.strip_prefix("http/1.1 ") {
-                status = rest[..3].parse().ok();
-            } else if let Some(rest) = line.strip_prefix("content-length: ") {
-                length = rest.parse().ok()?;
-            }
-        }
-        let mut body = vec![0; length];
-        self.0.read_exact(&mut body).ok()?;
-        Some((status?, serde_json::from_slice(&body).ok()?))
-    }
-
-    #[track_caller]
-    fn route(&mut self, id: &str, request: &Value) -> Value {
-        let body = json!({"id": id, "request": request}).to_string();
-        let (status, answer) = self.post("/v1/route", &body).expect("it answers");
-        assert_eq!(status, 200, "{answer}");
-        answer
-    }
+    panic!("not {enough} are {outcomes:?}");
 }
 
 /// The lines of all segments of a folder whose names begin so, without headers; torn ends included
@@ -187,17 +79,8 @@ fn ids(lines: &[Value]) -> BTreeSet<String> {
 #[test]
 fn a_recording_with_feedback_is_replayed_and_trained_on_as_it_stands() {
     let folder = Folder::new();
-    let (source, recorded) = (folder.at("t.jsonl"), folder.at("rec"));
-    run(&[
-        "generate",
-        "-o",
-        &source,
-        "--requests",
-        "600",
-        "--seed",
-        "31",
-    ])
-    .done();
+    let source = generated(&folder, "t.jsonl", 600, 31);
+    let recorded = folder.at("rec");
     let server = Server::start(&[trained(), "--record", &recorded, "--explore", "0.5"]);
     let mut client = server.client();
     let text = folder.read("t.jsonl");
@@ -313,6 +196,8 @@ fn a_kill_loses_at_most_a_second_and_leaves_a_trace() {
                 let prompt = "word ".repeat(200);
                 let mut answered = Vec::new();
                 for i in 0.. {
+                    // Not so fast that the queue overflows, which is another matter than a kill.
+                    thread::sleep(Duration::from_micros(200));
                     let id = format!("{worker}-{i}");
                     let body = json!({"id": id, "request": {"prompt": prompt}}).to_string();
                     match client.post("/v1/route", &body) {
@@ -342,9 +227,10 @@ fn a_kill_loses_at_most_a_second_and_leaves_a_trace() {
     assert!(there.len() + lost.len() >= answered.len());
     run(&["inspect", &recorded]).done();
 
-    // Cut the last line off, as a kill in the middle of a write does.
+    // Cut the last whole line off, as a kill in the middle of a write does; this one may have, too.
     let (name, text) = segments(&recorded).pop_last().unwrap();
-    fs::write(Path::new(&recorded).join(&name), &text[..text.len() - 40]).unwrap();
+    let whole = text.rfind('\n').unwrap();
+    fs::write(Path::new(&recorded).join(&name), &text[..whole - 40]).unwrap();
     let told = run(&["inspect", &recorded]).done();
     assert!(
         told.err
@@ -421,7 +307,7 @@ fn segments_are_finished_by_size_and_age_and_read_while_the_server_goes_on() {
             sent += 1;
         }
         // At the disk's pace: what finds no room in the queue would be left out.
-        server.wait_for(&["written"], sent);
+        wait_for(&server, &["written"], sent);
         assert!(sent < 5000, "{:?}", segments(&recorded).into_keys());
     }
     run(&["inspect", &recorded]).done();
@@ -475,17 +361,17 @@ fn a_full_disk_loses_whole_lines_and_no_request() {
     for i in 0..600 {
         client.route(&format!("full-{i}"), &json!({"prompt": prompt}));
     }
-    server.wait_for(&["written", "lost"], 600);
+    wait_for(&server, &["written", "lost"], 600);
     let whole = lines(&recorded, "weighbridge-").len() as u64;
     assert!((20..600).contains(&whole), "{whole}");
-    assert_eq!(server.count("written"), whole);
-    assert_eq!(server.count("lost"), 600 - whole);
+    assert_eq!(count(&server, "written"), whole);
+    assert_eq!(count(&server, "lost"), 600 - whole);
     run(&["inspect", &recorded]).done();
     fs::remove_file(filler).unwrap();
     for i in 0..5 {
         client.route(&format!("after-{i}"), &json!({}));
     }
-    server.wait_for(&["written", "lost"], 605);
+    wait_for(&server, &["written", "lost"], 605);
     drop(client);
     let said = server.end("-TERM");
     let once = "requests go on, what cannot be written is lost and counted";

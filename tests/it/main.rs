@@ -46,6 +46,7 @@ mod sample;
 mod schema;
 #[cfg(target_os = "linux")]
 mod serve_faults;
+mod server;
 mod support;
 mod swebench;
 mod training;

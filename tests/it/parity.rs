@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use weighbridge_router::Router;
 
 use super::sample::{LEARNED, MIXED, every_kind};
-use super::support::{Folder, python, root, run, shared, trained};
+use super::support::{Folder, generated, python, root, run, shared, trained};
 
 /// Both decide the trace: the same choices, predictions to 1e-9.
 fn agree(name: &str, router: &str, trace: &str) {
@@ -80,17 +80,7 @@ fn routers(folder: &Folder) -> Vec<String> {
 #[test]
 fn rust_and_python_decide_a_generated_trace_alike() {
     let folder = Folder::new();
-    let trace = folder.at("t.jsonl");
-    run(&[
-        "generate",
-        "-o",
-        &trace,
-        "--requests",
-        "700",
-        "--seed",
-        "31",
-    ])
-    .done();
+    let trace = generated(&folder, "t.jsonl", 700, 31);
     for router in routers(&folder) {
         agree(&router, &router, &trace);
     }
@@ -98,8 +88,7 @@ fn rust_and_python_decide_a_generated_trace_alike() {
 
 /// The generated trace with tasks, embeddings and gaps that the sample routers turn on.
 fn varied(folder: &Folder) -> String {
-    let trace = folder.at("plain.jsonl");
-    run(&["generate", "-o", &trace, "--requests", "250", "--seed", "5"]).done();
+    generated(&folder, "plain.jsonl", 250, 5);
     let text = folder.read("plain.jsonl");
     let lines = text.lines().enumerate().skip(1).map(|(i, line)| {
         let mut line: Value = serde_json::from_str(line).unwrap();

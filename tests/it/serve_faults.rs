@@ -1,9 +1,8 @@
 //! `serve` under faults, the real binary: what is lost is counted, and it is nothing.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -11,83 +10,20 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::cli_router::compiled;
-use super::support::{Folder, binary, skip};
+use super::server::Server;
+use super::support::{Folder, skip};
 
 const ASK: &[u8] =
     b"POST /v1/route HTTP/1.1\r\nhost: x\r\ncontent-length: 27\r\n\r\n{\"request\":{\"task\":\"math\"}}";
 
-/// A server whose log can be read.
-struct Server {
-    child: Child,
-    address: String,
-    log: String,
-}
-
-impl Server {
-    fn start(folder: &Folder, router: &str, more: &[&str]) -> Self {
-        let log = folder.at("server.log");
-        let child = binary()
-            .args(["serve", router, "--listen", "127.0.0.1:0"])
-            .args(more)
-            .stderr(File::create(&log).unwrap())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut server = Self {
-            child,
-            address: String::new(),
-            log,
-        };
-        let said = server.until_said("http://");
-        let rest = said.split_once("http://").unwrap().1;
-        server.address = rest.split_once('/').unwrap().0.to_owned();
-        server
-    }
-
-    fn said(&self) -> String {
-        fs::read_to_string(&self.log).unwrap()
-    }
-
-    fn until_said(&self, what: &str) -> String {
-        for _ in 0..3000 {
-            let said = self.said();
-            if said.contains(what) && said.ends_with('\n') {
-                return said;
-            }
-            thread::sleep(Duration::from_millis(10));
-        }
-        panic!("it never says {what}: {}", self.said());
-    }
-
-    fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
-        let sent = Command::new("kill").args([name, &id]).status();
-        assert!(sent.unwrap().success());
-    }
-
-    fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(&self.address).unwrap();
-        let limit = Some(Duration::from_secs(60));
-        stream.set_read_timeout(limit).unwrap();
-        stream
-    }
-
-    /// Kilobytes that it holds resident.
-    fn resident(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status
-            .lines()
-            .find(|line| line.starts_with("VmRSS"))
-            .unwrap();
-        line.split_whitespace().nth(1).unwrap().parse().unwrap()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// Kilobytes that it holds resident.
+fn resident(server: &Server) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", server.process())).unwrap();
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS"))
+        .unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
 /// Ask once; the whole answer, or how much of it came before the connection ended.
@@ -156,11 +92,11 @@ fn a_file_that_is_replaced_under_load_decides_and_garbage_does_not() {
         fs::read(compiled(&folder, &policy)).unwrap()
     });
     let served = folder.file("served.router.json", driver);
-    let server = Server::start(&folder, &served, &[]);
+    let server = Server::start(&[&served]);
     let (answered, lost) = under_load(&server, || {
         // In place, not renamed: the worst that an operator does. Seen at the next look.
         fs::write(&served, &other[..other.len() / 2]).unwrap();
-        let said = server.until_said("error: not reloaded");
+        let said = server.until(|said| said.contains("error: not reloaded"));
         assert!(said.contains("served goes on deciding: "), "{said}");
         assert!(
             said.contains("served.router.json: the file is cut off"),
@@ -169,18 +105,12 @@ fn a_file_that_is_replaced_under_load_decides_and_garbage_does_not() {
         let answer = ask(&mut server.connect()).unwrap();
         assert!(answer.contains("deepseek-v3.2@"), "{answer}");
         fs::write(&served, &other).unwrap();
-        server.until_said("reloaded: served decides from here on");
+        server.until(|said| said.contains("reloaded: served decides from here on"));
         let answer = ask(&mut server.connect()).unwrap();
         assert!(answer.contains("deepseek-v3.2-speciale@"), "{answer}");
         // And on order, whether or not it changed.
         server.signal("-HUP");
-        for _ in 0..3000 {
-            if server.said().matches("reloaded: served").count() == 2 {
-                return;
-            }
-            thread::sleep(Duration::from_millis(10));
-        }
-        panic!("SIGHUP does nothing: {}", server.said());
+        server.until(|said| said.matches("reloaded: served").count() == 2);
     });
     assert!(answered > 100, "{answered}");
     assert_eq!(lost, 0, "of {answered}");
@@ -190,11 +120,10 @@ fn a_file_that_is_replaced_under_load_decides_and_garbage_does_not() {
 fn a_server_that_is_told_to_stop_answers_what_it_has_taken() {
     let folder = Folder::new();
     let router = compiled(&folder, "policies/always-driver.toml");
-    let mut server = Server::start(&folder, &router, &["--drain-delay", "0.3"]);
-    let id = server.child.id().to_string();
+    let server = Server::start(&[&router, "--drain-delay", "0.3"]);
     let address = server.address.clone();
     let (answered, cut) = (AtomicU64::new(0), AtomicU64::new(0));
-    let code = thread::scope(|scope| {
+    let said = thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
                 // Until nobody listens any longer.
@@ -219,19 +148,11 @@ fn a_server_that_is_told_to_stop_answers_what_it_has_taken() {
             });
         }
         thread::sleep(Duration::from_millis(200));
-        assert!(
-            Command::new("kill")
-                .args(["-TERM", &id])
-                .status()
-                .unwrap()
-                .success()
-        );
-        server.child.wait().unwrap().code()
+        server.end("-TERM")
     });
-    assert_eq!(code, Some(0));
     assert!(answered.into_inner() > 10);
     assert_eq!(cut.into_inner(), 0);
-    assert!(server.said().contains("stopped;"), "{}", server.said());
+    assert!(said.contains("stopped;"), "{said}");
 }
 
 #[test]
@@ -254,15 +175,15 @@ fn ten_thousand_idle_connections_are_held_and_others_are_answered() {
     }
     let folder = Folder::new();
     let router = compiled(&folder, "policies/always-driver.toml");
-    let server = Server::start(&folder, &router, &[]);
-    let before = server.resident();
+    let server = Server::start(&[&router]);
+    let before = resident(&server);
     let idle: Vec<TcpStream> = (0..IDLE).map(|_| server.connect()).collect();
     // A place in the queue of the system is not yet one in the server.
     let mut asking = server.connect();
     for _ in 0..50 {
         assert!(ask(&mut asking).is_ok());
     }
-    let held = server.resident().saturating_sub(before);
+    let held = resident(&server).saturating_sub(before);
     assert!(
         held < 60_000,
         "{held} kB for {IDLE} connections that say nothing"
@@ -281,7 +202,7 @@ fn memory_stays_flat_under_requests_of_all_kinds() {
     let seconds = seconds.ok().and_then(|text| text.parse().ok()).unwrap_or(3);
     let folder = Folder::new();
     let router = compiled(&folder, "policies/always-driver.toml");
-    let server = Server::start(&folder, &router, &[]);
+    let server = Server::start(&[&router]);
     let kinds: [&[u8]; 5] = [
         ASK,
         b"POST /v1/route HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\r\n{",
@@ -301,12 +222,12 @@ fn memory_stays_flat_under_requests_of_all_kinds() {
         under_load(&server, || thread::sleep(Duration::from_millis(500)))
     };
     round();
-    let warm = server.resident();
+    let warm = resident(&server);
     for _ in 0..seconds {
         let (answered, lost) = round();
         assert!(answered > 0);
         assert_eq!(lost, 0);
     }
-    let after = server.resident();
+    let after = resident(&server);
     assert!(after < warm + 8_000, "from {warm} to {after} kB");
 }

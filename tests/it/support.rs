@@ -167,22 +167,30 @@ pub(super) fn always(to: &str) -> String {
 /// What lets a router ship that learned from a test's few rows.
 pub(super) const FEW_ROWS: &[&str] = &["--allow-no-gain", "--no-guard"];
 
+/// A trace of the built-in scenario: its path.
+pub(super) fn generated(folder: &Folder, name: &str, requests: u32, seed: u32) -> String {
+    let path = folder.at(name);
+    let (requests, seed) = (requests.to_string(), seed.to_string());
+    run(&[
+        "generate",
+        "-o",
+        &path,
+        "--requests",
+        &requests,
+        "--seed",
+        &seed,
+    ])
+    .done();
+    path
+}
+
 /// A router file that was trained on a small trace, made once for all tests.
 pub(super) fn trained() -> &'static str {
     static TRAINED: OnceLock<(Folder, String)> = OnceLock::new();
     let (_, path) = TRAINED.get_or_init(|| {
         let folder = Folder::new();
-        let (trace, router) = (folder.at("t.jsonl"), folder.at("small.router.json"));
-        run(&[
-            "generate",
-            "-o",
-            &trace,
-            "--requests",
-            "1200",
-            "--seed",
-            "21",
-        ])
-        .done();
+        let trace = generated(&folder, "t.jsonl", 1200, 21);
+        let router = folder.at("small.router.json");
         run(&[&["train", &trace, "-o", &router, "--value", "2"], FEW_ROWS].concat()).done();
         (folder, router)
     });

@@ -4,13 +4,12 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::support::{FEW_ROWS, Folder, run, trained};
+use super::support::{FEW_ROWS, Folder, generated, run, trained};
 
 #[test]
 fn training_gives_the_same_bytes_on_any_number_of_threads() {
     let folder = Folder::new();
-    let trace = folder.at("t.jsonl");
-    run(&["generate", "-o", &trace, "--requests", "900", "--seed", "3"]).done();
+    let trace = generated(&folder, "t.jsonl", 900, 3);
     let router = |name: &str, threads: &str| {
         let out = folder.at(name);
         let call = ["train", &trace, "-o", &out, "--threads", threads, "--quiet"];
@@ -25,17 +24,7 @@ fn training_gives_the_same_bytes_on_any_number_of_threads() {
 #[test]
 fn what_a_router_learned_from_is_dropped_and_counted_whatever_the_trace_is_called() {
     let folder = Folder::new();
-    let trace = folder.at("renamed.jsonl");
-    run(&[
-        "generate",
-        "-o",
-        &trace,
-        "--requests",
-        "1200",
-        "--seed",
-        "21",
-    ])
-    .done();
+    let trace = generated(&folder, "renamed.jsonl", 1200, 21);
     let replayed = run(&[
         "replay",
         &trace,
@@ -178,8 +167,7 @@ fn labels_shuffled_at_random_give_half_an_apgr() {
 #[test]
 fn a_router_without_a_gain_is_not_written_and_the_guard_says_what_it_rests_on() {
     let folder = Folder::new();
-    let trace = folder.at("t.jsonl");
-    run(&["generate", "-o", &trace, "--requests", "500", "--seed", "8"]).done();
+    let trace = generated(&folder, "t.jsonl", 500, 8);
     let out = folder.at("r.router.json");
     let call = ["train", &trace, "-o", &out, "--value", "2", "--quiet"];
     let said = run(&call);
@@ -205,8 +193,7 @@ fn a_router_without_a_gain_is_not_written_and_the_guard_says_what_it_rests_on() 
 #[test]
 fn a_share_is_solved_for_and_every_kind_of_head_and_group_of_features_trains() {
     let folder = Folder::new();
-    let trace = folder.at("t.jsonl");
-    run(&["generate", "-o", &trace, "--requests", "700", "--seed", "5"]).done();
+    let trace = generated(&folder, "t.jsonl", 700, 5);
     for (model, features) in [
         ("logistic", "all"),
         ("mean", "-words"),
