@@ -10,7 +10,7 @@ use std::ops::Range;
 use serde_json::{Number, Value};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
-use weighbridge_router::{Timestamp, Tokens, Usd};
+use weighbridge_router::{Timestamp, Tokens, Usd, printable};
 
 use super::error::TomlError;
 
@@ -107,7 +107,7 @@ impl<'a> Document<'a> {
             file: self.file.to_owned(),
             line: self.line(start),
             field: field.to_owned(),
-            message: one_line(&message.into()),
+            message: printable(&message.into()).into_owned(),
         }
     }
 }
@@ -118,7 +118,7 @@ impl Place {
             file: self.file.clone(),
             line: self.line,
             field: self.field.clone(),
-            message: one_line(&message.into()),
+            message: printable(&message.into()).into_owned(),
         }
     }
 }
@@ -355,19 +355,6 @@ pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
         .filter(|&(distance, candidate)| distance <= 2 && distance < candidate.len())
         .min()
         .map(|(_, candidate)| candidate)
-}
-
-/// Names and values of a file may hold line ends; an error is one line.
-fn one_line(text: &str) -> String {
-    let mut line = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() {
-            line.extend(c.escape_debug());
-        } else {
-            line.push(c);
-        }
-    }
-    line
 }
 
 /// `outer.name`, the name in quotes where TOML needs them.

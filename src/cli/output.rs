@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
-use weighbridge_router::Timestamp;
+use weighbridge_router::{Timestamp, printable};
 
 use super::args::{Common, PageArgs, ShowArgs, Shown};
 use super::exit::{self, Failure, Outcome, says_no};
@@ -166,9 +166,11 @@ fn quoted(word: &str) -> String {
     }
 }
 
+/// The lines of a message, whatever names stand in them.
 fn to_stderr(text: &str) {
+    let lines: Vec<_> = text.split('\n').map(printable).collect();
     // Nowhere is left to complain to.
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let _ = writeln!(io::stderr().lock(), "{}", lines.join("\n"));
 }
 
 /// This moment. Commands that check for expiry ask; nothing that decides or measures does.

@@ -1,6 +1,6 @@
 //! Claims and their verdicts as a document.
 
-use super::document::{Document, Table};
+use super::document::{Document, LINE_BREAK, Table};
 use super::number::{NONE, count, money};
 use crate::evaluate::Figure;
 use crate::whatif::{ClaimResult, ClaimVerdict, ClaimsReport, Found, ReadingResult, Source};
@@ -25,7 +25,7 @@ pub fn claims_document(report: &ClaimsReport) -> Document {
         );
         for reading in &claim.readings {
             table.row(vec![
-                format!("{}\n`{}`", reading.reading, reading.check),
+                format!("{}{LINE_BREAK}`{}`", reading.reading, reading.check),
                 claimed(reading),
                 found(reading),
                 verdict(reading),
@@ -113,7 +113,7 @@ fn claimed(reading: &ReadingResult) -> String {
 
 fn found(reading: &ReadingResult) -> String {
     let lines: Vec<String> = reading.found.iter().map(line).collect();
-    lines.join("\n")
+    lines.join(&LINE_BREAK.to_string())
 }
 
 fn line(found: &Found) -> String {

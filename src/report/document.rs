@@ -2,6 +2,10 @@
 
 use super::plot::Plot;
 
+/// Where a cell goes on in a new line: a character that Unicode keeps for such use within programs, so
+/// that no line feed of a name is taken for one.
+pub(super) const LINE_BREAK: char = '\u{fdd0}';
+
 /// Blocks from top to bottom.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Document {

@@ -2,7 +2,7 @@
 
 use super::document::{Document, Table};
 use super::eval::plain;
-use super::number::{NONE, count, percent, share, signed};
+use super::number::{NONE, count, percent, share, signed, two_lines};
 use crate::evaluate::{Alarm, AlarmKind, DriftReport, Figure, RateTest, Shift};
 
 /// So many of the figures that moved furthest are shown; JSON has all.
@@ -135,7 +135,6 @@ fn rates(report: &DriftReport) -> Table {
         "<state",
     ];
     let mut table = Table::new("rates", &titles);
-    let broken = |text: String| text.replacen(" [", "\n[", 1);
     let state = |test: &RateTest| match &test.difference.why {
         Some(why) => format!("{}: {why}", test.state.words()),
         None => test.state.words().to_owned(),
@@ -143,12 +142,12 @@ fn rates(report: &DriftReport) -> Table {
     for rate in &report.rates {
         table.row(vec![
             rate.model.clone(),
-            broken(percent(&rate.trained)),
-            broken(percent(&rate.observed)),
-            broken(percent(&rate.predicted)),
-            broken(signed(&percent(&rate.shift.difference))),
+            two_lines(percent(&rate.trained)),
+            two_lines(percent(&rate.observed)),
+            two_lines(percent(&rate.predicted)),
+            two_lines(signed(&percent(&rate.shift.difference))),
             state(&rate.shift),
-            broken(signed(&percent(&rate.surprise.difference))),
+            two_lines(signed(&percent(&rate.surprise.difference))),
             state(&rate.surprise),
         ]);
     }

@@ -3,7 +3,7 @@
 use super::document::{Document, Table};
 use super::eval_splits::splits_document;
 use super::eval_worth::worth_document;
-use super::number::{NONE, count, percent, share, signed};
+use super::number::{NONE, count, percent, share, signed, two_lines};
 use crate::evaluate::{Calibration, Comparison, CurveMetrics, Figure, RouterEvaluation};
 
 /// Lay an evaluation out.
@@ -94,7 +94,7 @@ fn ranking(evaluation: &RouterEvaluation) -> Table {
             &metrics.gain_per_1000_at_10,
         ];
         let mut row = vec![name.to_owned()];
-        row.extend(figures.map(|figure| plain(figure).replacen(" [", "\n[", 1)));
+        row.extend(figures.map(|figure| two_lines(plain(figure))));
         table.row(row);
     }
     table

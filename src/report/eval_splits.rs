@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::document::{Document, Table};
 use super::eval::plain;
-use super::number::{NONE, count, signed, usd_per_1000};
+use super::number::{NONE, count, signed, two_lines, usd_per_1000};
 use crate::evaluate::{SplitFigures, Splits};
 
 /// Lay splits out: the split by task, which says most of new traffic, first.
@@ -66,17 +66,16 @@ fn shown(name: &str, splits: &Splits) -> String {
 }
 
 fn row(name: &str, figures: &SplitFigures) -> Vec<String> {
-    let broken = |text: String| text.replacen(" [", "\n[", 1);
     vec![
         name.to_owned(),
         count(figures.requests as f64),
         count(figures.tasks as f64),
-        broken(plain(&figures.apgr)),
-        broken(plain(&figures.cpt50)),
-        broken(plain(&figures.pgr10)),
-        broken(plain(&figures.gain_per_1000_at_10)),
-        broken(plain(&figures.gain_slope)),
-        broken(signed(&usd_per_1000(&figures.difference))),
+        two_lines(plain(&figures.apgr)),
+        two_lines(plain(&figures.cpt50)),
+        two_lines(plain(&figures.pgr10)),
+        two_lines(plain(&figures.gain_per_1000_at_10)),
+        two_lines(plain(&figures.gain_slope)),
+        two_lines(signed(&usd_per_1000(&figures.difference))),
         figures
             .best_simple
             .clone()
@@ -99,7 +98,7 @@ fn recorded(name: &str, figures: &Value) -> Vec<String> {
             (None, _) => NONE.to_owned(),
             (Some(x), None) => show(x),
             (Some(x), Some((low, high))) => {
-                format!("{}\n[{}, {}]", show(x), show(low), show(high))
+                two_lines(format!("{} [{}, {}]", show(x), show(low), show(high)))
             }
         }
     };

@@ -1,7 +1,7 @@
 //! What a router is worth, and which requests deserve the specialist, as a document.
 
 use super::document::{Document, Table};
-use super::number::{NONE, count, money, percent, share, signed, usd, usd_per_1000};
+use super::number::{NONE, count, money, percent, share, signed, two_lines, usd, usd_per_1000};
 use crate::evaluate::{
     Comparison, Figure, NetAtValue, NetVerdict, PolicyKind, PolicyNet, RouterEvaluation,
     SegmentReturn,
@@ -75,15 +75,14 @@ fn policies(net: &NetVerdict) -> Table {
     for policy in &net.at.policies {
         let compared = net.at.comparisons.iter().find(|held| held.b == policy.name);
         let compared = compared.filter(|_| policy.kind != PolicyKind::Fixed);
-        let broken = |text: String| text.replacen(" [", "\n[", 1);
         table.row(vec![
             name(policy),
-            broken(usd_per_1000(&policy.net_usd_per_request)),
-            broken(percent(&policy.success)),
-            broken(usd_per_1000(&policy.cost_usd_per_request)),
+            two_lines(usd_per_1000(&policy.net_usd_per_request)),
+            two_lines(percent(&policy.success)),
+            two_lines(usd_per_1000(&policy.cost_usd_per_request)),
             compared.map_or_else(
                 || NONE.to_owned(),
-                |held| broken(signed(&usd_per_1000(&held.difference))),
+                |held| two_lines(signed(&usd_per_1000(&held.difference))),
             ),
             compared.map_or("", |held| held.verdict.words()).to_owned(),
         ]);

@@ -2,7 +2,7 @@
 
 use super::document::{Document, Table};
 use super::eval::plain;
-use super::number::{NONE, count, signed, usd_per_1000};
+use super::number::{NONE, count, signed, two_lines, usd_per_1000};
 use crate::evaluate::{Comparison, Figure, LearningCurve};
 
 /// Lay a learning curve out: the sentence, then a row a step.
@@ -19,18 +19,17 @@ pub fn learning_curve_document(curve: &LearningCurve) -> Document {
         "less the step before",
     ];
     let mut table = Table::new("learning_curve", &titles);
-    let broken = |text: String| text.replacen(" [", "\n[", 1);
     let gain = |held: &Option<Comparison>, show: fn(&Figure) -> String| {
         let shown = held.as_ref().map(|held| signed(&show(&held.difference)));
-        broken(shown.unwrap_or_else(|| NONE.to_owned()))
+        two_lines(shown.unwrap_or_else(|| NONE.to_owned()))
     };
     for step in &curve.steps {
         table.row(vec![
             count(step.training_rows as f64),
             count(step.requests as f64),
-            broken(plain(&step.apgr)),
+            two_lines(plain(&step.apgr)),
             gain(&step.apgr_gain, plain),
-            broken(usd_per_1000(&step.net_usd_per_request)),
+            two_lines(usd_per_1000(&step.net_usd_per_request)),
             gain(&step.net_gain, usd_per_1000),
         ]);
     }

@@ -1,5 +1,6 @@
 //! Numbers as a person reads them.
 
+use super::document::LINE_BREAK;
 use crate::evaluate::Figure;
 
 /// A dash where there is no number.
@@ -69,6 +70,11 @@ pub(super) fn money(usd: f64) -> String {
         x => (2.0 - x.log10().floor()).min(9.0) as usize,
     };
     format!("{usd:.places$}")
+}
+
+/// A figure with its interval on the line below.
+pub(super) fn two_lines(text: String) -> String {
+    text.replacen(" [", &format!("{LINE_BREAK}["), 1)
 }
 
 fn duration(seconds: f64) -> String {

@@ -1,7 +1,7 @@
 //! A plan as a document.
 
 use super::document::{Block, Document, Table};
-use super::number::{NONE, count, money, percent, seconds, share, signed, usd, usd_per_1000};
+use super::number::{NONE, count, money, percent, seconds, share, signed, two_lines, usd, usd_per_1000};
 use crate::evaluate::Figure;
 use crate::whatif::{
     DatedPlans, GoalResult, Kept, Kind, Margin, ModelWorth, Plan, PlanVerdict, PlannedPolicy,
@@ -52,15 +52,14 @@ pub fn dated_plans_document(dated: &DatedPlans) -> Document {
     let mut table = Table::new("dates", &titles);
     for plan in &dated.plans {
         let ship = &plan.recommended;
-        let lines = |text: String| text.replacen(" [", "\n[", 1);
         table.row(vec![
             plan.date.clone().unwrap_or_default(),
             word(plan.verdict).to_owned(),
             ship.name.clone(),
-            lines(percent(&ship.share)),
-            lines(percent(&ship.success)),
-            lines(usd_per_1000(&ship.cost_usd_per_request)),
-            lines(usd_per_1000(&ship.net_usd_per_request)),
+            two_lines(percent(&ship.share)),
+            two_lines(percent(&ship.success)),
+            two_lines(usd_per_1000(&ship.cost_usd_per_request)),
+            two_lines(usd_per_1000(&ship.net_usd_per_request)),
         ]);
     }
     document.table(table);
@@ -284,15 +283,14 @@ fn policies(name: &str, rows: &[(&str, &PlannedPolicy)]) -> Table {
         ],
     );
     for (what, policy) in rows {
-        let lines = |text: String| text.replacen(" [", "\n[", 1);
         table.row(vec![
             (*what).to_owned(),
             policy.name.clone(),
-            lines(percent(&policy.share)),
-            lines(percent(&policy.success)),
-            lines(usd_per_1000(&policy.cost_usd_per_request)),
-            lines(usd(&policy.cost_usd_per_day)),
-            lines(usd_per_1000(&policy.net_usd_per_request)),
+            two_lines(percent(&policy.share)),
+            two_lines(percent(&policy.success)),
+            two_lines(usd_per_1000(&policy.cost_usd_per_request)),
+            two_lines(usd(&policy.cost_usd_per_day)),
+            two_lines(usd_per_1000(&policy.net_usd_per_request)),
             seconds(&policy.latency_ms_p50),
             seconds(&policy.latency_ms_p95),
         ]);

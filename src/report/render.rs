@@ -1,8 +1,9 @@
 //! A document as terminal text, Markdown or CSV.
 
 use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, LineStyle, TableStyle};
+use weighbridge_router::printable;
 
-use super::document::{Align, Block, Document, Table};
+use super::document::{Align, Block, Column, Document, LINE_BREAK, Table};
 use super::plot::{Drawn, Plot, draw};
 
 /// A way to show a result.
@@ -50,8 +51,7 @@ pub fn render(document: &Document, format: Format, screen: Screen) -> String {
 
 fn terminal(block: &Block, screen: Screen) -> String {
     match block {
-        Block::Heading(text) => format!("{text}\n"),
-        Block::Text(text) => format!("{text}\n"),
+        Block::Heading(text) | Block::Text(text) => format!("{}\n", printable(text)),
         Block::Notes(notes) => dotted(notes),
         Block::Table(table) | Block::Data(table) => terminal_table(table, screen.width),
         Block::Plot(plot) => chart(plot, screen),
@@ -59,7 +59,8 @@ fn terminal(block: &Block, screen: Screen) -> String {
 }
 
 fn dotted(notes: &[String]) -> String {
-    notes.iter().map(|note| format!("  · {note}\n")).collect()
+    let line = |note: &String| format!("  · {}\n", printable(note));
+    notes.iter().map(line).collect()
 }
 
 /// A chart, what its marks mean, and what it cannot show.
@@ -72,10 +73,15 @@ fn chart(plot: &Plot, screen: Screen) -> String {
     let notes: Vec<String> = hidden.chain(plot.notes.iter().cloned()).collect();
     format!(
         "{}\n\n{text}\n{}{}",
-        plot.title,
+        printable(&plot.title),
         terminal_table(&plot.legend, screen.width),
         dotted(&notes)
     )
+}
+
+/// A cell's lines, whatever its names hold, with `between` them.
+fn lines(cell: &str, between: &str) -> String {
+    printable(cell).replace(LINE_BREAK, between)
 }
 
 fn terminal_table(table: &Table, width: Option<u16>) -> String {
@@ -86,17 +92,18 @@ fn terminal_table(table: &Table, width: Option<u16>) -> String {
     if let Some(width) = width {
         drawn.set_width(width);
     }
+    let shown = |text: &String| lines(text, "\n");
     drawn.set_header(
         table
             .columns
             .iter()
-            .map(|column| Cell::new(&column.title).add_attribute(Attribute::Bold)),
+            .map(|column| Cell::new(shown(&column.title)).add_attribute(Attribute::Bold)),
     );
     for (i, row) in table.rows.iter().enumerate() {
         if table.breaks.contains(&i) {
             drawn.add_row(vec![""; row.len()]);
         }
-        drawn.add_row(row);
+        drawn.add_row(row.iter().map(shown));
     }
     for (i, column) in table.columns.iter().enumerate() {
         if let (Align::Right, Some(drawn)) = (column.align, drawn.column_mut(i)) {
@@ -114,9 +121,12 @@ fn terminal_table(table: &Table, width: Option<u16>) -> String {
 
 fn markdown(block: &Block) -> String {
     match block {
-        Block::Heading(text) => format!("## {text}\n"),
-        Block::Text(text) => format!("{text}\n"),
-        Block::Notes(notes) => notes.iter().map(|note| format!("- {note}\n")).collect(),
+        Block::Heading(text) => format!("## {}\n", prose(text)),
+        Block::Text(text) => format!("{}\n", prose(text)),
+        Block::Notes(notes) => {
+            let line = |note: &String| format!("- {}\n", prose(note));
+            notes.iter().map(line).collect()
+        }
         Block::Plot(plot) => {
             let page = Screen {
                 width: Some(PAGE),
@@ -124,37 +134,45 @@ fn markdown(block: &Block) -> String {
             };
             format!("```text\n{}```\n", chart(plot, page))
         }
-        Block::Table(table) | Block::Data(table) => {
-            let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
-            let escaped = |text: &String| text.replace('|', "\\|").replace('\n', "<br>");
-            let rule = |column: &super::document::Column| {
-                if column.align == Align::Right {
-                    "---:"
-                } else {
-                    "---"
-                }
-            };
-            let mut text = line(
-                table
-                    .columns
-                    .iter()
-                    .map(|column| escaped(&column.title))
-                    .collect(),
-            );
-            text.push_str(&line(
-                table
-                    .columns
-                    .iter()
-                    .map(|column| rule(column).to_owned())
-                    .collect(),
-            ));
-            table
-                .rows
-                .iter()
-                .for_each(|row| text.push_str(&line(row.iter().map(escaped).collect())));
-            text
+        Block::Table(table) | Block::Data(table) => markdown_table(table),
+    }
+}
+
+fn markdown_table(table: &Table) -> String {
+    let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
+    let escaped = |text: &String| {
+        let cell = prose(text).replace('|', "\\|");
+        cell.replace(LINE_BREAK, "<br>")
+    };
+    let rule = |column: &Column| {
+        if column.align == Align::Right {
+            "---:"
+        } else {
+            "---"
+        }
+    };
+    let columns = || table.columns.iter();
+    let mut text = line(columns().map(|column| escaped(&column.title)).collect());
+    text.push_str(&line(columns().map(|it| rule(it).to_owned()).collect()));
+    let rows = table.rows.iter();
+    rows.for_each(|row| text.push_str(&line(row.iter().map(escaped).collect())));
+    text
+}
+
+/// A text in Markdown that begins no tag, no link and no image.
+fn prose(text: &str) -> String {
+    let text = printable(text).replace("](", "]\\(");
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        let opens = |next: &char| next.is_alphabetic() || "/!?".contains(*next);
+        if c == '<' && rest.peek().is_some_and(opens) {
+            shown.push_str("&lt;");
+        } else {
+            shown.push(c);
         }
     }
+    shown
 }
 
 fn csv(table: &Table) -> String {
@@ -164,9 +182,22 @@ fn csv(table: &Table) -> String {
     let _ = writer.write_record(titles);
     for row in &table.rows {
         // A line within a cell is for the eye.
-        let _ = writer.write_record(row.iter().map(|cell| cell.replace('\n', " ")));
+        let _ = writer.write_record(row.iter().map(|cell| no_formula(lines(cell, " "))));
     }
     String::from_utf8(writer.into_inner().unwrap_or_default()).unwrap_or_default()
+}
+
+/// A cell that a spreadsheet would compute is given the quote that makes it text; a number with its
+/// sign stays one (<https://owasp.org/www-community/attacks/CSV_Injection>).
+fn no_formula(cell: String) -> String {
+    let number = |c: char| c.is_ascii_digit() || "+-.,%[] e".contains(c);
+    let mut rest = cell.chars();
+    let computed = match rest.next() {
+        Some('=' | '@' | '\t' | '\r') => true,
+        Some('+' | '-') => !rest.all(number),
+        _ => false,
+    };
+    if computed { format!("'{cell}") } else { cell }
 }
 
 #[cfg(test)]
@@ -200,5 +231,52 @@ mod tests {
             colour: false,
         };
         assert!(render(&document(), Format::Table, narrow).contains("c,d"));
+    }
+
+    #[test]
+    fn a_name_gives_no_orders_to_whatever_shows_it() {
+        let names = [
+            "\u{1b}[31mred\u{1b}]0;title\u{7}",
+            "two\nlines",
+            "\u{9b}2J\u{202e}txt",
+            "<img src=x onerror=y>",
+            "![x](http://x)",
+            "=cmd|' /C calc'!A0",
+            "-1+cmd",
+            "@sum",
+            "+8.86 [2.29, 16.19]",
+            "<0.1%",
+        ];
+        let mut table = Table::new("t", &["<name", "n"]);
+        let stacked = format!("1{LINE_BREAK}[0, 2]");
+        for name in names {
+            table.row(vec![name.into(), stacked.clone()]);
+        }
+        let mut document = Document::default();
+        document
+            .heading(names[0])
+            .text(names[1])
+            .table(table)
+            .notes(vec![names[2].into(), names[3].into()]);
+        let shown = |format| render(&document, format, Screen::default());
+        for format in [Format::Table, Format::Markdown, Format::Csv] {
+            let text = shown(format);
+            let orders = |c: char| c != '\n' && *printable(&c.to_string()) != c.to_string();
+            assert!(!text.contains(orders), "{text}");
+            assert!(text.contains(r"two\nlines"), "{text}");
+        }
+        let markdown = shown(Format::Markdown);
+        assert!(!markdown.contains("<img") && !markdown.contains("]("), "{markdown}");
+        assert!(markdown.contains("| <0.1% | 1<br>[0, 2] |"), "{markdown}");
+        let csv = shown(Format::Csv);
+        let cells: Vec<&str> = csv.lines().skip(6).collect();
+        let quoted = [
+            "'=cmd|' /C calc'!A0,\"1 [0, 2]\"",
+            "'-1+cmd,\"1 [0, 2]\"",
+            "'@sum,\"1 [0, 2]\"",
+            "\"+8.86 [2.29, 16.19]\",\"1 [0, 2]\"",
+            "<0.1%,\"1 [0, 2]\"",
+        ];
+        assert_eq!(cells, quoted);
     }
 }

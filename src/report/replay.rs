@@ -1,7 +1,7 @@
 //! A replay as a document.
 
-use super::document::{Document, Table};
-use super::number::{NONE, count, money, percent, seconds, share, signed, usd, usd_per_1000};
+use super::document::{Document, LINE_BREAK, Table};
+use super::number::{NONE, count, money, percent, seconds, share, signed, two_lines, usd, usd_per_1000};
 use crate::evaluate::{Comparison, Figure, HINDSIGHT, PolicyFigures, ReplayReport};
 
 /// Lay a replay out. Wide tables drop nothing: the terminal wraps them.
@@ -197,7 +197,7 @@ fn policy_row(policy: &PolicyFigures) -> Vec<String> {
     };
     vec![
         name,
-        goes.join("\n"),
+        goes.join(&LINE_BREAK.to_string()),
         two_lines(percent(&policy.success)),
         two_lines(usd_per_1000(&policy.cost_usd_per_request)),
         two_lines(usd(&policy.cost_usd_per_success)),
@@ -205,11 +205,6 @@ fn policy_row(policy: &PolicyFigures) -> Vec<String> {
         seconds(&policy.latency_ms_p50),
         seconds(&policy.latency_ms_p95),
     ]
-}
-
-/// A figure with its interval on the line below.
-fn two_lines(text: String) -> String {
-    text.replacen(" [", "\n[", 1)
 }
 
 /// An endpoint without the provider, where that is part of the id.

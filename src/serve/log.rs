@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
-use weighbridge_router::Timestamp;
+use weighbridge_router::{Timestamp, printable};
 
 use super::assign::Assigned;
 use super::clock;
@@ -208,7 +208,7 @@ impl Log {
                     Severity::Warn => "warning: ",
                     Severity::Error => "error: ",
                 };
-                format!("{mark}{}", one_line(message))
+                format!("{mark}{}", printable(message))
             }
         };
         if log.queue.try_send(Line::Text(line)).is_err() {
@@ -281,12 +281,6 @@ impl Serialize for Event<'_> {
         }
         map.end()
     }
-}
-
-/// A line stays one, and sends no commands to a terminal.
-fn one_line(text: &str) -> String {
-    let shown = |c: char| if c.is_control() { ' ' } else { c };
-    text.chars().map(shown).collect()
 }
 
 /// Write what comes, together what has gathered.
@@ -387,7 +381,7 @@ mod tests {
             log.warn("b", "odd\nline\u{1b}[2J", &[]);
             log.error("c", "down", &[]);
         });
-        assert_eq!(all, "up\nwarning: odd line [2J\nerror: down\n");
+        assert_eq!(all, "up\nwarning: odd\\nline\\u{1b}[2J\nerror: down\n");
         let quiet = LogOptions {
             quiet: true,
             ..LogOptions::default()

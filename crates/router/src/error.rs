@@ -1,6 +1,9 @@
 //! What can be wrong with a router file or a request.
 
+use std::borrow::Cow;
 use std::fmt;
+
+use super::printable::printable;
 
 /// Why something was refused, with the place in the document where that is known.
 ///
@@ -36,7 +39,7 @@ impl Error {
         Self(Box::new(Inner {
             kind,
             path: String::new(),
-            message: one_line(message.into()),
+            message: one_line(message),
         }))
     }
 
@@ -69,20 +72,12 @@ impl Error {
     }
 }
 
-/// A text from a file may hold line feeds or worse; an error is one line whatever it quotes.
-fn one_line(text: String) -> String {
-    if text.chars().any(char::is_control) {
-        text.chars()
-            .map(|c| {
-                if c.is_control() {
-                    c.escape_default().to_string()
-                } else {
-                    c.to_string()
-                }
-            })
-            .collect()
-    } else {
-        text
+/// An error is one line whatever it quotes.
+fn one_line(text: impl Into<String>) -> String {
+    let text = text.into();
+    match printable(&text) {
+        Cow::Borrowed(_) => text,
+        Cow::Owned(shown) => shown,
     }
 }
 

@@ -58,6 +58,7 @@ mod heads;
 mod instead;
 mod json;
 mod line;
+mod printable;
 mod request;
 mod router;
 mod text;
@@ -80,6 +81,7 @@ pub use features::{
 };
 pub use heads::{LogLinear, Logistic, Mean, Shrink, Split, Success, Tree, Trees};
 pub use line::decision_line;
+pub use printable::printable;
 pub use request::{Request, RequestRef};
 pub use router::{Heads, Parts, Router};
 pub use text::{Phrases, prompt_group};

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use csv::{Position, ReaderBuilder, StringRecord};
+use weighbridge_router::printable;
 
-use super::error::{SheetError, one_line, short};
+use super::error::{SheetError, short};
 use super::money::per_token;
 use super::offer::{Offer, Pick, Prices, Sheet, Wish};
 
@@ -49,7 +50,7 @@ pub(super) fn read(file: &str, text: &str, pick: &Pick) -> Result<Sheet, SheetEr
         let offer = offer(file, line, &columns, &house, &record)?;
         let row = (offer.key.clone(), offer.provider.clone());
         if let Some(first) = lines.insert(row, line) {
-            let key = one_line(&offer.key);
+            let key = printable(&offer.key);
             let message = format!("`{key}` stands on line {first} already; take one out");
             return Err(fault(file, line, MODEL, message));
         }
@@ -84,7 +85,7 @@ fn columns(file: &str, names: &[String]) -> Result<(Columns, Vec<String>), Sheet
         place(wanted).ok_or_else(|| {
             let message = format!(
                 "this column is missing; columns are: {}",
-                one_line(&names.join(", "))
+                printable(&names.join(", "))
             );
             fault(file, 1, wanted, message)
         })

@@ -1,5 +1,7 @@
 //! What can be wrong with a price sheet, and where.
 
+use weighbridge_router::printable;
+
 /// Why no catalog can be made of a sheet; one line with the mend in it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SheetError {
@@ -44,18 +46,5 @@ pub(super) fn short(text: &str) -> String {
     if start.len() < text.len() {
         start.push_str("...");
     }
-    one_line(&start)
-}
-
-/// A text in one line.
-pub(super) fn one_line(text: &str) -> String {
-    let mut line = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() {
-            line.extend(c.escape_debug());
-        } else {
-            line.push(c);
-        }
-    }
-    line
+    printable(&start).into_owned()
 }

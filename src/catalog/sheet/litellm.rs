@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use weighbridge_router::{Tokens, Usd};
+use weighbridge_router::{Tokens, Usd, printable};
 
-use super::error::{SheetError, one_line, short};
+use super::error::{SheetError, short};
 use super::json::{Entries, line_of};
 use super::money::per_token;
 use super::offer::{Offer, Pick, Prices, Sheet, Wish, leave_out};
@@ -127,12 +127,12 @@ impl<'a> Row<'a> {
     }
 
     fn fault(&self, field: &str, value: &RawValue, message: impl Into<String>) -> SheetError {
-        let key = one_line(self.key);
+        let key = printable(self.key);
         SheetError::Fault {
             file: self.file.to_owned(),
             line: Some(line_of(self.sheet, value)),
             field: match field {
-                "" => key,
+                "" => key.into_owned(),
                 field => format!("{key}.{field}"),
             },
             message: message.into(),
