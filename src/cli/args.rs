@@ -14,6 +14,7 @@ use super::claims::ClaimsArgs;
 use super::exit::{Failure, wrong_call};
 use super::inspect::InspectArgs;
 use super::plan::PlanArgs;
+use super::shell::{CompletionsArgs, ManArgs};
 use super::whatif::WhatIfArgs;
 use crate::replay::SegmentKey;
 
@@ -139,6 +140,10 @@ pub(super) enum Command {
     Verify(VerifyArgs),
     /// Serve decisions over HTTP
     Serve(ServeArgs),
+    /// Print what a shell needs to complete commands, flags and their values
+    Completions(CompletionsArgs),
+    /// Write the manual pages, one a command
+    Man(ManArgs),
 }
 
 /// Which catalog is in force.

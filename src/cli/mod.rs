@@ -31,6 +31,7 @@ mod plan;
 mod replay;
 mod serve;
 mod served;
+mod shell;
 mod train;
 mod train_measure;
 mod whatif;
@@ -77,6 +78,8 @@ pub fn main() -> ExitCode {
         Command::Diff(args) => diff::run(&args, &console),
         Command::Verify(args) => decide::verify(&args, &console),
         Command::Serve(args) => serve::run(&args, &console),
+        Command::Completions(args) => shell::completions(&args),
+        Command::Man(args) => shell::man(&args, &console),
     };
     outcome.unwrap_or_else(|failure| {
         console.error(&failure.message);
