@@ -1,7 +1,9 @@
 //! A plan as a document.
 
 use super::document::{Block, Document, Table};
-use super::number::{NONE, count, money, percent, seconds, share, signed, two_lines, usd, usd_per_1000};
+use super::number::{
+    NONE, count, money, percent, seconds, share, signed, two_lines, usd, usd_per_1000,
+};
 use crate::evaluate::Figure;
 use crate::whatif::{
     DatedPlans, GoalResult, Kept, Kind, Margin, ModelWorth, Plan, PlanVerdict, PlannedPolicy,

@@ -266,7 +266,10 @@ mod tests {
             assert!(text.contains(r"two\nlines"), "{text}");
         }
         let markdown = shown(Format::Markdown);
-        assert!(!markdown.contains("<img") && !markdown.contains("]("), "{markdown}");
+        assert!(
+            !markdown.contains("<img") && !markdown.contains("]("),
+            "{markdown}"
+        );
         assert!(markdown.contains("| <0.1% | 1<br>[0, 2] |"), "{markdown}");
         let csv = shown(Format::Csv);
         let cells: Vec<&str> = csv.lines().skip(6).collect();

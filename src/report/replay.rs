@@ -1,7 +1,9 @@
 //! A replay as a document.
 
 use super::document::{Document, LINE_BREAK, Table};
-use super::number::{NONE, count, money, percent, seconds, share, signed, two_lines, usd, usd_per_1000};
+use super::number::{
+    NONE, count, money, percent, seconds, share, signed, two_lines, usd, usd_per_1000,
+};
 use crate::evaluate::{Comparison, Figure, HINDSIGHT, PolicyFigures, ReplayReport};
 
 /// Lay a replay out. Wide tables drop nothing: the terminal wraps them.

@@ -1,11 +1,11 @@
-"""The Python wheel from a fresh virtual environment: built, installed, tested, its stubs checked.
+"""The Python wheel from a fresh virtual environment: built, installed, tested, its stubs checked, and the
+command that it brings called.
 
     python tests/cross/wheel.py [WEIGHBRIDGE]
 
 WEIGHBRIDGE is the command whose decisions and figures the wheel must have; by default that of
-target/release. Builds with maturin where others build the wheel too, so that what is compiled serves
-again; `--keep FOLDER` leaves the environment there for the next run, which then replaces the wheel in
-it alone.
+target/release; the wheel is built around it. `--keep FOLDER` leaves the environment there for the next
+run, which then replaces the wheel in it alone.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 import venv
 from pathlib import Path
 
@@ -32,9 +33,11 @@ def check(folder, command):
         venv.create(folder, with_pip=True)
     run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *TOOLS)
     environment = {**os.environ, "WEIGHBRIDGE": str(command), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment["WEIGHBRIDGE_COMMAND"] = str(command)
+    environment["PATH"] = f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
     with tempfile.TemporaryDirectory() as out:
-        build = [python, "-m", "maturin", "build", "--release", "--quiet", "--out", out]
-        run(*build, cwd=WHEEL, env=environment)
+        build = [python, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", out]
+        run(*build, WHEEL, env=environment)
         (wheel,) = Path(out).glob("*.whl")
         print(f"{wheel.name}: {wheel.stat().st_size / 1e6:.2f} MB")
         run(python, "-m", "pip", "install", "--quiet", "--force-reinstall", "--no-deps", wheel)
@@ -44,6 +47,22 @@ def check(folder, command):
         mypy = [python, "-m", "mypy", "--strict", "--cache-dir", elsewhere, WHEEL / "tests" / "typed.py"]
         run(*mypy, cwd=elsewhere, env=environment)
         run(python, "-m", "mypy.stubtest", "weighbridge", cwd=elsewhere, env=environment)
+        call(folder / "bin" / "weighbridge", command, elsewhere)
+
+
+def call(installed, command, folder):
+    """The command of the wheel does what the one does that it was built around, and starts at once."""
+    trace = Path(folder) / "t.jsonl"
+    run(installed, "generate", "--quiet", "--requests", "200", "-o", trace)
+    ask = ["replay", str(trace), "-p", str(ROOT / "policies" / "always-driver.toml"), "--value", "2", "--format", "json"]
+    said = [subprocess.run([program, *ask], check=True, capture_output=True).stdout for program in (installed, command)]
+    assert said[0] == said[1] and said[0], said
+    times = []
+    for _ in range(20):
+        start = time.perf_counter()
+        subprocess.run([installed, "--version"], check=True, capture_output=True)
+        times.append(time.perf_counter() - start)
+    print(f"the installed command starts and ends in {1000 * sorted(times)[10]:.1f} ms at the median")
 
 
 def main():

@@ -48,7 +48,10 @@ mod tests {
             ("a\x1b[31mred\x07", r"a\u{1b}[31mred\u{7}"),
             ("two\r\nlines\t", r"two\r\nlines\t"),
             ("\u{9b}2J\u{7f}", r"\u{9b}2J\u{7f}"),
-            ("x\u{202e}y\u{2066}z\u{2028}", r"x\u{202e}y\u{2066}z\u{2028}"),
+            (
+                "x\u{202e}y\u{2066}z\u{2028}",
+                r"x\u{202e}y\u{2066}z\u{2028}",
+            ),
         ] {
             assert_eq!(printable(text), shown);
             assert_eq!(printable(shown), shown);
