@@ -242,11 +242,11 @@ mod tests {
             ),
             (
                 "context_tokens = -5\n",
-                "own.toml:4: model[0].context_tokens: must be a whole number from 0 to 4294967295, not -5",
+                "own.toml:4: model[0].context_tokens: must be a whole number from 0 to 4294967294, not -5",
             ),
             (
                 "context_tokens = \"many\"\n",
-                "own.toml:4: model[0].context_tokens: must be a whole number from 0 to 4294967295, not \"many\"",
+                "own.toml:4: model[0].context_tokens: must be a whole number from 0 to 4294967294, not \"many\"",
             ),
             (
                 "[[model]]\n\nid = \"m\"\n",

@@ -83,7 +83,7 @@ fn every_field_of_a_line_is_read_and_unknown_ones_survive() {
 const LINES_AT_FAULT: &[(&str, &str)] = &[
     (
         r#"{"id":"a","request":{"input_tokens":-3}}"#,
-        "request.input_tokens: must be a whole number from 0 to 4294967295, not -3",
+        "request.input_tokens: must be a whole number from 0 to 4294967294, not -3",
     ),
     (
         r#"{"id":"a","request":{"value_usd":-0.5}}"#,
@@ -334,7 +334,7 @@ fn requests_come_in_order_from_trace_lines_and_bare_objects() {
             Err(error) => folder.says(&error),
         })
         .collect();
-    let fault = "t.jsonl:5: turn: must be a whole number from 0 to 4294967295, not -3";
+    let fault = "t.jsonl:5: turn: must be a whole number from 0 to 4294967294, not -3";
     assert_eq!(lines, ["a Some(1)", "4 Some(2)", fault, "d None"]);
 }
 

@@ -39,6 +39,7 @@ mod features;
 mod naive;
 mod oracle;
 mod parity;
+mod parity_forms;
 mod properties;
 mod readme;
 #[path = "../../crates/router/tests/it/sample.rs"]

@@ -79,7 +79,8 @@ pub use features::{
     WordScores, Words, surface, surface2, word_counts,
 };
 pub use heads::{LogLinear, Logistic, Mean, Shrink, Split, Success, Tree, Trees};
-pub use line::decision_line;
+pub use json::check_json;
+pub use line::{RequestLine, decision_line};
 pub use request::{Request, RequestRef};
 pub use router::{Heads, Parts, Router};
 pub use text::{Phrases, prompt_group};
