@@ -280,6 +280,7 @@ impl<'a> Node<'a> {
     /// The price of a token, of USD per million tokens, so that no bill is ever rounded.
     pub(crate) fn price(&self) -> Result<Usd, TomlError> {
         let number = self.decimal().and_then(|text| text.parse().ok());
+        let number = number.filter(|number: &f64| number.is_finite());
         let number = number.ok_or_else(|| self.not("a price in USD per million tokens"))?;
         Rates::per_token(number).map_err(|error| self.fault(error.to_string()))
     }

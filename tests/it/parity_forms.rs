@@ -266,7 +266,7 @@ fn rust_and_python_take_and_refuse_the_same_lines() {
         .iter()
         .flatten()
         .filter(|line| line.contains("\"id\":\"x\""));
-    assert!(named.count() > 100);
+    assert!(named.count() > 20);
 }
 
 #[test]
@@ -346,7 +346,7 @@ fn rust_and_python_take_and_refuse_the_same_prices_and_keys() {
     .iter()
     .map(|price| body(price, ""))
     .collect();
-    let prices = drawn((0u64..1 << 32, 0..9usize), 2000);
+    let prices = drawn((prop_oneof![0..1u64 << 11, 0..1u64 << 32], 0..9usize), 2000);
     bodies.extend(
         prices
             .iter()
