@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 
 use serde_json::value::RawValue;
-use weighbridge_router::check_json;
+use weighbridge_router::check_keys;
 
 use super::blocks::{Block, Blocks, is_blank};
 use super::error::TraceError;
@@ -66,7 +66,7 @@ fn parse_header(line: &[u8]) -> Result<Header, RowFault> {
         .map_err(|error| absent(&not_json(&error)))?
         .0;
     known_format(format.as_deref())?;
-    check_json(text).map_err(|error| row_fault("", &error))?;
+    check_keys(text).map_err(|error| row_fault("", &error))?;
     let wire: HeaderWire<'_> =
         serde_json::from_str(text).map_err(|error| RowFault::new("", not_json(&error)))?;
     check(wire)

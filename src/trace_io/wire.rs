@@ -12,7 +12,7 @@ use std::fmt;
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
-use weighbridge_router::{Timestamp, Usd, check_json};
+use weighbridge_router::{Timestamp, Usd, check_keys};
 
 /// The format that this version reads and writes.
 ///
@@ -227,7 +227,7 @@ impl<'a> Extra<'a> {
         let value: &RawValue = map.next_value()?;
         // Within a value a key stands once as well; only lists and objects can break that.
         if value.get().starts_with(['{', '[']) {
-            check_json(value.get()).map_err(de::Error::custom)?;
+            check_keys(value.get()).map_err(de::Error::custom)?;
         }
         self.0.push((key, value));
         Ok(())

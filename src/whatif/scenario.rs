@@ -328,7 +328,7 @@ typical_output_tokens = 8000
             (
                 "input = 0.05, output = 0.2",
                 "input = 1e-30, output = 0.2",
-                "s.toml:21: endpoint[0].self_hosted.usd_per_mtok.input: 1e-30 USD per million tokens is finer",
+                "s.toml:20: endpoint[0].self_hosted.usd_per_mtok.input: 1e-30 USD per million tokens is finer",
             ),
             (
                 "input = 0.05, output = 0.2",
@@ -338,7 +338,7 @@ typical_output_tokens = 8000
             (
                 "input = 0.7, output = 2.2",
                 "input = 0.7, output = 1000",
-                "s.toml:22: endpoint[0].self_hosted.dense_usd_per_mtok_at_128k: makes a long prompt dearer",
+                "s.toml:21: endpoint[0].self_hosted.dense_usd_per_mtok_at_128k: makes a long prompt dearer",
             ),
             (
                 "sparse-50",

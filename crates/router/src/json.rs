@@ -18,19 +18,20 @@ use crate::units::Usd;
 /// twice: a parser that keeps the first and one that keeps the last would decide differently.
 pub(crate) fn parse(text: &str) -> Result<Value, Error> {
     let read = serde_json::from_str::<Strict>(text);
-    read.map(|Strict(value)| value).map_err(|error| {
-        // All that JSON can say is a value, so that only a key can be what it must not be.
-        if error.is_data() {
-            let (message, position) = (error.to_string(), position(&error));
-            Error::value(message.strip_suffix(&position).unwrap_or(&message))
-        } else {
-            Error::value(format!("not valid JSON: {error}"))
-        }
-    })
+    read.map(|Strict(value)| value)
+        .map_err(|error| match repeated_key(&error) {
+            Some(fault) => fault,
+            None => Error::value(format!("not valid JSON: {error}")),
+        })
 }
 
-fn position(error: &serde_json::Error) -> String {
-    format!(" at line {} column {}", error.line(), error.column())
+fn repeated_key(error: &serde_json::Error) -> Option<Error> {
+    // All that JSON can say is a value, so that only a key can be what it must not be.
+    error.is_data().then(|| {
+        let message = error.to_string();
+        let position = format!(" at line {} column {}", error.line(), error.column());
+        Error::value(message.strip_suffix(&position).unwrap_or(&message))
+    })
 }
 
 /// Whether a text is one JSON value in which no object has a key twice.
@@ -39,6 +40,19 @@ fn position(error: &serde_json::Error) -> String {
 /// Where it is not.
 pub fn check_json(text: &str) -> Result<(), Error> {
     parse(text).map(drop)
+}
+
+/// The same of a text that is known to be JSON, and may have numbers that no double holds: what
+/// follows one of these is not looked at.
+///
+/// # Errors
+/// Where an object has a key twice.
+pub fn check_keys(text: &str) -> Result<(), Error> {
+    let read = serde_json::from_str::<Strict>(text);
+    read.err()
+        .as_ref()
+        .and_then(repeated_key)
+        .map_or(Ok(()), Err)
 }
 
 /// A value whose objects have each key once. What serde_json makes of a text by itself keeps the
@@ -342,6 +356,7 @@ mod tests {
         // A key that means something to serde_json alone is a key like others.
         let text = r#"{"$serde_json::private::RawValue":"[1]"}"#;
         assert!(parse(text).unwrap().is_object());
+        assert!(check_keys("{\"a\":1e999}").is_ok() && check_keys(r#"[{"a":1,"a":1e9}]"#).is_err());
         let deep = |depth| parse(&("[".repeat(depth) + &"]".repeat(depth)));
         assert!(deep(127).is_ok() && deep(128).is_err());
         let error = parse("{\"a\":1e999}").unwrap_err().to_string();

@@ -79,7 +79,7 @@ pub use features::{
     WordScores, Words, surface, surface2, word_counts,
 };
 pub use heads::{LogLinear, Logistic, Mean, Shrink, Split, Success, Tree, Trees};
-pub use json::check_json;
+pub use json::{check_json, check_keys};
 pub use line::{RequestLine, decision_line};
 pub use request::{Request, RequestRef};
 pub use router::{Heads, Parts, Router};
