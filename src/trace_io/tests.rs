@@ -139,6 +139,14 @@ const LINES_AT_FAULT: &[(&str, &str)] = &[
     (r#"{"id":"a","id":"b"}"#, "duplicate field `id`"),
     (r#"{"id":"a","x":1,"x":2}"#, "duplicate field `x`"),
     (
+        r#"{"id":"a","request":{"mood":[{"x":1,"y":{"z":1,"z":2}}]}}"#,
+        "the field `z` stands twice in one object",
+    ),
+    (
+        r#"{"id":"a","request":{"at":"0000-01-01T00:00:00+00:01"}}"#,
+        "request.at: `0000-01-01T00:00:00+00:01` lies outside of the years 0000 to 9999 in UTC",
+    ),
+    (
         r#"{"id":"a""#,
         "not valid JSON at column 9: EOF while parsing an object",
     ),

@@ -383,7 +383,7 @@ mod tests {
             (0.028, 28_000),
             (1e-6, 1),
             (25.0, 25_000_000),
-            (1073.741_824, 1 << 30),
+            (1_073.741_824, 1 << 30),
         ] {
             assert_eq!(Rates::per_token(usd).unwrap().picos(), picos);
         }
@@ -393,7 +393,7 @@ mod tests {
             (5e-324, "finer than a picodollar"),
             (0.280_000_000_000_1, "finer than a picodollar"),
             (
-                1073.741_825,
+                1_073.741_825,
                 "1073.741825 USD per million tokens is more than",
             ),
             (9e6, "is more than a price can be"),

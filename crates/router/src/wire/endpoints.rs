@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn prices_are_written_as_they_are_read() {
-        for usd in [0.0, 0.28, 0.028, 1e-6, 25.0, 1073.741_824] {
+        for usd in [0.0, 0.28, 0.028, 1e-6, 25.0, 1_073.741_824] {
             let price = read_rate(json!(usd)).unwrap();
             assert_eq!(write_rate(price).unwrap(), json!(usd).to_string());
         }
