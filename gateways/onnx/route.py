@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Route by a Weighbridge router whose heads run as an ONNX model (Python 3.9+, numpy, onnxruntime).
 
-    python route.py < requests.jsonl
+    python route.py --at now < requests.jsonl
 
-prints a decision a line, as `weighbridge decide` does. Three steps:
+prints a decision a line, as `weighbridge decide` does; requests without `at` arrive at the moment of --at. Three steps:
 
 1. features: the one-file loader reads a request into a dense row of 32-bit floats,
 2. heads: `heads.onnx` makes each model's probability and output tokens of it,
@@ -16,7 +16,7 @@ millionths of the value of an answer may fall the other way than in 64 bits.
 As a library:
 
     router = OnnxRouter(folder)
-    router.decide([{"prompt": "Prove that ...", "task": "math"}, ...])
+    router.decide([{"prompt": "Prove that ...", "at": "2025-12-02"}, ...])
 """
 
 import hashlib
@@ -89,25 +89,20 @@ class OnnxRouter:
 
 def main(arguments):
     """Decide each line of standard input."""
-    if arguments:
-        print("usage: route.py < requests.jsonl", file=sys.stderr)
-        return 0 if arguments[0] in ("-h", "--help") else 2
-    place = str(HERE)
+    lines = loader.Lines(sys.stdin.buffer, loader.call(arguments).at, HERE)
     try:
         router, batch = OnnxRouter(), []
-        for number, data in enumerate(sys.stdin.buffer, 1):
-            place = f"<stdin>:{number}"
-            found = loader.read_line(data, number)
-            if found is not None:
-                batch.append(found)
+        for found in lines:
+            batch.append(found)
             if len(batch) == BATCH:
                 print_decisions(router, batch)
                 batch = []
         print_decisions(router, batch)
     except loader.RouterError as error:
         sys.stdout.flush()
-        print(f"error: {place}: {error}", file=sys.stderr)
+        print(f"error: {lines.place}: {error}", file=sys.stderr)
         return 1
+    lines.remark()
     return 0
 
 

@@ -5,22 +5,24 @@ This is the executable specification of the router file and of deciding: what th
 fast, this file does readably, in the same order of floating-point operations. docs/formats.md says
 the same in prose.
 
-    python weighbridge_router.py FILE < requests.jsonl
+    python weighbridge_router.py FILE --at now < requests.jsonl
 
 prints a decision a line. Input lines are trace lines, {"id": ..., "request": {...}}, with or
-without the trace's header line before them, or request objects alone, whose id is then the line's
-number. Exit codes: 0 done, 1 the file or a line is wrong, 2 the call is wrong.
+without the trace's header line before them; bodies of OpenAI chat completions, which have `messages`;
+or request objects alone. Whatever has no `id` is called by the line's number, whatever has no `at`
+arrives at the moment of --at. Exit codes: 0 done, 1 the file or a line is wrong, 2 the call is wrong.
 
 As a library:
 
     router = load("x.router.json")
-    decision = router.decide({"prompt": "Prove that ...", "task": "math"})
+    decision = router.decide({"prompt": "Prove that ...", "task": "math", "at": "2025-12-02"})
     decision.choice                 # {"model@provider": 1000000}: parts per million by endpoint
     router.decide(request_of_chat(body))    # the body of an OpenAI chat completion
 
 Every fault in a file or request raises RouterError with a message of one line.
 """
 
+import argparse
 import array
 import base64
 import binascii
@@ -33,12 +35,16 @@ import os
 import re
 import struct
 import sys
+import time
 
 FORMAT = "weighbridge.router/1"
+TRACE_FORMAT = "weighbridge.trace/1"
 MAX_HEADER_BYTES = 256
 MAX_FILE_BYTES = 64 << 20
 MAX_JSON_DEPTH = 127
+MAX_WHOLE = (1 << 32) - 1
 MAX_CHOICE_DEPTH = 16
+MAX_RATE = 1 << 30  # with all counts of tokens as great as they can be, a bill is still an amount
 MAX_ENDPOINTS = 1000
 MAX_GOLDEN = 256
 MAX_CALIBRATION_ROWS = 1000
@@ -115,11 +121,11 @@ def _sound(value, depth=0):
             _sound(item, depth + 1)
 
 
-def _parse(text, twice=_object):
-    """The value of a JSON text. Requests may have a key twice (the last counts), files may not."""
+def _parse(text):
+    """The value of a JSON text, in which no object has a key twice."""
     try:
         value = json.loads(
-            text, object_pairs_hook=twice, parse_constant=_constant, parse_float=_float, parse_int=_int
+            text, object_pairs_hook=_object, parse_constant=_constant, parse_float=_float, parse_int=_int
         )
         _sound(value)
     except RecursionError:
@@ -201,8 +207,9 @@ def _boolean(value):
 
 
 def _whole(value):
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 32:
-        raise _expected("a whole number from 0 to 4294967295", value)
+    # The greatest number of 32 bits is none: in the columns of a trace it stands for the unknown.
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < MAX_WHOLE:
+        raise _expected(f"a whole number from 0 to {MAX_WHOLE - 1}", value)
     return value
 
 
@@ -234,14 +241,17 @@ def _usd(value):
 def _rate(value):
     """Picodollars a token, of USD per million tokens: at most six decimal places, so exact."""
     number = _number(value)
-    micros = round(number * 1e6) if abs(number) < 1e12 else -1
-    if not 0 <= micros <= 1 << 53:
+    if number < 0:
         raise RouterError(f"{number!r} is not a price")
+    micros = round(min(number, 1e6) * 1e6)
+    if micros > MAX_RATE:
+        raise RouterError(f"{number!r} USD per million tokens is more than a price can be, {MAX_RATE / 1e6}")
     if micros / 1e6 != number:
         raise RouterError(f"{number!r} USD per million tokens is finer than a picodollar a token")
     return micros
 
 
+FIRST_MS, LAST_MS = -62_167_219_200_000, 253_402_300_799_999  # what can be written: years have four digits
 TIME = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)(?:[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:[Zz]|([+-])(\d\d):(\d\d)))?", re.ASCII
 )
@@ -261,7 +271,10 @@ def _time(value):
         if dated and hour < 24 and minute < 60 and second <= 60 and hours < 24 and minutes < 60:
             ms = ((hour * 60 + minute) * 60 + min(second, 59)) * 1000 + int(((fraction or "") + "000")[:3])
             offset = (hours * 60 + minutes) * (-1 if sign == "-" else 1)
-            return _days(year, month, day) * 86_400_000 + ms - offset * 60_000
+            ms += _days(year, month, day) * 86_400_000 - offset * 60_000
+            if not FIRST_MS <= ms <= LAST_MS:
+                raise RouterError(f"`{value[:40]}` lies outside of the years 0000 to 9999 in UTC")
+            return ms
     raise RouterError(f"`{value[:40]}` is not a time; write it like 2025-12-02T09:14:03Z or 2025-12-02")
 
 
@@ -1956,59 +1969,120 @@ def load(path):
 # --- the command -----------------------------------------------------------------------------------
 
 
-def _last(pairs):
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        _sound([value for _, value in pairs])  # what is dropped must be valid too
-    return found
-
-
-def read_line(data, number):
-    """Id and request of an input line; None for a trace's header or an empty line."""
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError:
-        raise RouterError("not UTF-8") from None
-    if not text.strip():
-        return None
-    value = _parse(text, _last)
-    if not isinstance(value, dict):
-        raise _expected("an object", value)
-    if number == 1 and "format" in value:
-        return None
-    if "id" not in value and "request" not in value:
-        return str(number), Request(value)
+def read_line(text):
+    """Id and request of an input line; the id is None where it has none. The twin of Rust's
+    `RequestLine`: an object with a field `request` is a trace line, one with `messages` a chat body,
+    any other the request itself."""
+    value = _parse(text)
     fields = Fields(value)
-    id = fields.need("id", _text)
-    request = fields.take("request", Request)
-    return id, Request({}) if request is None else request
+    id = fields.take("id", _name)
+    if "request" in value:
+        request = fields.take("request", Request)
+        return id, Request({}) if request is None else request
+    return id, Request(request_of_chat(value) if "messages" in value else value)
+
+
+def _name(value):
+    if not _text(value):
+        raise RouterError("must not be empty")
+    return value
+
+
+class Lines:
+    """Id and request of each line of a binary file, blank ones and a trace's header passed over.
+    Requests without a time arrive `at` this one, or else are counted. What a fault is about is
+    `place`: the router, until the first line is read."""
+
+    def __init__(self, file, at, place):
+        self.file = file
+        self.at = at
+        self.place = place
+        self.read = self.without_time = 0
+
+    def __iter__(self):
+        header_possible = True
+        for number, data in enumerate(self.file, 1):
+            self.place = f"<stdin>:{number}"
+            if not data.strip(b" \t\n\f\r"):
+                continue
+            try:
+                text = data.decode("utf-8")
+            except UnicodeDecodeError:
+                raise RouterError("not UTF-8") from None
+            if header_possible and _is_header(text):
+                header_possible = False
+                continue
+            header_possible = False
+            id, request = read_line(text)
+            self.read += 1
+            if request.at is None:
+                request.at = self.at
+                self.without_time += self.at is None
+            yield str(number) if id is None else id, request
+
+    def remark(self):
+        """What to say on standard error of requests that were decided outside of time."""
+        if self.without_time:
+            print(
+                f"warning: {self.without_time} of {self.read} requests have no `at`: each endpoint was taken to be"
+                " open, at its last price, though it may have ended; --at now decides them as of today, --at TIME"
+                " as of then",
+                file=sys.stderr,
+            )
+
+
+def _is_header(text):
+    """Whether the first line is that of a trace, which must then be one of this version."""
+    value = _parse(text)
+    format = value.get("format") if isinstance(value, dict) else None
+    if isinstance(format, str) and format != TRACE_FORMAT:
+        raise RouterError(f'`{format}` is no trace that is read here; a trace has "{TRACE_FORMAT}"', "format")
+    return isinstance(format, str)
+
+
+def moment(text):
+    """The milliseconds of `--at`."""
+    if text == "now":
+        return time.time_ns() // 1_000_000
+    try:
+        return _time(text)
+    except RouterError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def call(arguments, *names):
+    """The arguments of a command that decides lines: those of these names, and `at`."""
+    parser = argparse.ArgumentParser(
+        epilog="A request a line on standard input, a decision a line on standard output."
+    )
+    for name in names:
+        parser.add_argument(name)
+    parser.add_argument(
+        "--at", type=moment, metavar="now|TIME", help="when requests arrive that have no `at`, like 2025-12-02"
+    )
+    return parser.parse_args(arguments)
 
 
 def main(arguments):
     """Decide each line of standard input by the router file that is named."""
-    if len(arguments) != 1 or arguments[0] in ("-h", "--help"):
-        print("usage: weighbridge_router.py FILE.router.json < requests.jsonl", file=sys.stderr)
-        return 0 if arguments and arguments[0] in ("-h", "--help") else 2
-    place = arguments[0]
+    arguments = call(arguments, "FILE")
+    lines = Lines(sys.stdin.buffer, arguments.at, arguments.FILE)
     try:
-        router = load(place)
+        router = load(arguments.FILE)
         output = sys.stdout.buffer
-        for number, data in enumerate(sys.stdin.buffer, 1):
-            place = f"<stdin>:{number}"
-            found = read_line(data, number)
-            if found is not None:
-                id, request = found
-                output.write(router.decide(request).line(id).encode("utf-8") + b"\n")
+        for id, request in lines:
+            output.write(router.decide(request).line(id).encode("utf-8") + b"\n")
         output.flush()
     except RouterError as error:
         sys.stdout.flush()
-        print(f"error: {place}: {error}", file=sys.stderr)
+        print(f"error: {lines.place}: {error}", file=sys.stderr)
         return 1
     except BrokenPipeError:
         # Whoever read the output has had enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         return 1
+    lines.remark()
     return 0
 
 

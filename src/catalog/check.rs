@@ -242,11 +242,11 @@ mod tests {
             ),
             (
                 "context_tokens = -5\n",
-                "own.toml:4: model[0].context_tokens: must be a whole number from 0 to 4294967295, not -5",
+                "own.toml:4: model[0].context_tokens: must be a whole number from 0 to 4294967294, not -5",
             ),
             (
                 "context_tokens = \"many\"\n",
-                "own.toml:4: model[0].context_tokens: must be a whole number from 0 to 4294967295, not \"many\"",
+                "own.toml:4: model[0].context_tokens: must be a whole number from 0 to 4294967294, not \"many\"",
             ),
             (
                 "[[model]]\n\nid = \"m\"\n",
@@ -326,15 +326,23 @@ mod tests {
         for (rest, says) in [
             (
                 "[[endpoint.price]]\nusd_per_mtok = { input = -0.5, output = 1 }\n",
-                "own.toml:8: endpoint[0].price[0].usd_per_mtok.input: -0.5 USD must not be negative",
+                "own.toml:8: endpoint[0].price[0].usd_per_mtok.input: -0.5 is not a price",
             ),
             (
                 "[[endpoint.price]]\nusd_per_mtok = { input = 0.1234567, output = 1 }\n",
-                "own.toml:8: endpoint[0].price[0].usd_per_mtok.input: has more than six decimal places; prices are counted in millionths of a USD per million tokens",
+                "own.toml:8: endpoint[0].price[0].usd_per_mtok.input: 0.1234567 USD per million tokens is finer than a picodollar a token; give at most six decimal places",
             ),
             (
                 "[[endpoint.price]]\nusd_per_mtok = { input = inf, output = 1 }\n",
-                "own.toml:8: endpoint[0].price[0].usd_per_mtok.input: must be an amount in USD, at most 9 million, not inf",
+                "own.toml:8: endpoint[0].price[0].usd_per_mtok.input: must be a price in USD per million tokens, not inf",
+            ),
+            (
+                "[[endpoint.price]]\nusd_per_mtok = { input = 1e-30, output = 1 }\n",
+                "own.toml:8: endpoint[0].price[0].usd_per_mtok.input: 1e-30 USD per million tokens is finer than a picodollar a token; give at most six decimal places",
+            ),
+            (
+                "[[endpoint.price]]\nusd_per_mtok = { input = 1, output = 9_000_000 }\n",
+                "own.toml:8: endpoint[0].price[0].usd_per_mtok.output: 9000000.0 USD per million tokens is more than a price can be, 1073.741824",
             ),
             (
                 "[[endpoint.price]]\nusd_per_mtok = { input = 1, outptu = 1 }\n",

@@ -10,7 +10,7 @@ use std::ops::Range;
 use serde_json::{Number, Value};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
-use weighbridge_router::{Timestamp, Tokens, Usd, printable};
+use weighbridge_router::{Rates, Timestamp, Tokens, Usd, printable};
 
 use super::error::TomlError;
 
@@ -240,7 +240,9 @@ impl<'a> Node<'a> {
             DeValue::Integer(n) => u32::from_str_radix(n.as_str(), n.radix()).ok(),
             _ => None,
         };
-        whole.ok_or_else(|| self.not("a whole number from 0 to 4294967295"))
+        // The greatest number of 32 bits is none to a router file either.
+        let whole = whole.filter(|&n| n < u32::MAX);
+        whole.ok_or_else(|| self.not("a whole number from 0 to 4294967294"))
     }
 
     /// A finite number in its JSON form.
@@ -273,6 +275,28 @@ impl<'a> Node<'a> {
             return Err(self.fault(format!("{usd} USD must not be negative")));
         }
         Ok(usd)
+    }
+
+    /// The price of a token, of USD per million tokens, so that no bill is ever rounded.
+    pub(crate) fn price(&self) -> Result<Usd, TomlError> {
+        let number = self.decimal().and_then(|text| text.parse().ok());
+        let number = number.filter(|number: &f64| number.is_finite());
+        let number = number.ok_or_else(|| self.not("a price in USD per million tokens"))?;
+        Rates::per_token(number).map_err(|error| self.fault(error.to_string()))
+    }
+
+    /// Prices of input, of cached input, and of output; cached input costs what input does where
+    /// nothing is said.
+    pub(crate) fn rates(&self) -> Result<Rates, TomlError> {
+        let mut fields = self.table()?;
+        let input = fields.required("input")?.price()?;
+        let rates = Rates {
+            input,
+            cached: fields.optional("cached", Self::price)?.unwrap_or(input),
+            output: fields.required("output")?.price()?,
+        };
+        fields.finish()?;
+        Ok(rates)
     }
 
     /// A time, as a text or as a TOML date.

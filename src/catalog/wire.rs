@@ -130,7 +130,7 @@ impl PriceWire {
             place: node.place(),
             from: fields.optional("from", Node::time)?,
             until: fields.optional("until", Node::time)?,
-            rates: rates(&fields.required("usd_per_mtok")?)?,
+            rates: fields.required("usd_per_mtok")?.rates()?,
             tiers: fields.list("tiers", tier)?,
             source: fields.required("source")?.text()?,
             note: fields.optional("note", Node::text)?,
@@ -145,31 +145,10 @@ fn tier(node: &Node<'_>) -> Result<(Tier, Place), TomlError> {
     let mut fields = node.table()?;
     let tier = Tier {
         above_input_tokens: fields.required("above_input_tokens")?.tokens()?,
-        rates: rates(&fields.required("usd_per_mtok")?)?,
+        rates: fields.required("usd_per_mtok")?.rates()?,
     };
     fields.finish()?;
     Ok((tier, node.place()))
-}
-
-fn rates(node: &Node<'_>) -> Result<Rates, TomlError> {
-    let mut fields = node.table()?;
-    let input = per_token(&fields.required("input")?)?;
-    let rates = Rates {
-        input,
-        cached: fields.optional("cached", per_token)?.unwrap_or(input),
-        output: per_token(&fields.required("output")?)?,
-    };
-    fields.finish()?;
-    Ok(rates)
-}
-
-/// USD per million tokens as whole picodollars a token, so that no bill is ever rounded.
-fn per_token(node: &Node<'_>) -> Result<Usd, TomlError> {
-    let picos_per_mtok = node.usd()?.picos();
-    if picos_per_mtok % 1_000_000 != 0 {
-        return Err(node.fault("has more than six decimal places; prices are counted in millionths of a USD per million tokens"));
-    }
-    Ok(Usd::from_picos(picos_per_mtok / 1_000_000))
 }
 
 fn window(

@@ -407,9 +407,12 @@ pub(super) struct DecideArgs {
     /// The router file
     #[arg(value_name = "FILE")]
     pub(super) router: PathBuf,
-    /// A trace, or request objects a line; `-` is standard input
+    /// A trace, or a line each: request objects, chat bodies; `-` is standard input
     #[arg(value_name = "TRACE")]
     pub(super) trace: PathBuf,
+    /// When requests arrive that have no `at` [default: outside of time, at the last prices]
+    #[arg(long, value_name = "now|TIME", value_parser = moment)]
+    pub(super) at: Option<Moment>,
 }
 
 #[derive(Debug, Args)]
@@ -439,6 +442,20 @@ pub(super) fn above_zero(text: &str) -> Result<f64, String> {
     number
         .filter(|x: &f64| x.is_finite() && *x > 0.0)
         .ok_or_else(|| "must be a number above 0".to_owned())
+}
+
+/// A time that may be the present.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Moment {
+    Now,
+    At(Timestamp),
+}
+
+fn moment(text: &str) -> Result<Moment, String> {
+    match text {
+        "now" => Ok(Moment::Now),
+        text => time(text).map(Moment::At),
+    }
 }
 
 pub(super) fn time(text: &str) -> Result<Timestamp, String> {

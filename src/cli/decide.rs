@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use weighbridge_router::{Request, Router, Scratch, decision_line};
 
-use super::args::{CompileArgs, DecideArgs, ExplainArgs, VerifyArgs};
+use super::args::{CompileArgs, DecideArgs, ExplainArgs, Moment, VerifyArgs};
 use super::exit::{self, Failure, Outcome, says_no, wrong_call};
 use super::output::{Console, now};
 use super::{folder, load};
@@ -52,12 +52,22 @@ pub(super) fn write_router(
     Ok(())
 }
 
-pub(super) fn decide(args: &DecideArgs, _console: &Console) -> Outcome {
+pub(super) fn decide(args: &DecideArgs, console: &Console) -> Outcome {
     let router = load::router(&args.router)?;
+    let at = args.at.map(|moment| match moment {
+        Moment::Now => now(),
+        Moment::At(at) => at,
+    });
+    let (mut read, mut without_time) = (0u64, 0u64);
     let mut scratch = Scratch::default();
     let mut out = BufWriter::new(io::stdout().lock());
     for line in RequestLines::open(&args.trace).map_err(says_no)? {
-        let (id, request) = line.map_err(says_no)?;
+        let (id, mut request) = line.map_err(says_no)?;
+        read += 1;
+        if request.at.is_none() {
+            request.at = at;
+            without_time += u64::from(at.is_none());
+        }
         let written = writeln!(
             out,
             "{}",
@@ -71,10 +81,16 @@ pub(super) fn decide(args: &DecideArgs, _console: &Console) -> Outcome {
     }
     match out.flush() {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(says_no(format!("standard output: {error}")))
+            return Err(says_no(format!("standard output: {error}")));
         }
-        _ => Ok(ExitCode::from(exit::DONE)),
+        _ => {}
     }
+    if without_time > 0 {
+        console.warn(&format!(
+            "{without_time} of {read} requests have no `at`: each endpoint was taken to be open, at its last price, though it may have ended; --at now decides them as of today, --at TIME as of then"
+        ));
+    }
+    Ok(ExitCode::from(exit::DONE))
 }
 
 pub(super) fn explain(args: &ExplainArgs, console: &Console) -> Outcome {

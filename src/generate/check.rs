@@ -17,6 +17,9 @@ use super::scenario::{Class, Failures, Model, Scenario};
 use super::text::{SlotNames, Slots, longest};
 use super::wire::{ClassWire, FORMAT, FormatWire, ModelWire, ScenarioWire};
 
+/// More than the longest session lasts.
+const CENTURY_MS: i64 = 36_525 * 86_400_000;
+
 impl Scenario {
     /// Read a scenario file; `name` is what errors call it.
     ///
@@ -176,6 +179,10 @@ fn arrivals(wire: &ScenarioWire) -> Checked<Arrivals> {
             "until",
             "is more than three years after `from`; take a shorter window",
         );
+    }
+    // So that the last turn of the longest session has a year of four digits too.
+    if Timestamp::MAX.millis() - until.millis() < CENTURY_MS {
+        return fault("until", "must be before the year 9900");
     }
     if wire.hours.len() != 24 {
         let message = format!(

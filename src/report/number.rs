@@ -43,8 +43,11 @@ pub(super) fn share(x: f64) -> String {
     }
 }
 
-/// A whole number with its thousands apart.
+/// A whole number with its thousands apart; one beyond all counting by its power of ten.
 pub(super) fn count(n: f64) -> String {
+    if n.abs() >= 1e16 {
+        return format!("{n:.2e}");
+    }
     let digits = format!("{:.0}", n.abs());
     let mut text = String::new();
     for (i, digit) in digits.chars().enumerate() {
@@ -113,6 +116,8 @@ mod tests {
     fn numbers_are_shown_as_people_write_them() {
         assert_eq!(count(1_234_567.0), "1,234,567");
         assert_eq!(count(-999.0), "-999");
+        assert_eq!(count(-1e300), "-1.00e300");
+        assert_eq!(money(1e300), "1.00e300");
         assert_eq!(money(0.000_406), "0.000406");
         assert_eq!(money(12.345), "12.35");
         assert_eq!(money(12_345.6), "12,346");

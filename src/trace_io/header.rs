@@ -5,10 +5,11 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 
 use serde_json::value::RawValue;
+use weighbridge_router::check_keys;
 
 use super::blocks::{Block, Blocks, is_blank};
 use super::error::TraceError;
-use super::line::not_json;
+use super::line::{not_json, row_fault};
 use super::wire::{AssumptionWire, At, Extra, FORMAT, FormatOnly, HeaderWire, Text};
 use crate::trace::{Assumption, Header, RowFault};
 
@@ -65,6 +66,7 @@ fn parse_header(line: &[u8]) -> Result<Header, RowFault> {
         .map_err(|error| absent(&not_json(&error)))?
         .0;
     known_format(format.as_deref())?;
+    check_keys(text).map_err(|error| row_fault("", &error))?;
     let wire: HeaderWire<'_> =
         serde_json::from_str(text).map_err(|error| RowFault::new("", not_json(&error)))?;
     check(wire)

@@ -302,25 +302,24 @@ fn fault_of_request(value: &Value) -> Option<RowFault> {
     if value.is_null() {
         return None;
     }
-    request_of(value, "request").err()
+    let error = Request::from_json(&value.to_string()).err()?;
+    Some(row_fault("request", &error))
 }
 
-/// The request of an object that stands in the field `place`; empty: it is the line itself.
-pub(super) fn request_of(value: &Value, place: &str) -> Result<Request, RowFault> {
-    Request::from_json(&value.to_string()).map_err(|error| {
-        let (path, text) = (error.path(), error.to_string());
-        let message = text.strip_prefix(path);
-        let message = message.and_then(|rest| rest.strip_prefix(": "));
-        let separator = if path.is_empty() || place.is_empty() {
-            ""
-        } else {
-            "."
-        };
-        RowFault::new(
-            format!("{place}{separator}{path}"),
-            message.unwrap_or(&text),
-        )
-    })
+/// A fault that the router's reader found in the field `place`; empty: in the line itself.
+pub(super) fn row_fault(place: &str, error: &weighbridge_router::Error) -> RowFault {
+    let (path, text) = (error.path(), error.to_string());
+    let message = text.strip_prefix(path);
+    let message = message.and_then(|rest| rest.strip_prefix(": "));
+    let separator = if path.is_empty() || place.is_empty() {
+        ""
+    } else {
+        "."
+    };
+    RowFault::new(
+        format!("{place}{separator}{path}"),
+        message.unwrap_or(&text),
+    )
 }
 
 #[derive(Clone, Copy)]
@@ -372,8 +371,8 @@ fn wrong(value: &Value, kind: Kind) -> Option<String> {
     let (right, what) = match kind {
         Kind::Text => (value.is_string(), "a text"),
         Kind::Whole => (
-            value.as_u64().is_some_and(|n| u32::try_from(n).is_ok()),
-            "a whole number from 0 to 4294967295",
+            value.as_u64().is_some_and(|n| n < u64::from(u32::MAX)),
+            "a whole number from 0 to 4294967294",
         ),
         Kind::Number => (value.is_number(), "a number"),
         Kind::Money => (

@@ -3,20 +3,18 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
-use weighbridge_router::Request;
+use weighbridge_router::{Request, RequestLine, check_json};
 
 use super::directory::{Inputs, as_it_is_now};
 use super::error::TraceError;
 use super::header::known_format;
-use super::line::{not_json, request_of};
+use super::line::{row_fault, utf8};
 use super::lines::Lines;
+use super::wire::FormatOnly;
 use crate::trace::RowFault;
 
-/// The requests of a trace or of a list of bare requests, each with its id.
-///
-/// An object with a field `request` is a line of a trace; any other object is the request itself.
-/// Its field `id` names it, else the number of its line does. A header may come first.
+/// The requests of a trace or of a list of [`RequestLine`]s, each with its id: the number of its
+/// line where it names none. A header may come first.
 pub struct RequestLines {
     lines: Lines,
     header_possible: bool,
@@ -56,30 +54,17 @@ impl RequestLines {
 
     /// The request of the line; `None` for the header.
     fn request(&mut self) -> Result<Option<(String, Request)>, RowFault> {
-        let first = std::mem::take(&mut self.header_possible);
-        let value: Value = serde_json::from_slice(self.lines.text())
-            .map_err(|error| RowFault::new("", not_json(&error)))?;
-        let Value::Object(mut fields) = value else {
-            return Err(RowFault::new(
-                "",
-                "must be an object: a trace line or a request",
-            ));
-        };
-        if let (true, Some(Value::String(format))) = (first, fields.get("format")) {
-            known_format(Some(format))?;
+        let text = utf8(self.lines.text())?;
+        if std::mem::take(&mut self.header_possible)
+            && let Ok(FormatOnly(Some(format))) = serde_json::from_str(text)
+        {
+            known_format(Some(&format))?;
+            check_json(text).map_err(|error| row_fault("", &error))?;
             return Ok(None);
         }
-        let id = match fields.remove("id") {
-            None | Some(Value::Null) => self.lines.number().to_string(),
-            Some(Value::String(id)) if !id.is_empty() => id,
-            Some(_) => return Err(RowFault::new("id", "must be a text that is not empty")),
-        };
-        let request = match fields.remove("request") {
-            Some(Value::Null) => Request::default(),
-            Some(inner) => request_of(&inner, "request")?,
-            None => request_of(&Value::Object(fields), "")?,
-        };
-        Ok(Some((id, request)))
+        let line = RequestLine::from_json(text).map_err(|error| row_fault("", &error))?;
+        let id = line.id.unwrap_or_else(|| self.lines.number().to_string());
+        Ok(Some((id, line.request)))
     }
 }
 

@@ -83,7 +83,7 @@ fn every_field_of_a_line_is_read_and_unknown_ones_survive() {
 const LINES_AT_FAULT: &[(&str, &str)] = &[
     (
         r#"{"id":"a","request":{"input_tokens":-3}}"#,
-        "request.input_tokens: must be a whole number from 0 to 4294967295, not -3",
+        "request.input_tokens: must be a whole number from 0 to 4294967294, not -3",
     ),
     (
         r#"{"id":"a","request":{"value_usd":-0.5}}"#,
@@ -138,6 +138,14 @@ const LINES_AT_FAULT: &[(&str, &str)] = &[
     ),
     (r#"{"id":"a","id":"b"}"#, "duplicate field `id`"),
     (r#"{"id":"a","x":1,"x":2}"#, "duplicate field `x`"),
+    (
+        r#"{"id":"a","request":{"mood":[{"x":1,"y":{"z":1,"z":2}}]}}"#,
+        "the field `z` stands twice in one object",
+    ),
+    (
+        r#"{"id":"a","request":{"at":"0000-01-01T00:00:00+00:01"}}"#,
+        "request.at: `0000-01-01T00:00:00+00:01` lies outside of the years 0000 to 9999 in UTC",
+    ),
     (
         r#"{"id":"a""#,
         "not valid JSON at column 9: EOF while parsing an object",
@@ -334,7 +342,7 @@ fn requests_come_in_order_from_trace_lines_and_bare_objects() {
             Err(error) => folder.says(&error),
         })
         .collect();
-    let fault = "t.jsonl:5: turn: must be a whole number from 0 to 4294967295, not -3";
+    let fault = "t.jsonl:5: turn: must be a whole number from 0 to 4294967294, not -3";
     assert_eq!(lines, ["a Some(1)", "4 Some(2)", fault, "d None"]);
 }
 

@@ -12,7 +12,7 @@ use std::fmt;
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
-use weighbridge_router::{Timestamp, Usd};
+use weighbridge_router::{Timestamp, Usd, check_keys};
 
 /// The format that this version reads and writes.
 ///
@@ -224,7 +224,12 @@ impl<'a> Extra<'a> {
         if self.0.iter().any(|(held, _)| *held == key) {
             return Err(de::Error::custom(format_args!("duplicate field `{key}`")));
         }
-        self.0.push((key, map.next_value()?));
+        let value: &RawValue = map.next_value()?;
+        // Within a value a key stands once as well; only lists and objects can break that.
+        if value.get().starts_with(['{', '[']) {
+            check_keys(value.get()).map_err(de::Error::custom)?;
+        }
+        self.0.push((key, value));
         Ok(())
     }
 

@@ -193,7 +193,7 @@ fn amount(node: &Node<'_>) -> Result<Amount, TomlError> {
 fn new_endpoint(node: &Node<'_>) -> Result<NewEndpoint, TomlError> {
     let mut fields = node.table()?;
     let id = fields.required("id")?;
-    let plain = fields.optional("usd_per_mtok", rates)?;
+    let plain = fields.optional("usd_per_mtok", Node::rates)?;
     let own = fields.optional("self_hosted", self_hosted)?;
     if plain.is_some() && own.is_some() {
         return Err(fields.fault(
@@ -220,23 +220,6 @@ fn new_endpoint(node: &Node<'_>) -> Result<NewEndpoint, TomlError> {
     Ok(endpoint)
 }
 
-fn rates(node: &Node<'_>) -> Result<Rates, TomlError> {
-    let mut fields = node.table()?;
-    let input = per_token(&fields.required("input")?)?;
-    let rates = Rates {
-        input,
-        cached: fields.optional("cached", per_token)?.unwrap_or(input),
-        output: per_token(&fields.required("output")?)?,
-    };
-    fields.finish()?;
-    Ok(rates)
-}
-
-/// USD per million tokens as whole picodollars a token.
-fn per_token(node: &Node<'_>) -> Result<Usd, TomlError> {
-    Ok(Usd::from_picos(node.usd()?.picos() / 1_000_000))
-}
-
 fn self_hosted(node: &Node<'_>) -> Result<PriceRow, TomlError> {
     let mut fields = node.table()?;
     let named = fields.required("attention")?;
@@ -254,6 +237,13 @@ fn self_hosted(node: &Node<'_>) -> Result<PriceRow, TomlError> {
             .map_err(|message| fields.fault("dense_usd_per_mtok_at_128k", message))
     };
     let row = price_row(curve(0)?, curve(1)?, Tokens(typical.0));
+    let mut tiers = row.tiers.iter();
+    let dear = |rates: &Rates| rates.input.max(rates.output) > Rates::MAX;
+    if dear(&row.rates) || tiers.any(|tier| dear(&tier.rates)) {
+        let message =
+            "makes a long prompt dearer than a price can be, 1073.741824 USD per million tokens";
+        return Err(fields.fault("dense_usd_per_mtok_at_128k", message));
+    }
     fields.finish()?;
     Ok(row)
 }
@@ -262,8 +252,8 @@ fn self_hosted(node: &Node<'_>) -> Result<PriceRow, TomlError> {
 fn pair(fields: &mut Fields<'_>, name: &'static str) -> Result<[Usd; 2], TomlError> {
     let mut inner = fields.required(name)?.table()?;
     let pair = [
-        per_token(&inner.required("input")?)?,
-        per_token(&inner.required("output")?)?,
+        inner.required("input")?.price()?,
+        inner.required("output")?.price()?,
     ];
     inner.finish()?;
     Ok(pair)
@@ -330,6 +320,26 @@ typical_output_tokens = 8000
             ("value = 2", "valeu = 2", "did you mean `value`?"),
             ("output = \"*=2\"", "outptu = 2", "did you mean `output`?"),
             ("\"*= 2.5\"", "\"*= x\"", "s.toml:13: tokens"),
+            (
+                "like = ",
+                "usd_per_mtok = { input = 0.2800009, output = 1 }\nlike = ",
+                "s.toml:16: endpoint[0].usd_per_mtok.input: 0.2800009 USD per million tokens is finer",
+            ),
+            (
+                "input = 0.05, output = 0.2",
+                "input = 1e-30, output = 0.2",
+                "s.toml:20: endpoint[0].self_hosted.usd_per_mtok.input: 1e-30 USD per million tokens is finer",
+            ),
+            (
+                "input = 0.05, output = 0.2",
+                "input = 0.05, output = 9_000_000",
+                "output: 9000000.0 USD per million tokens is more than a price can be",
+            ),
+            (
+                "input = 0.7, output = 2.2",
+                "input = 0.7, output = 1000",
+                "s.toml:21: endpoint[0].self_hosted.dense_usd_per_mtok_at_128k: makes a long prompt dearer",
+            ),
             (
                 "sparse-50",
                 "sparse-60",

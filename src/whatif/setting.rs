@@ -62,6 +62,8 @@ fn as_text<S: serde::Serializer>(at: &Timestamp, to: S) -> Result<S::Ok, S::Erro
 impl fmt::Display for Amount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            // 1e300 has 301 digits.
+            Self::Number(x) if *x != 0.0 && !(1e-9..1e16).contains(&x.abs()) => write!(f, "{x:e}"),
             Self::Number(x) => x.fmt(f),
             Self::Time(at) => at.fmt(f),
             Self::Never => f.write_str("never"),
@@ -308,6 +310,10 @@ mod tests {
             (Op::Scale, Amount::Number(2.0))
         );
         assert_eq!(setting.to_string(), "price.a.b.output*=2");
+        for text in ["value=1e300", "value=1e-12", "value=1000000", "value=0.02"] {
+            let setting: Setting = text.parse().unwrap();
+            assert_eq!(setting.to_string(), text);
+        }
         let setting: Setting = "success.\"a=b\"+=0.05".parse().unwrap();
         assert_eq!(setting.name, Name::Success("a=b".into()));
         assert_eq!(values("value=0.01..10:log4"), [0.01, 0.1, 1.0, 10.0]);

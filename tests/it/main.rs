@@ -41,6 +41,7 @@ mod inert;
 mod naive;
 mod oracle;
 mod parity;
+mod parity_forms;
 mod properties;
 mod readme;
 #[path = "../../crates/router/tests/it/sample.rs"]

@@ -123,7 +123,8 @@ fn time(value: &Bound<'_, PyAny>) -> Option<Timestamp> {
 
 /// True and false are whole numbers to Python, not to JSON.
 fn whole(value: &Bound<'_, PyAny>) -> Option<u32> {
-    value.cast_exact::<PyInt>().ok()?.extract().ok()
+    let whole: u32 = value.cast_exact::<PyInt>().ok()?.extract().ok()?;
+    (whole < u32::MAX).then_some(whole)
 }
 
 fn number(value: &Bound<'_, PyAny>) -> Option<f64> {

@@ -93,13 +93,18 @@ impl Router {
         self.names.models(py)
     }
 
-    /// Decide a request: the fields of a decision line, without the id.
+    /// Decide a request: the fields of a decision line, without the id. `at`: when it arrived, if it
+    /// does not say so itself.
+    #[pyo3(signature = (request, *, at=None))]
     fn route<'py>(
         &self,
         py: Python<'py>,
         request: &Bound<'py, PyAny>,
+        at: Option<&str>,
     ) -> PyResult<Bound<'py, PyDict>> {
-        let request = request::read(request).map_err(|fault| fault.at(""))?;
+        let at = time(at)?;
+        let mut request = request::read(request).map_err(|fault| fault.at(""))?;
+        request.at = request.at.or(at);
         let decided = py.detach(|| self.decide(&request));
         self.names.dict(py, &decided)
     }
@@ -112,8 +117,7 @@ impl Router {
         body: &Bound<'py, PyAny>,
         at: Option<&str>,
     ) -> PyResult<Bound<'py, PyDict>> {
-        let at = at.map(Timestamp::parse).transpose();
-        let at = at.map_err(|error| fault(format!("at: {error}")))?;
+        let at = time(at)?;
         let text = request::json_text(body)?;
         let decided = py.detach(|| {
             let request = Request::from_chat(&text)?;
@@ -123,12 +127,16 @@ impl Router {
         self.names.dict(py, &decided.map_err(fault)?)
     }
 
-    /// Decide many requests: a decision each, in their order.
+    /// Decide many requests: a decision each, in their order. `at`: when those arrived that do not
+    /// say so themselves.
+    #[pyo3(signature = (requests, *, at=None))]
     fn route_many<'py>(
         &self,
         py: Python<'py>,
         requests: &Bound<'py, PyAny>,
+        at: Option<&str>,
     ) -> PyResult<Bound<'py, PyList>> {
+        let at = time(at)?;
         let decisions = PyList::empty(py);
         let mut rest = requests.try_iter()?;
         let mut batch: Vec<Request> = Vec::with_capacity(BATCH);
@@ -137,7 +145,9 @@ impl Router {
             for request in rest.by_ref().take(BATCH) {
                 let request = request::read(&request?);
                 let place = decisions.len() + batch.len();
-                batch.push(request.map_err(|fault| fault.at(&format!("[{place}]")))?);
+                let mut request = request.map_err(|fault| fault.at(&format!("[{place}]")))?;
+                request.at = request.at.or(at);
+                batch.push(request);
             }
             if batch.is_empty() {
                 return Ok(decisions);
@@ -151,17 +161,21 @@ impl Router {
     }
 
     /// Decide the lines of a trace or of a list of requests, as `weighbridge decide` does: the
-    /// decision lines.
+    /// decision lines. `at`: when requests arrived that do not say so themselves.
+    #[pyo3(signature = (lines, *, at=None))]
     fn route_jsonl<'py>(
         &self,
         py: Python<'py>,
         lines: PyBackedBytes,
+        at: Option<&str>,
     ) -> PyResult<Bound<'py, PyBytes>> {
+        let at = time(at)?;
         let decided = py.detach(|| {
             let mut out = Vec::with_capacity(lines.len() / 4);
             WARM.with_borrow_mut(|scratch| {
                 for line in RequestLines::read("<lines>", Box::new(Cursor::new(lines)))? {
-                    let (id, request) = line?;
+                    let (id, mut request) = line?;
+                    request.at = request.at.or(at);
                     let line = decision_line(&self.router, &id, &request.as_ref(), scratch);
                     out.extend_from_slice(line.as_bytes());
                     out.push(b'\n');
@@ -198,6 +212,12 @@ impl Router {
         let from_bytes = slf.get_type().getattr("from_bytes")?;
         Ok((from_bytes, (slf.get().to_bytes(slf.py())?,)))
     }
+}
+
+/// The moment of an argument `at`.
+fn time(at: Option<&str>) -> PyResult<Option<Timestamp>> {
+    let at = at.map(Timestamp::parse).transpose();
+    at.map_err(|error| fault(format!("at: {error}")))
 }
 
 /// A JSON text as Python's objects.

@@ -1,5 +1,6 @@
 """Deciding: the wheel against the command and the one-file loader, and what it refuses."""
 
+import datetime
 import hashlib
 import json
 import pickle
@@ -223,3 +224,33 @@ def test_many_threads_decide_the_same(routers):
     for thread in threads:
         thread.join()
     assert found == [expected] * 4
+
+
+def test_a_request_that_does_not_say_when_it_arrived_has_the_time_of_the_call(routers):
+    router = routers["engineering"]
+    asked = {"prompt": "Prove that the sequence converges.", "task": "math"}
+    then, later = "2025-12-02", "2026-03-01"
+    expected = router.route({**asked, "at": then})
+    assert router.route(asked, at=then) == expected != router.route(asked, at=later)
+    assert router.route({**asked, "at": then}, at=later) == expected
+    assert router.route_many([asked, {**asked, "at": later}], at=then) == [expected, router.route(asked, at=later)]
+    line = json.dumps(asked).encode()
+    assert json.loads(router.route_jsonl(line, at=then)) == {"id": "1", **expected}
+    now = datetime.datetime.now(datetime.timezone.utc).isoformat()
+    ended = "deepseek-v3.2-speciale@deepseek"
+    assert ended in router.route(asked)["choice"] and ended not in router.route(asked, at=now)["choice"]
+    for call in (router.route, router.route_many, router.route_jsonl):
+        argument = line if call == router.route_jsonl else asked if call == router.route else [asked]
+        with pytest.raises(weighbridge.RouterError, match="at: `soon` is not a time"):
+            call(argument, at="soon")
+
+
+def test_lines_are_read_in_all_their_forms(routers):
+    router = routers["engineering"]
+    asked = {"prompt": "Prove that the sequence converges.", "task": "math"}
+    chat = {"messages": [{"role": "user", "content": asked["prompt"]}], "metadata": {"task": "math"}}
+    forms = [{"id": "x", **asked}, {"id": "x", "request": asked}, {"id": "x", **chat}]
+    said = router.route_jsonl("\n".join(map(json.dumps, forms)).encode()).splitlines()
+    assert len(set(said)) == 1
+    assert refused(router.route_jsonl, b'{"prompt":"a","prompt":"b"}').endswith("stands twice in one object")
+    assert refused(router.route, {"turn": 4294967295}).startswith("turn: must be a whole number")

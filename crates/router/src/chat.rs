@@ -25,7 +25,10 @@ impl Request {
     /// Where the text is no JSON object, `messages` is missing, or a field that bears on the
     /// decision has a wrong type or an impossible value; the error's path names the field.
     pub fn from_chat(text: &str) -> Result<Self, Error> {
-        let mut body = Fields::new(json::parse(text)?)?;
+        Self::from_chat_fields(&mut Fields::new(json::parse(text)?)?)
+    }
+
+    pub(crate) fn from_chat_fields(body: &mut Fields) -> Result<Self, Error> {
         let talk = body.required("messages", Talk::read)?;
         let mut needs = Vec::new();
         let tools = [body.take("tools"), body.take("functions")];
@@ -201,7 +204,7 @@ mod tests {
             ),
             (
                 r#"{"messages":[],"metadata":{"deadline_ms":"soon"}}"#,
-                "metadata.deadline_ms: must be a whole number from 0 to 4294967295, not \"soon\"",
+                "metadata.deadline_ms: must be a whole number from 0 to 4294967294, not \"soon\"",
             ),
             (
                 r#"{"messages":[],"metadata":{"value_usd":"-1"}}"#,

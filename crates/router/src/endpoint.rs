@@ -1,5 +1,6 @@
 //! Endpoints: what they cost, what they can, and whether a request may go there.
 
+use crate::error::Error;
 use crate::request::RequestRef;
 use crate::time::Timestamp;
 use crate::units::{Millis, Tokens, Usd};
@@ -78,6 +79,33 @@ pub struct Usage {
 }
 
 impl Rates {
+    /// The greatest price of a token, 1,073.741824 USD per million. With all counts of tokens as great
+    /// as they can be, a request then still costs no more than an amount can hold.
+    pub const MAX: Usd = Usd::from_picos(1 << 30);
+
+    /// The price of a token, exactly, of a number of USD per million tokens.
+    ///
+    /// # Errors
+    /// Where it is negative, more than [`Self::MAX`], or finer than a picodollar a token.
+    pub fn per_token(usd_per_mtok: f64) -> Result<Usd, Error> {
+        // A picodollar a token is a micro-USD per million tokens.
+        let micros = (usd_per_mtok * 1e6).round();
+        let fault = |what: &str| Err(Error::value(format!("{usd_per_mtok:?} {what}")));
+        if usd_per_mtok.is_nan() || usd_per_mtok < 0.0 {
+            return fault("is not a price");
+        }
+        if micros > Self::MAX.picos() as f64 {
+            return fault("USD per million tokens is more than a price can be, 1073.741824");
+        }
+        // The double nearest to a decimal of six places is this quotient, so the test is exact.
+        if micros / 1e6 != usd_per_mtok {
+            return fault(
+                "USD per million tokens is finer than a picodollar a token; give at most six decimal places",
+            );
+        }
+        Ok(Usd::from_picos(micros as i64))
+    }
+
     /// Input at the price of uncached tokens and predicted output, in USD.
     #[inline]
     pub(crate) fn predicted_cost(&self, input_tokens: f64, output_tokens: f64) -> f64 {
@@ -324,6 +352,60 @@ mod tests {
             ..usage
         };
         assert_eq!(v32().cost(cached).to_string(), "0.000264124");
+    }
+
+    #[test]
+    fn no_request_costs_more_than_an_amount_can_hold() {
+        let most = Rates::MAX.picos();
+        let dearest = PriceRow {
+            rates: rates(most, most, most),
+            ..v32()
+        };
+        for cached in [0, u32::MAX - 1] {
+            let usage = Usage {
+                input: Tokens(u32::MAX - 1),
+                cached: Tokens(cached),
+                output: Tokens(u32::MAX - 1),
+            };
+            let exact = 2 * i128::from(u32::MAX - 1) * i128::from(most);
+            assert_eq!(i128::from(dearest.cost(usage).picos()), exact);
+            // And the limit is as high as it can be.
+            let beyond = 2 * i128::from(u32::MAX - 1) * i128::from(most + 1);
+            assert!(beyond > i128::from(i64::MAX));
+        }
+    }
+
+    #[test]
+    fn prices_are_exact_picodollars_a_token() {
+        for (usd, picos) in [
+            (0.0, 0),
+            (0.28, 280_000),
+            (0.028, 28_000),
+            (1e-6, 1),
+            (25.0, 25_000_000),
+            (1_073.741_824, 1 << 30),
+        ] {
+            assert_eq!(Rates::per_token(usd).unwrap().picos(), picos);
+        }
+        for (usd, says) in [
+            (0.000_000_5, "finer than a picodollar"),
+            (1e-30, "1e-30 USD per million tokens is finer than"),
+            (5e-324, "finer than a picodollar"),
+            (0.280_000_000_000_1, "finer than a picodollar"),
+            (
+                1_073.741_825,
+                "1073.741825 USD per million tokens is more than",
+            ),
+            (9e6, "is more than a price can be"),
+            (1e300, "1e300 USD per million tokens is more than"),
+            (-1.0, "-1.0 is not a price"),
+            (-1e-30, "-1e-30 is not a price"),
+            (f64::INFINITY, "is more than"),
+            (f64::NAN, "NaN is not a price"),
+        ] {
+            let error = Rates::per_token(usd).unwrap_err().to_string();
+            assert!(error.contains(says), "{error}");
+        }
     }
 
     #[test]

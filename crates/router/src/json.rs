@@ -4,64 +4,129 @@
 //! Written by hand and not derived, since a derived reader can say neither where a value stood
 //! nor what was meant, and since the runtime then needs no procedural macros.
 
-use std::collections::BTreeSet;
+use std::fmt;
 
+use serde_core::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::map::Entry;
 use serde_json::{Map, Value};
 
 use crate::error::{Error, ErrorKind};
 use crate::time::Timestamp;
 use crate::units::Usd;
 
-/// Parse a text that must be one JSON value, nested at most 127 deep.
+/// Parse a text that must be one JSON value, nested at most 127 deep, in which no object has a key
+/// twice: a parser that keeps the first and one that keeps the last would decide differently.
 pub(crate) fn parse(text: &str) -> Result<Value, Error> {
-    serde_json::from_str(text).map_err(|error| Error::value(format!("not valid JSON: {error}")))
+    let read = serde_json::from_str::<Strict>(text);
+    read.map(|Strict(value)| value)
+        .map_err(|error| match repeated_key(&error) {
+            Some(fault) => fault,
+            None => Error::value(format!("not valid JSON: {error}")),
+        })
 }
 
-/// [`parse`], and no object may have a key twice: a parser that keeps the first and one that keeps
-/// the last would decide differently.
-pub(crate) fn parse_strict(text: &str) -> Result<Value, Error> {
-    let value = parse(text)?;
-    match repeated_key(text) {
-        None => Ok(value),
-        Some(key) => Err(Error::value(format!(
-            "the field `{key}` stands twice in one object"
-        ))),
+fn repeated_key(error: &serde_json::Error) -> Option<Error> {
+    // All that JSON can say is a value, so that only a key can be what it must not be.
+    error.is_data().then(|| {
+        let message = error.to_string();
+        let position = format!(" at line {} column {}", error.line(), error.column());
+        Error::value(message.strip_suffix(&position).unwrap_or(&message))
+    })
+}
+
+/// Whether a text is one JSON value in which no object has a key twice.
+///
+/// # Errors
+/// Where it is not.
+pub fn check_json(text: &str) -> Result<(), Error> {
+    parse(text).map(drop)
+}
+
+/// The same of a text that is known to be JSON, and may have numbers that no double holds: what
+/// follows one of these is not looked at.
+///
+/// # Errors
+/// Where an object has a key twice.
+pub fn check_keys(text: &str) -> Result<(), Error> {
+    let read = serde_json::from_str::<Strict>(text);
+    read.err()
+        .as_ref()
+        .and_then(repeated_key)
+        .map_or(Ok(()), Err)
+}
+
+/// A value whose objects have each key once. What serde_json makes of a text by itself keeps the
+/// last of several silently.
+struct Strict(Value);
+
+impl<'de> Deserialize<'de> for Strict {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnyValue).map(Self)
     }
 }
 
-/// The first key that stands twice in an object of a text that is valid JSON. The parsed value
-/// cannot tell, since it keeps the last silently.
-fn repeated_key(text: &str) -> Option<String> {
-    let bytes = text.as_bytes();
-    let mut open: Vec<BTreeSet<String>> = Vec::new();
-    let mut at = 0;
-    while at < bytes.len() {
-        let start = at;
-        at += 1;
-        match bytes[start] {
-            b'{' | b'[' => open.push(BTreeSet::new()),
-            b'}' | b']' => drop(open.pop()),
-            b'"' => {
-                while at < bytes.len() && bytes[at] != b'"' {
-                    at += if bytes[at] == b'\\' { 2 } else { 1 };
+struct AnyValue;
+
+impl<'de> Visitor<'de> for AnyValue {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut values = Vec::new();
+        while let Some(Strict(value)) = items.next_element()? {
+            values.push(value);
+        }
+        Ok(Value::Array(values))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Value, A::Error> {
+        let mut values = Map::new();
+        while let Some(name) = fields.next_key::<String>()? {
+            match values.entry(name) {
+                Entry::Vacant(place) => {
+                    place.insert(fields.next_value::<Strict>()?.0);
                 }
-                at += 1;
-                let next = bytes
-                    .get(at..)?
-                    .iter()
-                    .find(|byte| !byte.is_ascii_whitespace());
-                if next == Some(&b':') {
-                    // Unescaped, since `"a"` and `"\u0061"` are the same key.
-                    let key: String = serde_json::from_str(text.get(start..at)?).ok()?;
-                    if !open.last_mut()?.insert(key.clone()) {
-                        return Some(key);
-                    }
+                Entry::Occupied(held) => {
+                    return Err(A::Error::custom(format_args!(
+                        "the field `{}` stands twice in one object",
+                        held.key()
+                    )));
                 }
             }
-            _ => {}
         }
+        Ok(Value::Object(values))
     }
-    None
 }
 
 /// An object whose fields are taken one after the other.
@@ -124,6 +189,11 @@ impl Fields {
         self.rest.remove(name)
     }
 
+    /// Whether there is a field of that name, null or not.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.rest.contains_key(name)
+    }
+
     /// The first field that nobody has asked for.
     pub(crate) fn unknown(&self) -> Option<&str> {
         self.rest.keys().next().map(String::as_str)
@@ -176,11 +246,13 @@ pub(crate) fn boolean(value: Value) -> Result<bool, Error> {
         .ok_or_else(|| expected("true or false", &value))
 }
 
+/// The greatest number of 32 bits is none: in the columns of a trace it stands for the unknown.
 pub(crate) fn whole(value: Value) -> Result<u32, Error> {
     value
         .as_u64()
         .and_then(|n| u32::try_from(n).ok())
-        .ok_or_else(|| expected("a whole number from 0 to 4294967295", &value))
+        .filter(|&n| n < u32::MAX)
+        .ok_or_else(|| expected("a whole number from 0 to 4294967294", &value))
 }
 
 pub(crate) fn number(value: Value) -> Result<f64, Error> {
@@ -260,19 +332,37 @@ mod tests {
     #[test]
     fn a_key_that_stands_twice_is_found_however_it_is_written() {
         for text in [
-            r#"{"a":1,"b":{"c":1,"c":2}}"#,
-            r#"{"a":1,"\u0061" : 2}"#,
-            r#"[{"x":"\"","y":1,"y":[]}]"#,
+            r#"{"a":1,"b":{"c":1,"a":2,"c":2}}"#,
+            r#"{"c":1,"\u0063" : 2}"#,
+            r#"[{"x":"\"","c":1,"c":[]}]"#,
         ] {
-            let error = parse_strict(text).unwrap_err().to_string();
-            assert!(error.contains("stands twice"), "{error}");
+            let error = parse(text).unwrap_err().to_string();
+            assert_eq!(error, "the field `c` stands twice in one object");
         }
         for text in [
             r#"{"a":{"a":{"a":1}},"b":[{"a":1},{"a":1}]}"#,
             r#"{"a":"b","b":"b: {\"a\":1}"}"#,
             r#"["a","a"]"#,
         ] {
-            assert!(parse_strict(text).is_ok(), "{text}");
+            assert!(parse(text).is_ok(), "{text}");
         }
+    }
+
+    #[test]
+    fn values_are_those_that_serde_json_makes() {
+        let text = r#"[null,true,-3,18446744073709551615,0.1,1e-400,-0.0,"\ud83d\ude00",{"b":{},"a":[[]]}]"#;
+        let ours = parse(text).unwrap();
+        assert_eq!(ours, serde_json::from_str::<Value>(text).unwrap());
+        // A key that means something to serde_json alone is a key like others.
+        let text = r#"{"$serde_json::private::RawValue":"[1]"}"#;
+        assert!(parse(text).unwrap().is_object());
+        assert!(check_keys("{\"a\":1e999}").is_ok() && check_keys(r#"[{"a":1,"a":1e9}]"#).is_err());
+        let deep = |depth| parse(&("[".repeat(depth) + &"]".repeat(depth)));
+        assert!(deep(127).is_ok() && deep(128).is_err());
+        let error = parse("{\"a\":1e999}").unwrap_err().to_string();
+        assert!(
+            error.starts_with("not valid JSON: number out of range"),
+            "{error}"
+        );
     }
 }

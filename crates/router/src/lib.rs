@@ -80,7 +80,8 @@ pub use features::{
     WordScores, Words, surface, surface2, word_counts,
 };
 pub use heads::{LogLinear, Logistic, Mean, Shrink, Split, Success, Tree, Trees};
-pub use line::decision_line;
+pub use json::{check_json, check_keys};
+pub use line::{RequestLine, decision_line};
 pub use printable::printable;
 pub use request::{Request, RequestRef};
 pub use router::{Heads, Parts, Router};

@@ -169,7 +169,7 @@ mod tests {
         for (text, says) in [
             (
                 r#"{"input_tokens":-3}"#,
-                "input_tokens: must be a whole number from 0 to 4294967295, not -3",
+                "input_tokens: must be a whole number from 0 to 4294967294, not -3",
             ),
             (
                 r#"{"value_usd":-0.5}"#,

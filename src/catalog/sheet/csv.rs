@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use csv::{Position, ReaderBuilder, StringRecord};
-use weighbridge_router::printable;
+use weighbridge_router::{Rates, Usd, printable};
 
 use super::error::{SheetError, short};
 use super::money::per_token;
@@ -126,12 +126,13 @@ fn offer(
     let mut rounded = 0;
     let mut price = |column: &str, place: usize| {
         let text = cell(place);
-        let read = per_token(text, 6).filter(|price| price.usd.picos() >= 0);
+        let read = per_token(text, 6);
+        let read = read.filter(|price| (Usd::ZERO..=Rates::MAX).contains(&price.usd));
         let price = read.ok_or_else(|| {
             let message = match text {
                 "" => "must not be empty; take the row out where the price is not known".to_owned(),
                 text => format!(
-                    "`{}` is no price: write USD per million tokens, from 0 to 9 million, like 0.28",
+                    "`{}` is no price: write USD per million tokens, from 0 to 1073.741824, like 0.28",
                     short(text)
                 ),
             };

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use weighbridge_router::{Tokens, Usd, printable};
+use weighbridge_router::{Rates, Tokens, Usd, printable};
 
 use super::error::{SheetError, short};
 use super::json::{Entries, line_of};
@@ -216,6 +216,15 @@ impl<'a> Row<'a> {
         if !named && free(&prices) && tiers.iter().all(|(_, prices)| free(prices)) {
             return Ok(Err(
                 "price 0: free, local, by subscription, or not known".into()
+            ));
+        }
+        let dear = |prices: &Prices| {
+            let cached = prices.cached.unwrap_or_default();
+            prices.input.max(prices.output).max(cached) > Rates::MAX
+        };
+        if dear(&prices) || tiers.iter().any(|(_, prices)| dear(prices)) {
+            return Ok(Err(
+                "dearer than a price can be, 1073.741824 USD per million tokens".into(),
             ));
         }
         if provider.is_empty() {

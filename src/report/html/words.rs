@@ -36,7 +36,8 @@ pub(super) fn percent_round(x: f64) -> String {
 
 /// Without zeros at the end of the places behind the point.
 fn trimmed(shown: &str) -> String {
-    if shown.contains('.') {
+    // The power of ten of `1.00e300` has no such places.
+    if shown.contains('.') && !shown.contains('e') {
         shown.trim_end_matches('0').trim_end_matches('.').to_owned()
     } else {
         shown.to_owned()

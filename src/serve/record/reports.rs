@@ -83,7 +83,7 @@ mod tests {
         );
         refused(
             r#"[{"id":"a","score":1},{"id":"b","input_tokens":-1}]"#,
-            "[1].input_tokens: must be a whole number from 0 to 4294967295, not -1",
+            "[1].input_tokens: must be a whole number from 0 to 4294967294, not -1",
         );
         refused(
             r#"[{"id":"a","scor":1}]"#,

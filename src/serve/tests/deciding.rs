@@ -181,7 +181,7 @@ fn what_is_wrong_with_a_body_is_said_with_its_field() {
         (
             r#"{"request":{"input_tokens":-1}}"#,
             Some("request.input_tokens"),
-            "must be a whole number from 0 to 4294967295, not -1",
+            "must be a whole number from 0 to 4294967294, not -1",
         ),
         (
             r#"{"request":{"needs":["tools",1]}}"#,

@@ -44,17 +44,20 @@ class Router:
     def models(self) -> list[str]:
         """The models that the heads predict, in the order of the file."""
 
-    def route(self, request: Request | dict[str, Any]) -> Decision:
-        """Decide a request: the fields of a decision line, without the id."""
+    def route(self, request: Request | dict[str, Any], *, at: str | None = None) -> Decision:
+        """Decide a request: the fields of a decision line, without the id. `at`: when it arrived, if it
+        does not say so itself."""
 
     def route_chat(self, body: Mapping[str, Any] | str | bytes, *, at: str | None = None) -> Decision:
         """Decide what an OpenAI chat body asks for: a dict, or its JSON text. `at`: when it arrived."""
 
-    def route_many(self, requests: Iterable[Request | dict[str, Any]]) -> list[Decision]:
-        """Decide many requests: a decision each, in their order."""
+    def route_many(self, requests: Iterable[Request | dict[str, Any]], *, at: str | None = None) -> list[Decision]:
+        """Decide many requests: a decision each, in their order. `at`: when those arrived that do not
+        say so themselves."""
 
-    def route_jsonl(self, lines: bytes | bytearray) -> bytes:
-        """Decide the lines of a trace or of a list of requests, as `weighbridge decide` does: the decision lines."""
+    def route_jsonl(self, lines: bytes | bytearray, *, at: str | None = None) -> bytes:
+        """Decide the lines of a trace or of a list of requests, as `weighbridge decide` does: the decision
+        lines. `at`: when requests arrived that do not say so themselves."""
 
     def draw(self, decision: Decision | dict[str, Any], id: str) -> tuple[str | None, float]:
         """The endpoint that a request of this id goes to and the probability with which it was drawn;
