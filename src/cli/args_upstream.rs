@@ -35,6 +35,10 @@ pub(super) struct UpstreamArgs {
     /// streamed, over all endpoints that are asked
     #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = seconds)]
     upstream_deadline: Duration,
+    /// Pass a request's `metadata` on, but for what is told the router: task, tenant, session,
+    /// channel, region, value_usd, deadline_ms
+    #[arg(long)]
+    forward_metadata: bool,
 }
 
 impl UpstreamArgs {
@@ -91,6 +95,7 @@ impl UpstreamArgs {
             upstreams,
             silence: self.upstream_silence,
             deadline: self.upstream_deadline,
+            forward_metadata: self.forward_metadata,
         })
     }
 }

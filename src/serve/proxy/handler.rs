@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use weighbridge_router::{EndpointIndex, Router, Scratch};
 
 use super::Proxy;
-use super::attempt::{Answer, Call};
+use super::attempt::{Answer, Call, EVENTS, JSON};
 use super::body::ChatBody;
 use super::chain::{Chain, End};
 use super::ledger::Ledger;
@@ -74,6 +74,8 @@ async fn answer(
         silence: proxy.silence,
         until: since + proxy.deadline,
         limits: proxy.limits,
+        secrets: &proxy.secrets,
+        forward_metadata: proxy.forward_metadata,
     };
     let (assigned, active, router, chain, entry);
     if chat.model == AUTO {
@@ -102,7 +104,7 @@ async fn answer(
             if let Some(seconds) = fault.retry_after_s {
                 headers.insert(header::RETRY_AFTER, seconds.into());
             }
-            let mut refusal = fault.refusal(&router.endpoint(last).id);
+            let mut refusal = fault.refusal(&router.endpoint(last).id, &proxy.secrets);
             if asked > 1 {
                 refusal.message = format!("{}; {asked} endpoints failed", refusal.message);
             }
@@ -119,19 +121,17 @@ fn answered(
     mut ledger: Ledger,
     headers: &mut HeaderMap,
 ) -> Response {
-    const JSON: HeaderValue = HeaderValue::from_static("application/json");
     headers.insert(SERVED, header_value(&router.endpoint(by).id));
     let (status, kind, body) = match answer {
         Answer::Stream(relay) => {
             ledger.begun();
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-            let kind = HeaderValue::from_static("text/event-stream");
-            (StatusCode::OK, kind, Body::new(relay.with_ledger(ledger)))
+            (StatusCode::OK, EVENTS, Body::new(relay.with_ledger(ledger)))
         }
-        Answer::Whole(body, heard) => {
+        Answer::Whole(kind, body, heard) => {
             ledger.hear(&heard);
             ledger.close(heard.status());
-            (StatusCode::OK, JSON, body.into())
+            (StatusCode::OK, kind, body.into())
         }
         Answer::Wrong(status, kind, body) => {
             // Not a failure of the endpoint: it answered that the request is at fault.

@@ -10,22 +10,27 @@ mod body;
 mod chain;
 mod client;
 mod fault;
+mod fields;
 mod handler;
 mod ledger;
 mod relay;
+mod secrets;
 mod sse;
 #[cfg(test)]
 mod tests;
 mod translate;
+mod unroll;
 mod upstream;
 mod usage;
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::clock;
 use client::Caller;
 pub(super) use handler::{chat, models};
+use secrets::Secrets;
 use translate::Limits;
 use upstream::Upstreams;
 pub use upstream::{DEFAULT_DEADLINE, DEFAULT_SILENCE, ProxyOptions, Upstream};
@@ -38,6 +43,8 @@ pub(super) struct Proxy {
     silence: Duration,
     deadline: Duration,
     limits: Limits,
+    secrets: Arc<Secrets>,
+    forward_metadata: bool,
     since_s: i64,
 }
 
@@ -51,12 +58,15 @@ impl Proxy {
             return Ok(None);
         }
         let tls = options.upstreams.iter().any(Upstream::is_tls);
+        let keys = options.upstreams.iter().filter_map(Upstream::key);
         Ok(Some(Self {
             caller: Caller::try_new(tls)?,
+            secrets: Arc::new(Secrets::new(keys)),
             upstreams: Upstreams::new(options.upstreams),
             silence: options.silence,
             deadline: options.deadline,
             limits: Limits::default(),
+            forward_metadata: options.forward_metadata,
             since_s: clock::now().millis() / 1000,
         }))
     }

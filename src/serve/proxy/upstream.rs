@@ -7,6 +7,8 @@ use std::time::Duration;
 use axum::http::{HeaderValue, Uri};
 use weighbridge_router::Endpoint;
 
+use super::secrets::{SCHEME, is_too_short};
+
 /// How long an upstream may be silent unless told otherwise. Models that think before they answer a
 /// request that is not streamed take minutes to their first byte.
 pub const DEFAULT_SILENCE: Duration = Duration::from_secs(300);
@@ -26,6 +28,8 @@ pub struct ProxyOptions {
     /// The longest time to the first chunk, all attempts together; to the end of an answer that is
     /// not streamed.
     pub deadline: Duration,
+    /// Whether a request's metadata goes upstream, but for what is told the router.
+    pub forward_metadata: bool,
 }
 
 impl Default for ProxyOptions {
@@ -34,6 +38,7 @@ impl Default for ProxyOptions {
             upstreams: Vec::new(),
             silence: DEFAULT_SILENCE,
             deadline: DEFAULT_DEADLINE,
+            forward_metadata: false,
         }
     }
 }
@@ -119,6 +124,19 @@ impl Upstream {
         self.key.is_some() && !self.is_tls() && !here
     }
 
+    /// Whether its key is too short to be hidden wherever its upstream says it.
+    #[must_use]
+    pub fn has_short_key(&self) -> bool {
+        self.key().is_some_and(is_too_short)
+    }
+
+    /// The key itself.
+    pub(super) fn key(&self) -> Option<&str> {
+        let header = self.key.as_ref()?.0.as_bytes();
+        let text = std::str::from_utf8(header).ok()?;
+        text.strip_prefix(SCHEME)
+    }
+
     pub(super) fn is_tls(&self) -> bool {
         self.chat.scheme_str() == Some("https")
     }
@@ -147,7 +165,7 @@ impl Key {
         if key.is_empty() {
             return Err("the key is empty".to_owned());
         }
-        let mut header = HeaderValue::try_from(format!("Bearer {key}"))
+        let mut header = HeaderValue::try_from(format!("{SCHEME}{key}"))
             .map_err(|_| "the key has characters that no header may have".to_owned())?;
         header.set_sensitive(true);
         Ok(Self(header))

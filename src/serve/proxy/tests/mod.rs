@@ -2,10 +2,12 @@
 //!
 //! Every test counts: what upstreams were asked, what the client saw, and what was written down.
 
+mod canary;
 mod fake;
 mod faults;
 mod leaving;
 mod streams;
+mod table;
 mod whole;
 
 use std::net::SocketAddr;
