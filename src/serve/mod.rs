@@ -10,6 +10,8 @@ mod access;
 mod answer;
 mod app;
 mod assign;
+mod body_budget;
+mod bounds;
 mod clock;
 mod connection;
 mod error;

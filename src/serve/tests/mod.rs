@@ -230,7 +230,7 @@ impl Client {
     fn post(&mut self, path: &str, body: &[u8]) -> Reply {
         self.send(
             &format!(
-                "POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n",
+                "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n",
                 body.len()
             ),
             body,

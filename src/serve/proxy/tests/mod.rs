@@ -131,7 +131,7 @@ impl World {
 
 fn post(id: &str, body: &str) -> String {
     format!(
-        "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-request-id: {id}\r\nauthorization: Bearer clients-own\r\nx-weighbridge-endpoint: {DRIVER}\r\ncontent-length: {}\r\n\r\n{body}",
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nx-request-id: {id}\r\nauthorization: Bearer clients-own\r\nx-weighbridge-endpoint: {DRIVER}\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     )
 }
