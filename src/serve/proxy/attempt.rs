@@ -20,6 +20,7 @@ use super::translate::{Limits, Translator};
 use super::unroll::as_stream;
 use super::upstream::Upstream;
 use super::usage::{Heard, Said};
+use crate::serve::body_budget::{BodyBudget, Spent};
 
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 pub(super) const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream");
@@ -70,6 +71,8 @@ pub(super) struct Call<'a> {
     pub(super) secrets: &'a Arc<Secrets>,
     /// Whether a request's metadata goes along.
     pub(super) forward_metadata: bool,
+    /// What bodies may hold, all together.
+    pub(super) bodies: &'a BodyBudget,
 }
 
 impl Call<'_> {
@@ -136,19 +139,29 @@ impl Call<'_> {
         let mut heard = Heard::default();
         heard.hear(&said);
         if !self.chat.stream {
-            return Ok(Answer::Whole(JSON, self.hide(body), heard));
+            return Ok(Answer::Whole(JSON, self.hide(body)?, heard));
         }
         let events = as_stream(&body, self.chat.wants_usage)
             .ok_or_else(|| broken("answered with JSON that is no chat completion".to_owned()))?;
-        Ok(Answer::Whole(EVENTS, self.hide(events.into()), heard))
+        Ok(Answer::Whole(
+            EVENTS,
+            self.hide(self.held(events.into())?)?,
+            heard,
+        ))
     }
 
     /// What a client may see of a text.
-    fn hide(&self, text: Bytes) -> Bytes {
+    fn hide(&self, text: Bytes) -> Result<Bytes, Failed> {
         match self.secrets.hide(&text) {
-            Cow::Borrowed(_) => text,
-            Cow::Owned(hidden) => hidden.into(),
+            Cow::Borrowed(_) => Ok(text),
+            Cow::Owned(hidden) => self.held(hidden.into()),
         }
+    }
+
+    /// Bytes of an answer, counted until they are gone.
+    fn held(&self, bytes: Bytes) -> Result<Bytes, Failed> {
+        let held = self.bodies.share().hold(bytes).map_err(no_room)?;
+        Ok(held.into_bytes())
     }
 
     /// Until when the next byte must come.
@@ -177,7 +190,7 @@ impl Call<'_> {
             true => first,
             false => self.rest(first, body).await?,
         };
-        Ok(Answer::Wrong(head.status, kind, self.hide(body)))
+        Ok(Answer::Wrong(head.status, kind, self.hide(body)?))
     }
 
     /// The first bytes of an answer that are not blank: blank lines keep a connection alive and
@@ -199,15 +212,16 @@ impl Call<'_> {
         let begun = |fault| Failed { fault, begun: true };
         let longest = self.limits.answer;
         let left = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
-        if body.is_end_stream() && first.len() <= longest {
-            return Ok(first);
+        let declared = left.saturating_add(first.len());
+        if body.is_end_stream() && declared <= longest {
+            return self.held(first);
         }
-        let mut whole = Vec::with_capacity(first.len() + left.min(longest));
-        whole.extend_from_slice(&first);
-        while whole.len() <= longest && left <= longest {
+        let mut whole = self.bodies.buffer();
+        whole.extend(&first).map_err(no_room)?;
+        while whole.len() <= longest && declared <= longest {
             match self.next(&mut body).await.map_err(begun)? {
-                Some(bytes) => whole.extend_from_slice(&bytes),
-                None => return Ok(whole.into()),
+                Some(bytes) => whole.extend(&bytes).map_err(no_room)?,
+                None => return Ok(whole.whole().into_bytes()),
             }
         }
         let says = format!("answered with more than {longest} bytes");
@@ -243,6 +257,14 @@ impl Call<'_> {
             }
         }
         words
+    }
+}
+
+/// It answered, and is charged for it.
+fn no_room(_: Spent) -> Failed {
+    Failed {
+        fault: Fault::no_room(),
+        begun: true,
     }
 }
 

@@ -39,6 +39,8 @@ pub(super) enum Kind {
     Status(StatusCode),
     /// It broke off, or what it said is no answer.
     Broken,
+    /// It answered, and there is no memory to hold that.
+    NoRoom,
 }
 
 impl Fault {
@@ -67,6 +69,16 @@ impl Fault {
 
     pub(super) fn broken(says: impl Into<String>) -> Self {
         Self::new(Kind::Broken, says)
+    }
+
+    pub(super) fn no_room() -> Self {
+        Self {
+            retry_after_s: Some(1),
+            ..Self::new(
+                Kind::NoRoom,
+                "answered, and bodies hold as much memory as they may",
+            )
+        }
     }
 
     /// The client's error as a fault: whether the connection was made at all, and in time.
@@ -118,7 +130,7 @@ impl Fault {
         match self.kind {
             Kind::Refused | Kind::Status(StatusCode::TOO_MANY_REQUESTS) => "refused",
             Kind::Silent | Kind::Status(StatusCode::REQUEST_TIMEOUT) => "timeout",
-            Kind::Status(_) | Kind::Broken => "error",
+            Kind::Status(_) | Kind::Broken | Kind::NoRoom => "error",
         }
     }
 
@@ -129,6 +141,7 @@ impl Fault {
             Kind::Status(status) if matches!(status.as_u16(), 503 | 529) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
+            Kind::NoRoom => StatusCode::SERVICE_UNAVAILABLE,
             Kind::Silent | Kind::Status(StatusCode::REQUEST_TIMEOUT) => StatusCode::GATEWAY_TIMEOUT,
             Kind::Refused | Kind::Status(_) | Kind::Broken => StatusCode::BAD_GATEWAY,
         }
@@ -165,6 +178,7 @@ impl Fault {
             Kind::Status(status) if is_about_us(status) => "upstream_denied",
             Kind::Status(_) => "upstream_error",
             Kind::Broken => "upstream_broken",
+            Kind::NoRoom => "overloaded",
         }
     }
 }

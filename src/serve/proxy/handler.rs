@@ -17,7 +17,7 @@ use super::body::ChatBody;
 use super::chain::{Chain, End};
 use super::ledger::Ledger;
 use crate::serve::answer::{Refusal, json as json_answer};
-use crate::serve::app::{App, REQUEST_ID, header_value};
+use crate::serve::app::{App, REQUEST_ID, header_value, no_room};
 use crate::serve::clock;
 use crate::serve::record::Entry;
 use crate::serve::route::write_headers;
@@ -76,6 +76,7 @@ async fn answer(
         limits: proxy.limits,
         secrets: &proxy.secrets,
         forward_metadata: proxy.forward_metadata,
+        bodies: &app.bodies,
     };
     let (assigned, active, router, chain, entry);
     if chat.model == AUTO {
@@ -98,6 +99,11 @@ async fn answer(
     let Some(chain) = chain else {
         return Err(unanswered());
     };
+    // What goes upstream is as long as what came, and there beside it.
+    let mut sent = app.bodies.share();
+    if sent.grow(body.len()).is_err() {
+        return Ok(no_room());
+    }
     match chain.run(&call, &proxy.upstreams, &mut ledger).await {
         End::Answered(by, answer) => Ok(answered(router, by, answer, ledger, headers)),
         End::Failed(last, fault, asked) => {
@@ -186,7 +192,8 @@ fn unknown_model(name: &str) -> Refused {
 }
 
 fn unanswered() -> Refused {
-    let message = "no endpoint that the policy names may take this request";
+    let message =
+        "no endpoint that the policy names and that has an upstream may take this request";
     (
         StatusCode::BAD_REQUEST,
         Refusal::whole(message).coded("unanswered"),

@@ -28,6 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::clock;
+use super::live::Active;
 use client::Caller;
 pub(super) use handler::{chat, models};
 use secrets::Secrets;
@@ -69,5 +70,24 @@ impl Proxy {
             forward_metadata: options.forward_metadata,
             since_s: clock::now().millis() / 1000,
         }))
+    }
+
+    /// The files, deciding among endpoints that have an upstream.
+    pub(super) fn among(&self, active: Active) -> Active {
+        self.upstreams.among(active)
+    }
+
+    /// The same of files that come while others decide.
+    ///
+    /// # Errors
+    /// Where they do not know an endpoint that has an upstream; a sentence.
+    pub(super) fn among_new(&self, active: Active) -> Result<Active, String> {
+        self.upstreams.all_known(&active)?;
+        Ok(self.among(active))
+    }
+
+    /// Why no request can be answered now; none where one can.
+    pub(super) fn unready(&self, active: &Active) -> Option<String> {
+        self.upstreams.unready(&active.main, clock::now())
     }
 }

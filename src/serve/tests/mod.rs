@@ -21,7 +21,7 @@ use weighbridge_router::{
 
 use super::accept::serve_until;
 use super::app::{App, routes};
-use super::live::{Active, Explore, Loaded};
+use super::live::{Active, Loaded};
 use super::options::{Limits, ServeOptions};
 use super::record::Recorder;
 
@@ -117,7 +117,7 @@ fn active(router: Router) -> Active {
         },
         canary: None,
         shadow: None,
-        explore: Explore::default(),
+        explore: Ppm(0),
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Every test counts: what upstreams were asked, what the client saw, and what was written down.
 
+mod binding;
 mod canary;
 mod fake;
 mod faults;
@@ -18,12 +19,12 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
-use weighbridge_router::{Choose, Endpoint, Parts, Router};
+use weighbridge_router::{Choose, Endpoint, Parts, Ppm, Router};
 
 use super::{Proxy, ProxyOptions, Upstream, ledger};
 use crate::serve::accept::serve_until;
 use crate::serve::app::{App, routes};
-use crate::serve::live::{Active, Explore, Loaded};
+use crate::serve::live::{Active, Loaded};
 use crate::serve::options::ServeOptions;
 use crate::serve::record::{Attempt, Recorder};
 use fake::Fake;
@@ -77,23 +78,28 @@ impl World {
         };
         let mut proxy = ProxyOptions {
             upstreams: vec![
-                upstream("driver", driver),
+                upstream(DRIVER, driver),
                 upstream(SPECIALIST, specialist).with_model("spec-1"),
             ],
             ..ProxyOptions::default()
         };
         change(&mut proxy);
+        Self::over(router(), proxy).await
+    }
+
+    /// By another router.
+    async fn over(router: Router, proxy: ProxyOptions) -> Self {
         let proxy = Proxy::try_new(proxy).unwrap();
         let options = ServeOptions::default();
         let loaded = Loaded {
             name: "rules".into(),
-            router: router(),
+            router,
         };
         let active = Active {
             main: loaded,
             canary: None,
             shadow: None,
-            explore: Explore::default(),
+            explore: Ppm(0),
         };
         let app = Arc::new(App::new(active, Recorder::off(), &options).with_proxy(proxy));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -239,10 +239,8 @@ async fn check(row: &Row, streams: bool, script: Option<Vec<Act>>, id: &str) {
         false => Fake::always([answer("b")]).await,
     };
     let world = World::with(driver.address, address, |options| {
-        // Long enough for one that answers.
-        if row.recorded == "timeout" {
-            options.silence = Duration::from_millis(250);
-        }
+        let is_silent = row.recorded == "timeout";
+        options.silence = Duration::from_millis(if is_silent { 250 } else { 30_000 });
     })
     .await;
     let reply = world.chat(id, &ask("math", streams)).await;
