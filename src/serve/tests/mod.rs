@@ -15,8 +15,8 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use weighbridge_router::{
-    Choose, Endpoint, Heads, LogLinear, Logistic, Parts, PriceRow, Rates, Router, Step, Success,
-    Tag, Trade, Usd,
+    Choose, Endpoint, Heads, LogLinear, Logistic, Parts, Ppm, PriceRow, Rates, Router, Step,
+    Success, Tag, Trade, Usd,
 };
 
 use super::accept::serve_until;
