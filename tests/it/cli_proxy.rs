@@ -5,15 +5,26 @@ use super::cli_router::compiled;
 use super::server::Server;
 use super::support::{Folder, run};
 
+/// What is said of these arguments beside an upstream; they must be wrong.
+fn refused(args: &[&str], says: &str) {
+    let mut call = vec![
+        "serve",
+        "models/engineering.router.json",
+        "--listen",
+        "127.0.0.1:0",
+    ];
+    if args[0] != "--upstream" {
+        call.extend(["--upstream", "deepseek-v3.2@deepseek=http://127.0.0.1:9/v1"]);
+    }
+    call.extend(args);
+    let said = run(&call);
+    assert_eq!(said.code, Some(2), "{args:?}: {}", said.err);
+    assert!(said.err.contains(says), "{args:?}: {}", said.err);
+    assert!(!said.err.contains("secret"), "{args:?}: {}", said.err);
+}
+
 #[test]
-fn a_wrong_upstream_is_named_with_its_mend_and_no_key_is_shown() {
-    let folder = Folder::new();
-    let empty = folder.file("empty", " \n");
-    let key = |source: &str| format!("deepseek-v3.2@deepseek={source}");
-    let upstream = ["--upstream", "deepseek-v3.2@deepseek=http://127.0.0.1:9/v1"];
-    let from_nowhere = key("ENV:WEIGHBRIDGE_NO_SUCH_VARIABLE");
-    let (from_empty, absent) = (key(&format!("FILE:{empty}")), key("FILE:/no/such/file"));
-    let bare = key("sk-secret");
+fn a_wrong_upstream_is_named_with_its_mend() {
     for (args, says) in [
         (
             vec!["--upstream", "nonsense"],
@@ -52,6 +63,20 @@ fn a_wrong_upstream_is_named_with_its_mend_and_no_key_is_shown() {
             "--upstream deepseek-v3.2: there are 8 endpoints of this model, each with prices of its own; say which \
              one the address is, like --upstream deepseek-v3.2@deepseek=http://a: deepseek-v3.2@deepseek, deepseek-v3.2@openrouter, ",
         ),
+    ] {
+        refused(&args, says);
+    }
+}
+
+#[test]
+fn a_wrong_key_is_named_with_its_mend_and_not_shown() {
+    let folder = Folder::new();
+    let empty = folder.file("empty", " \n");
+    let key = |source: &str| format!("deepseek-v3.2@deepseek={source}");
+    let from_nowhere = key("ENV:WEIGHBRIDGE_NO_SUCH_VARIABLE");
+    let (from_empty, absent) = (key(&format!("FILE:{empty}")), key("FILE:/no/such/file"));
+    let bare = key("sk-secret");
+    for (args, says) in [
         (
             vec!["--upstream-key", "m=ENV:HOME"],
             "--upstream-key m: there is no --upstream m=URL",
@@ -75,20 +100,7 @@ fn a_wrong_upstream_is_named_with_its_mend_and_no_key_is_shown() {
             "must be a number of seconds",
         ),
     ] {
-        let mut call = vec![
-            "serve",
-            "models/engineering.router.json",
-            "--listen",
-            "127.0.0.1:0",
-        ];
-        if args[0] != "--upstream" {
-            call.extend(upstream);
-        }
-        call.extend(&args);
-        let said = run(&call);
-        assert_eq!(said.code, Some(2), "{args:?}: {}", said.err);
-        assert!(said.err.contains(says), "{args:?}: {}", said.err);
-        assert!(!said.err.contains("secret"), "{args:?}: {}", said.err);
+        refused(&args, says);
     }
 }
 

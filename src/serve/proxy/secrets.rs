@@ -28,8 +28,12 @@ pub(super) fn is_too_short(key: &str) -> bool {
 pub(super) struct Secrets {
     /// Longest first, so that no key leaves the rest of a longer one standing.
     keys: Vec<(String, Finder<'static>)>,
-    /// What stands in every JSON text that spells one of them with escapes.
+    /// What stands in a JSON text that spells one of them with escapes of two characters.
     escapes: Vec<Finder<'static>>,
+    /// What stands in one that spells one of them with escapes by number.
+    by_number: Option<Finder<'static>>,
+    /// Whether no escape but that of a visible ASCII character can spell any.
+    are_ascii: bool,
 }
 
 impl fmt::Debug for Secrets {
@@ -54,13 +58,11 @@ impl Secrets {
                 marks.push(mark);
             }
         }
-        if !texts.is_empty() {
-            let all_are_ascii = texts.iter().all(|text| text.is_ascii());
-            marks.push(if all_are_ascii { "\\u00" } else { "\\u" });
-        }
         let finder = |text: &str| Finder::new(text).into_owned();
         Self {
             escapes: marks.into_iter().map(finder).collect(),
+            by_number: (!texts.is_empty()).then(|| finder("\\u")),
+            are_ascii: texts.iter().all(|text| text.is_ascii()),
             keys: (texts.into_iter())
                 .map(|text| {
                     let finder = finder(&text);
@@ -73,10 +75,20 @@ impl Secrets {
     /// A text without any key, however JSON spells it; as it stands where there is none.
     pub(super) fn hide<'a>(&self, text: &'a [u8]) -> Cow<'a, [u8]> {
         let finds = |finder: &Finder<'_>| finder.find(text).is_some();
-        if self.keys.iter().any(|(_, finder)| finds(finder)) || self.escapes.iter().any(finds) {
-            return self.rewritten(text);
+        let may_have_one = self.keys.iter().any(|(_, finder)| finds(finder))
+            || self.escapes.iter().any(finds)
+            || self.may_have_one_by_number(text);
+        match may_have_one {
+            true => self.rewritten(text),
+            false => Cow::Borrowed(text),
         }
-        Cow::Borrowed(text)
+    }
+
+    /// Whether an escape by number could be of a key: those of other scripts are not.
+    fn may_have_one_by_number(&self, text: &[u8]) -> bool {
+        let escapes = self.by_number.as_ref().map(|finder| finder.find_iter(text));
+        let mut digits = escapes.into_iter().flatten().map(|at| &text[at + 2..]);
+        digits.any(|digits| !self.are_ascii || matches!(digits, [b'0', b'0', b'2'..=b'7', ..]))
     }
 
     /// The same for a text that is to be read by people.

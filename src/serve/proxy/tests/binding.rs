@@ -250,3 +250,32 @@ async fn a_file_that_loses_an_endpoint_with_an_upstream_is_refused() {
     app.reload().await.unwrap();
     assert_eq!(reached(), ["driver@b"]);
 }
+
+#[tokio::test]
+async fn an_answer_that_finds_no_room_is_told_and_bought_once() {
+    let long = fake::completion(&"w".repeat(1 << 20));
+    let specialist = Fake::start([vec![respond(200, "", &long)], vec![answer("a")]]).await;
+    let driver = Fake::unused().await;
+    let upstreams = [
+        ("driver@x", driver.address),
+        ("specialist@y", specialist.address),
+    ];
+    let mut options = ServeOptions {
+        proxy: bound(&upstreams),
+        ..ServeOptions::default()
+    };
+    options.limits.bodies_bytes = 1 << 20;
+    let world = World::of(router(), &options).await;
+    let reply = world.chat("room-1", &ask("math", false)).await;
+    assert_eq!((reply.status, reply.code().as_str()), (503, "overloaded"));
+    assert_eq!(reply.header("retry-after"), Some("1"));
+    assert_eq!(outline(&recorded("room-1").await), [(SPECIALIST, "error")]);
+    // What did not fit holds nothing.
+    for turn in 2..20 {
+        let reply = world
+            .chat(&format!("room-{turn}"), &ask("math", false))
+            .await;
+        assert_eq!(reply.status, 200);
+    }
+    assert_eq!((specialist.count(), driver.count()), (19, 0));
+}

@@ -89,8 +89,15 @@ impl World {
 
     /// By another router.
     async fn over(router: Router, proxy: ProxyOptions) -> Self {
-        let proxy = Proxy::try_new(proxy).unwrap();
-        let options = ServeOptions::default();
+        let options = ServeOptions {
+            proxy,
+            ..ServeOptions::default()
+        };
+        Self::of(router, &options).await
+    }
+
+    async fn of(router: Router, options: &ServeOptions) -> Self {
+        let proxy = Proxy::try_new(options.proxy.clone()).unwrap();
         let loaded = Loaded {
             name: "rules".into(),
             router,
@@ -101,7 +108,7 @@ impl World {
             shadow: None,
             explore: Ppm(0),
         };
-        let app = Arc::new(App::new(active, Recorder::off(), &options).with_proxy(proxy));
+        let app = Arc::new(App::new(active, Recorder::off(), options).with_proxy(proxy));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();

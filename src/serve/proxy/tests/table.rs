@@ -143,6 +143,15 @@ fn scripts(phrase: &str, numbers: &[u16], streams: bool) -> Option<Vec<Vec<Act>>
             let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {bytes}\r\n\r\n{{");
             one(vec![Act::Say(head), Act::Hang])
         }
+        phrase => return Some(in_streams(phrase, numbers)),
+    })
+}
+
+/// The same of what only streams can do.
+fn in_streams(phrase: &str, numbers: &[u16]) -> Vec<Vec<Act>> {
+    let one = |acts: Vec<Act>| vec![acts];
+    let each = |acts: &dyn Fn(u16) -> Vec<Act>| numbers.iter().map(|&n| acts(n)).collect();
+    match phrase {
         "says `[DONE]` before the first chunk" => one(unbegun([data("[DONE]"), end()])),
         "says comments and nothing more" => one(unbegun([chunk(": ping\n\n"), Act::Hang])),
         "says what is no JSON before the first chunk" => vec![
@@ -150,11 +159,11 @@ fn scripts(phrase: &str, numbers: &[u16], streams: bool) -> Option<Vec<Vec<Act>>
             unbegun([data("[]"), end()]),
         ],
         "says an error of code # before the first chunk" => {
-            each(numbers, &|code| unbegun([data(&error(code)), end()]))
+            each(&|code| unbegun([data(&error(code)), end()]))
         }
-        "says an error of code # after the first chunk" => each(numbers, &|code| {
-            begun([data(&error(code)), data("[DONE]"), end()])
-        }),
+        "says an error of code # after the first chunk" => {
+            each(&|code| begun([data(&error(code)), data("[DONE]"), end()]))
+        }
         "says what is no JSON after the first chunk" => vec![
             begun([data("{bad"), data("[DONE]"), end()]),
             begun([data("7"), data("[DONE]"), end()]),
@@ -171,14 +180,15 @@ fn scripts(phrase: &str, numbers: &[u16], streams: bool) -> Option<Vec<Vec<Act>>
         ],
         "says nothing after the first chunk" => one(begun([Act::Hang])),
         other => panic!("docs/proxy.md: `{other}` is a row that nobody tries"),
-    })
+    }
 }
 
 /// Every phrase above.
 fn tried() -> BTreeSet<String> {
-    let code = include_str!("table.rs");
-    let body = code.split("Some(match phrase {").nth(1).unwrap();
-    let body = body.split("other => panic").next().unwrap();
+    let code = include_str!("table.rs")
+        .split("/// What upstreams do")
+        .nth(1);
+    let body = code.unwrap().split("/// Every phrase").next().unwrap();
     let arms = body.lines().filter(|line| line.starts_with("        \""));
     let texts = arms.flat_map(|arm| {
         let names = arm.split("=>").next().unwrap();
