@@ -137,6 +137,9 @@ pub(super) struct LimitArgs {
     /// Bytes of a request's body
     #[arg(long, value_name = "BYTES", default_value_t = 8 << 20, value_parser = clap::value_parser!(u32).range(1..=1 << 30))]
     max_body: u32,
+    /// Mebibytes of all bodies that are held at a time; beyond, 503
+    #[arg(long, value_name = "MIB", default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
+    body_budget_mb: u32,
     /// Bytes of a request's headers
     #[arg(long, value_name = "BYTES", default_value_t = 64 << 10, value_parser = clap::value_parser!(u32).range(8192..=1 << 20))]
     max_headers: u32,
@@ -167,6 +170,7 @@ impl LimitArgs {
             connections: self.max_connections as usize,
             head_bytes: self.max_headers as usize,
             body_bytes: self.max_body as usize,
+            bodies_bytes: (self.body_budget_mb as usize) << 20,
             head: self.headers_timeout,
             body: self.body_timeout,
             idle: self.idle_timeout,

@@ -60,3 +60,17 @@ pub(super) fn json(status: StatusCode, body: Vec<u8>) -> Response {
     const JSON: HeaderValue = HeaderValue::from_static("application/json");
     (status, [(header::CONTENT_TYPE, JSON)], body).into_response()
 }
+
+/// There is no room for it now, and soon there is.
+pub(super) fn overloaded(message: &str) -> Response {
+    let refusal = Refusal {
+        kind: "server_error",
+        ..Refusal::whole(message)
+    };
+    let mut answer = refusal
+        .coded("overloaded")
+        .answer(StatusCode::SERVICE_UNAVAILABLE);
+    let second = HeaderValue::from_static("1");
+    answer.headers_mut().insert(header::RETRY_AFTER, second);
+    answer
+}

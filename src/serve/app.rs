@@ -3,19 +3,20 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use axum::body::{Body, Bytes, HttpBody as _};
+use axum::body::{Body, HttpBody as _};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{any, get, post};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::BodyExt as _;
 use tokio::time::timeout;
 use weighbridge_router::Request;
 
 use super::access::{AccessTokens, guard};
-use super::answer::{Refusal, json};
+use super::answer::{Refusal, json, overloaded};
 use super::assign::{Assigned, assign};
+use super::body_budget::{BodyBudget, Spent, Whole};
 use super::clock::Ids;
 use super::feedback::feedback;
 #[cfg(test)]
@@ -47,6 +48,8 @@ pub(super) struct App {
     pub(super) recorder: Recorder,
     /// What no client can exceed.
     pub(super) limits: Limits,
+    /// What bodies may hold, all together.
+    pub(super) bodies: BodyBudget,
     /// Where requests are sent on; none: only decisions are served.
     pub(super) proxy: Option<Proxy>,
     /// What is counted.
@@ -82,6 +85,7 @@ impl App {
             metrics: Arc::new(Metrics::new(&recorder, &log)),
             recorder,
             limits: options.limits,
+            bodies: BodyBudget::new(options.limits.bodies_bytes),
             proxy: None,
             log,
             tls: options.tls.clone(),
@@ -91,8 +95,12 @@ impl App {
         }
     }
 
-    /// The same, which sends requests on.
+    /// The same, which sends requests on, and decides among endpoints that it can send them to.
     pub(super) fn with_proxy(self, proxy: Option<Proxy>) -> Self {
+        if let Some(proxy) = &proxy {
+            let active = Arc::unwrap_or_clone(self.live.get());
+            self.live.set(Arc::new(proxy.among(active)));
+        }
         Self { proxy, ..self }
     }
 
@@ -156,18 +164,9 @@ impl App {
     ///
     /// # Errors
     /// The answer to give instead.
-    pub(super) async fn whole_body(&self, body: Body) -> Result<Bytes, Response> {
-        let limit = self.limits.body_bytes;
-        // A length that is declared is refused before a byte of the body is sent.
-        if usize::try_from(body.size_hint().lower()).map_or(true, |bytes| bytes > limit) {
-            return Err(too_large(limit));
-        }
-        let whole = Limited::new(body, limit).collect();
-        match timeout(self.limits.body, whole).await {
-            Ok(Ok(whole)) => Ok(whole.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(limit)),
-            Ok(Err(error)) => Err(Refusal::whole(format!("the body broke off: {error}"))
-                .answer(StatusCode::BAD_REQUEST)),
+    pub(super) async fn whole_body(&self, body: Body) -> Result<Whole, Response> {
+        match timeout(self.limits.body, self.come_whole(body)).await {
+            Ok(whole) => whole,
             Err(_) => {
                 let message = format!(
                     "the body was not complete within {} seconds",
@@ -177,6 +176,30 @@ impl App {
                 Err(refusal.answer(StatusCode::REQUEST_TIMEOUT))
             }
         }
+    }
+
+    async fn come_whole(&self, mut body: Body) -> Result<Whole, Response> {
+        let limit = self.limits.body_bytes;
+        // A length that is declared is refused before a byte of the body is sent.
+        if usize::try_from(body.size_hint().lower()).map_or(true, |bytes| bytes > limit) {
+            return Err(too_large(limit));
+        }
+        let mut buffer = self.bodies.buffer();
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| {
+                let refusal = Refusal::whole(format!("the body broke off: {error}"));
+                refusal.answer(StatusCode::BAD_REQUEST)
+            })?;
+            // What follows a body in chunks says nothing here.
+            let Ok(piece) = frame.into_data() else {
+                continue;
+            };
+            if buffer.len() + piece.len() > limit {
+                return Err(too_large(limit));
+            }
+            buffer.extend(&piece).map_err(|Spent| no_room())?;
+        }
+        Ok(buffer.whole())
     }
 }
 
@@ -194,6 +217,11 @@ fn too_large(limit: usize) -> Response {
     let message = format!("the body is longer than {limit} bytes; shorten the prompt");
     let refusal = Refusal::whole(message).coded("body_too_large");
     refusal.answer(StatusCode::PAYLOAD_TOO_LARGE)
+}
+
+/// The bodies under way hold all that they may.
+pub(super) fn no_room() -> Response {
+    overloaded("the bodies under way hold as much memory as they may; send it again later")
 }
 
 /// A text that is a header's value; ids are checked, names of endpoints may be any text.
@@ -270,12 +298,18 @@ async fn healthz() -> Response {
 
 /// Whether to send requests here.
 async fn readyz(State(app): State<Arc<App>>) -> Response {
-    let (status, says) = if app.is_leaving() {
-        (StatusCode::SERVICE_UNAVAILABLE, "draining")
-    } else {
-        (StatusCode::OK, "ready")
+    let not = |body: serde_json::Value| {
+        let body = body.to_string().into_bytes();
+        json(StatusCode::SERVICE_UNAVAILABLE, body)
     };
-    json(status, format!(r#"{{"status":"{says}"}}"#).into_bytes())
+    if app.is_leaving() {
+        return not(serde_json::json!({ "status": "draining" }));
+    }
+    let proxy = app.proxy.as_ref();
+    match proxy.and_then(|proxy| proxy.unready(&app.live.get())) {
+        Some(why) => not(serde_json::json!({ "status": "unready", "reason": why })),
+        None => json(StatusCode::OK, br#"{"status":"ready"}"#.to_vec()),
+    }
 }
 
 /// What there is, for those who look elsewhere.

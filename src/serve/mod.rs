@@ -10,6 +10,8 @@ mod access;
 mod answer;
 mod app;
 mod assign;
+mod body_budget;
+mod bounds;
 mod clock;
 mod connection;
 mod error;
@@ -30,7 +32,7 @@ mod wire;
 
 pub use access::AccessTokens;
 pub use error::ServeError;
-pub use live::{Active, Canary, Explore, Loaded};
+pub use live::{Active, Canary, Loaded};
 pub use log::{LogFormat, LogOptions};
 pub use options::{DEFAULT_LISTEN, DEFAULT_THREADS, Limits, ServeOptions};
 pub use proxy::{DEFAULT_DEADLINE, DEFAULT_SILENCE, ProxyOptions, Upstream};

@@ -65,6 +65,8 @@ pub struct Limits {
     pub head_bytes: usize,
     /// Bytes of a request's body.
     pub body_bytes: usize,
+    /// Bytes of all bodies that are held at a time.
+    pub bodies_bytes: usize,
     /// From a request's first byte to the end of its headers, and a TLS handshake.
     pub head: Duration,
     /// From the headers to the end of the body.
@@ -87,6 +89,7 @@ impl Default for Limits {
             head_bytes: 64 << 10,
             // Room for a prompt of 5 MB, escaped.
             body_bytes: 8 << 20,
+            bodies_bytes: 128 << 20,
             head: Duration::from_secs(10),
             body: Duration::from_secs(30),
             idle: Duration::from_secs(120),

@@ -104,6 +104,10 @@ impl App {
         let loaded = spawn_blocking(move || (source.stamp(), source.load())).await;
         let (stamp, loaded) = loaded.map_err(|error| format!("loading failed: {error}"))?;
         *last = stamp;
+        let loaded = loaded.and_then(|active| match &self.proxy {
+            Some(proxy) => proxy.among_new(active),
+            None => Ok(active),
+        });
         self.metrics.reloaded(loaded.is_ok());
         match loaded {
             Ok(active) => {

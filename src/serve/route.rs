@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
 use axum::extract::{Request as HttpRequest, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
@@ -42,11 +41,14 @@ pub(super) async fn route_below(State(app): State<Arc<App>>, request: HttpReques
 async fn answer(app: &App, request: HttpRequest, below: bool) -> Response {
     let (head, body) = request.into_parts();
     let body = match app.whole_body(body).await {
-        Ok(body) if body.is_empty() && below => Bytes::from_static(br#"{"request":{}}"#),
         Ok(body) => body,
         Err(answer) => return answer,
     };
-    respond(app, &head.headers, &body)
+    let body: &[u8] = match &*body {
+        [] if below => br#"{"request":{}}"#,
+        body => body,
+    };
+    respond(app, &head.headers, body)
         .unwrap_or_else(|refusal| refusal.answer(StatusCode::BAD_REQUEST))
 }
 

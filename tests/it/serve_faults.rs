@@ -14,7 +14,7 @@ use super::server::Server;
 use super::support::{Folder, skip};
 
 const ASK: &[u8] =
-    b"POST /v1/route HTTP/1.1\r\nhost: x\r\ncontent-length: 27\r\n\r\n{\"request\":{\"task\":\"math\"}}";
+    b"POST /v1/route HTTP/1.1\r\nhost: localhost\r\ncontent-length: 27\r\n\r\n{\"request\":{\"task\":\"math\"}}";
 
 /// Kilobytes that it holds resident.
 fn resident(server: &Server) -> u64 {
@@ -205,9 +205,9 @@ fn memory_stays_flat_under_requests_of_all_kinds() {
     let server = Server::start(&[&router]);
     let kinds: [&[u8]; 5] = [
         ASK,
-        b"POST /v1/route HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\r\n{",
-        b"GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
-        b"POST /v1/route HTTP/1.1\r\nhost: x\r\ncontent-length: 99\r\n\r\n{",
+        b"POST /v1/route HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\n\r\n{",
+        b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",
+        b"POST /v1/route HTTP/1.1\r\nhost: localhost\r\ncontent-length: 99\r\n\r\n{",
         b"no http at all\r\n\r\n",
     ];
     let round = || {

@@ -136,7 +136,8 @@ impl Client {
     /// The status and body of the answer; none where the server has gone.
     pub(super) fn post(&mut self, path: &str, body: &str) -> Option<(u16, Value)> {
         let length = body.len();
-        let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n");
+        let head =
+            format!("POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n\r\n");
         let asked = [head.as_bytes(), body.as_bytes()].concat();
         self.0.get_mut().write_all(&asked).ok()?;
         let (mut status, mut length) = (None, 0);

@@ -34,7 +34,7 @@ fn ask(client: &mut Client, line: &str, token: Option<&str>) -> Reply {
     let body = r#"{"request":{}}"#;
     let length = body.len();
     client.send(
-        &format!("{line} HTTP/1.1\r\nhost: x\r\n{header}content-length: {length}\r\n\r\n"),
+        &format!("{line} HTTP/1.1\r\nhost: localhost\r\n{header}content-length: {length}\r\n\r\n"),
         body.as_bytes(),
     );
     client.read()
@@ -71,7 +71,9 @@ fn tokens_open_what_they_are_for_and_nothing_else() {
 }
 
 fn ask_text(client: &mut Client, token: &str) -> String {
-    let head = format!("GET /metrics HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\r\n");
+    let head = format!(
+        "GET /metrics HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\n\r\n"
+    );
     client.send(&head, b"");
     let (head, body) = client.read_raw();
     assert!(
@@ -164,7 +166,7 @@ fn a_connection_may_be_tls_and_a_plain_one_is_not_answered() {
     for _ in 0..2 {
         stream
             .write_all(
-                b"POST /v1/route HTTP/1.1\r\nhost: x\r\ncontent-length: 14\r\n\r\n{\"request\":{}}",
+                b"POST /v1/route HTTP/1.1\r\nhost: localhost\r\ncontent-length: 14\r\n\r\n{\"request\":{}}",
             )
             .unwrap();
         let mut answer = [0; 15];
@@ -183,7 +185,7 @@ fn a_connection_may_be_tls_and_a_plain_one_is_not_answered() {
     }
     let mut plain = TcpStream::connect(server.address).unwrap();
     plain
-        .write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
+        .write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n")
         .unwrap();
     let mut said = Vec::new();
     let _ = plain.read_to_end(&mut said);

@@ -236,7 +236,7 @@ fn health_unknown_paths_and_wrong_methods_are_told_apart() {
         ("POST /v1/rout", 404, "there is nothing at /v1/rout;"),
     ] {
         client.send(
-            &format!("{ask} HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n"),
+            &format!("{ask} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n"),
             b"",
         );
         let reply = client.read();
@@ -312,7 +312,7 @@ fn every_method_and_suffix_is_decided() {
     let mut client = server.client();
     let mut ask = |line: &str, header: &str, body: &str| {
         let head = format!(
-            "{line} HTTP/1.1\r\nhost: x\r\n{header}content-length: {}\r\n\r\n",
+            "{line} HTTP/1.1\r\nhost: localhost\r\n{header}content-length: {}\r\n\r\n",
             body.len()
         );
         client.send(&head, body.as_bytes());
@@ -347,7 +347,7 @@ fn the_header_of_an_id_draws() {
     let mut seen = BTreeSet::new();
     for i in 0..40 {
         let head = format!(
-            "POST /v1/route HTTP/1.1\r\nhost: x\r\nx-request-id: r-{i}\r\ncontent-length: 14\r\n\r\n"
+            "POST /v1/route HTTP/1.1\r\nhost: localhost\r\nx-request-id: r-{i}\r\ncontent-length: 14\r\n\r\n"
         );
         client.send(&head, br#"{"request":{}}"#);
         let by_header = client.read().body;
@@ -387,7 +387,7 @@ fn a_batch_is_decided_as_its_requests_alone() {
     // Items that bring no name are called after the batch, and chat bodies go too.
     let body = r#"{"requests":[{"request":{}},{"messages":[]}]}"#;
     let head = format!(
-        "POST /v1/route HTTP/1.1\r\nhost: x\r\nx-request-id: all\r\ncontent-length: {}\r\n\r\n",
+        "POST /v1/route HTTP/1.1\r\nhost: localhost\r\nx-request-id: all\r\ncontent-length: {}\r\n\r\n",
         body.len()
     );
     client.send(&head, body.as_bytes());

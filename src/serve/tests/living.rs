@@ -17,8 +17,7 @@ fn stopping_lets_a_request_under_way_finish_and_closes_idle_connections() {
     assert_eq!(idle.post("/v1/route", br#"{"request":{}}"#).status, 200);
     let mut slow = server.client();
     let body = br#"{"request":{}}"#;
-    let head =
-        "POST /v1/route HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 14\r\n\r\n";
+    let head = "POST /v1/route HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\ncontent-length: 14\r\n\r\n";
     slow.send(head, b"");
     // The interim answer tells that the server waits for the body.
     let mut interim = [0; 25];
@@ -43,7 +42,7 @@ fn a_client_that_never_finishes_does_not_keep_the_server_alive() {
     );
     let mut stuck = server.client();
     stuck.send(
-        "POST /v1/route HTTP/1.1\r\nhost: x\r\ncontent-length: 14\r\n\r\n",
+        "POST /v1/route HTTP/1.1\r\nhost: localhost\r\ncontent-length: 14\r\n\r\n",
         b"{",
     );
     assert_eq!(server.route(r#"{"request":{}}"#).status, 200);
@@ -126,13 +125,13 @@ fn a_body_above_the_limit_is_refused_declared_or_not() {
     );
     let mut declared = server.client();
     declared.send(
-        "POST /v1/route HTTP/1.1\r\nhost: x\r\ncontent-length: 101\r\n\r\n",
+        "POST /v1/route HTTP/1.1\r\nhost: localhost\r\ncontent-length: 101\r\n\r\n",
         b"",
     );
     let chunk = format!("65\r\n{}\r\n0\r\n\r\n", "x".repeat(101));
     let mut chunked = server.client();
     chunked.send(
-        "POST /v1/route HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n",
+        "POST /v1/route HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n",
         chunk.as_bytes(),
     );
     for mut client in [declared, chunked] {
@@ -168,7 +167,10 @@ fn slow_headers_and_idle_connections_are_cut_off() {
     assert!(until_closed(&mut silent).is_empty());
     // A header that never ends, a byte at a time: each byte alone would keep an idle clock going.
     let mut slow = server.client();
-    slow.send("POST /v1/route HTTP/1.1\r\nhost: x\r\nx-slow: ", b"");
+    slow.send(
+        "POST /v1/route HTTP/1.1\r\nhost: localhost\r\nx-slow: ",
+        b"",
+    );
     let mut sent = 0;
     while std::io::Write::write_all(&mut slow.stream, b"x").is_ok() {
         thread::sleep(Duration::from_millis(20));
@@ -192,7 +194,7 @@ fn a_body_that_does_not_come_is_answered_with_408() {
     let server = Running::with_limits(mixture(), limits);
     let mut client = server.client();
     client.send(
-        "POST /v1/route HTTP/1.1\r\nhost: x\r\ncontent-length: 14\r\n\r\n",
+        "POST /v1/route HTTP/1.1\r\nhost: localhost\r\ncontent-length: 14\r\n\r\n",
         b"{",
     );
     let reply = client.read();
@@ -211,7 +213,7 @@ fn headers_above_the_limit_are_refused() {
     );
     let mut client = server.client();
     let head = format!(
-        "POST /v1/route HTTP/1.1\r\nhost: x\r\nx-long: {}\r\n\r\n",
+        "POST /v1/route HTTP/1.1\r\nhost: localhost\r\nx-long: {}\r\n\r\n",
         "x".repeat(9000)
     );
     client.send(&head, b"");
@@ -254,7 +256,7 @@ fn a_connection_above_the_limit_is_told_so_and_a_place_is_given_back() {
 fn until_answered(server: &Running) -> bool {
     let mut client = server.client();
     client.send(
-        "GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
+        "GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",
         b"",
     );
     until_closed(&mut client).starts_with(b"HTTP/1.1 200")
@@ -270,14 +272,14 @@ fn who_is_told_to_stop_says_so_before_he_goes() {
         },
     );
     let mut kept = server.client();
-    kept.send("GET /readyz HTTP/1.1\r\nhost: x\r\n\r\n", b"");
+    kept.send("GET /readyz HTTP/1.1\r\nhost: localhost\r\n\r\n", b"");
     assert_eq!(kept.read().body["status"], "ready");
     server.tell_to_stop();
     let mut tries = 0;
     // New connections are still served, and told that it is their last request.
     loop {
         let mut client = server.client();
-        client.send("GET /readyz HTTP/1.1\r\nhost: x\r\n\r\n", b"");
+        client.send("GET /readyz HTTP/1.1\r\nhost: localhost\r\n\r\n", b"");
         let reply = client.read();
         if reply.status == 503 {
             assert_eq!(reply.body["status"], "draining");
@@ -299,7 +301,7 @@ fn the_id_of_a_request_comes_from_its_header_its_body_or_the_server() {
     let mut ask = |header: &str, body: &str| {
         let length = body.len();
         let head = format!(
-            "POST /v1/route HTTP/1.1\r\nhost: x\r\n{header}content-length: {length}\r\n\r\n"
+            "POST /v1/route HTTP/1.1\r\nhost: localhost\r\n{header}content-length: {length}\r\n\r\n"
         );
         client.send(&head, body.as_bytes());
         client.read()

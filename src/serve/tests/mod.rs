@@ -15,13 +15,13 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use weighbridge_router::{
-    Choose, Endpoint, Heads, LogLinear, Logistic, Parts, PriceRow, Rates, Router, Step, Success,
-    Tag, Trade, Usd,
+    Choose, Endpoint, Heads, LogLinear, Logistic, Parts, Ppm, PriceRow, Rates, Router, Step,
+    Success, Tag, Trade, Usd,
 };
 
 use super::accept::serve_until;
 use super::app::{App, routes};
-use super::live::{Active, Explore, Loaded};
+use super::live::{Active, Loaded};
 use super::options::{Limits, ServeOptions};
 use super::record::Recorder;
 
@@ -117,7 +117,7 @@ fn active(router: Router) -> Active {
         },
         canary: None,
         shadow: None,
-        explore: Explore::default(),
+        explore: Ppm(0),
     }
 }
 
@@ -230,7 +230,7 @@ impl Client {
     fn post(&mut self, path: &str, body: &[u8]) -> Reply {
         self.send(
             &format!(
-                "POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n",
+                "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n",
                 body.len()
             ),
             body,

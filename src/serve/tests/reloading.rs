@@ -62,7 +62,7 @@ fn app(disk: &Arc<Disk>) -> App {
 
 fn order(client: &mut Client) -> super::Reply {
     let head = format!(
-        "POST /admin/reload HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {ADMIN}\r\ncontent-length: 0\r\n\r\n"
+        "POST /admin/reload HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {ADMIN}\r\ncontent-length: 0\r\n\r\n"
     );
     client.send(&head, b"");
     client.read()
@@ -94,7 +94,9 @@ fn a_fit_file_is_taken_on_order_and_an_unfit_one_refused() {
         "{message}"
     );
     assert_eq!(endpoint(&mut client), SPECIALIST);
-    let head = format!("GET /metrics HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {ADMIN}\r\n\r\n");
+    let head = format!(
+        "GET /metrics HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {ADMIN}\r\n\r\n"
+    );
     client.send(&head, b"");
     let text = String::from_utf8(client.read_raw().1).unwrap();
     for line in [
