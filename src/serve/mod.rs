@@ -17,6 +17,7 @@ mod feedback;
 mod live;
 mod log;
 mod metrics;
+mod named;
 mod options;
 mod proxy;
 mod record;

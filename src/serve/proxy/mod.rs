@@ -24,8 +24,9 @@ use std::io;
 use std::time::Duration;
 
 use super::clock;
+pub(super) use body::ChatBody;
 use client::Caller;
-pub(super) use handler::{chat, models};
+pub(super) use handler::{AUTO, chat, models, unknown_model};
 use translate::Limits;
 use upstream::Upstreams;
 pub use upstream::{DEFAULT_DEADLINE, DEFAULT_SILENCE, ProxyOptions, Upstream};
