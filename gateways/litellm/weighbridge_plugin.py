@@ -106,10 +106,9 @@ class Decider:
         self.router = self.loader.load(path)
         self.route = _wheel(path)
         self.runtime = "wheel" if self.route else "one-file loader"
-        endpoints = self.router.endpoints
-        names = {*self.router.roles, *(endpoint.id for endpoint in endpoints), *(endpoint.model for endpoint in endpoints)}
         # The models that are the policy's affair.
-        self.names = {AUTO, *(name for name in names if self.router.named(name, {}))}
+        names = {name for endpoint in self.router.endpoints for name in (endpoint.id, endpoint.model)}
+        self.names = {AUTO, *names, *(role for role in self.router.roles if self.router.named(role, {}))}
 
     def choose(self, data, call_type, id):
         """The endpoint, the probability with which it came out, and who may stand in for it, in order.
