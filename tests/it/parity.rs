@@ -156,7 +156,9 @@ fn rust_and_python_let_the_same_endpoints_stand_in_and_mean_the_same_by_a_name()
     ];
     let base = every_kind(LEARNED, 4, 3);
     let router = Router::try_new(Parts {
-        fallback: ["strong", "plain", "third", "strong@maker", "seen"].map(Into::into).into(),
+        fallback: ["strong", "plain", "third", "strong@maker", "seen"]
+            .map(Into::into)
+            .into(),
         roles: [("driver", "strong"), ("lost", "nobody"), ("plain", "third")]
             .map(|(role, to)| (role.into(), to.into()))
             .into(),
@@ -183,7 +185,10 @@ fn rust_and_python_let_the_same_endpoints_stand_in_and_mean_the_same_by_a_name()
                         None => router.fallbacks(&asked, scratch),
                         Some(name) => router.named(name, &asked, scratch),
                     };
-                    found.iter().map(|index| router.endpoint(*index).id.as_str()).collect()
+                    found
+                        .iter()
+                        .map(|index| router.endpoint(*index).id.as_str())
+                        .collect()
                 };
                 let all = std::iter::once(None).chain(names.map(Some));
                 expected.push(all.map(&mut ids).collect::<Value>());
@@ -195,10 +200,22 @@ fn rust_and_python_let_the_same_endpoints_stand_in_and_mean_the_same_by_a_name()
     let folder = Folder::new();
     let file = folder.file("who.router.json", router.to_bytes().unwrap());
     let asked = File::open(folder.file("asked.jsonl", lines)).unwrap();
-    let output = python.args(["-c", WHO, &file]).stdin(asked).output().unwrap();
+    let output = python
+        .args(["-c", WHO, &file])
+        .stdin(asked)
+        .output()
+        .unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
-    let found: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(found, expected, "{}", String::from_utf8_lossy(&output.stderr));
+    let found: Vec<Value> = said
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(
+        found,
+        expected,
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 /// The file is refused by both, and at the same place.

@@ -296,9 +296,8 @@ fn a_gateway_is_told_where_the_proxy_would_send_a_named_model() {
     let server = Running::start(router.unwrap());
     let mut client = server.client();
     let mut ask = |path: &str, model: &str, more: &str| {
-        let body = format!(
-            r#"{{"model":{model},"messages":[{{"role":"user","content":"Hi"}}]{more}}}"#
-        );
+        let body =
+            format!(r#"{{"model":{model},"messages":[{{"role":"user","content":"Hi"}}]{more}}}"#);
         client.post(path, body.as_bytes())
     };
     const TOOLS: &str = r#","tools":[{}]"#;
