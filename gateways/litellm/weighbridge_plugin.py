@@ -35,7 +35,9 @@ ONE = 1_000_000  # the whole, in parts per million
 LOG = logging.getLogger("weighbridge")
 REQUEST_ID = re.compile(r"[!-~]{1,128}")
 # What a client may say of a request in `metadata`, beside what LiteLLM keeps there.
-TOLD = ("task", "tenant", "session", "channel", "region", "value_usd", "deadline_ms")
+NAMES = ("task", "tenant", "session", "channel", "region")
+TOLD = (*NAMES, "value_usd", "deadline_ms")
+MAX_NAME_BYTES = 256
 # Whether a client's other metadata go upstream, where LiteLLM sends them at all.
 FORWARD_METADATA = os.environ.get("WEIGHBRIDGE_FORWARD_METADATA", "") not in ("", "0")
 # What a client of LiteLLM can say in the body to go where the policy does not send it, or more often.
@@ -128,6 +130,10 @@ class Decider:
             request = request_of(data, call_type, self.loader.request_of_chat)
         except self.loader.RouterError as error:
             raise Refused(400, error.message, error.path or None) from None
+        for name in NAMES:
+            if len(request.get(name, "").encode("utf-8")) > MAX_NAME_BYTES:
+                own = name != "tenant" or _told(data).get(name) is not None
+                raise Refused(400, f"must have at most {MAX_NAME_BYTES} bytes", f"metadata.{name}" if own else "user")
         now = datetime.datetime.now(datetime.timezone.utc)
         return {**request, "at": now.isoformat(timespec="milliseconds")}
 
