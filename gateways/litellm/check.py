@@ -50,8 +50,8 @@ def faults_of_deciding(manifest):
         return
     print(f"the {plugin.hook.decider.runtime} loads the router file and decides its golden requests as written")
     data = {"model": "auto", "messages": [{"role": "user", "content": "Prove that it is optimal."}]}
-    endpoint, _ = plugin.hook.decider.decide(data, "acompletion", "check")
-    print(f"a proof in one message goes to {endpoint}")
+    endpoint, _, others = plugin.hook.decider.choose(data, "acompletion", "check")
+    print(f"a proof in one message goes to {endpoint}, and where that fails to: {', '.join(others) or 'nobody'}")
     if endpoint is not None and endpoint not in manifest["endpoints"]:
         yield f"it decides for {endpoint}, which is no endpoint of the manifest"
 

@@ -1,4 +1,5 @@
-"""Weighbridge in LiteLLM's proxy: requests for the model `auto` go where the router file says.
+"""Weighbridge in LiteLLM's proxy: requests for the model `auto` go where the router file says, and where
+an endpoint fails, to those that the policy lets stand in.
 
     litellm_settings:
       callbacks: weighbridge_plugin.hook
@@ -8,10 +9,12 @@ LiteLLM finds this file beside its config. Beside it lie `policy.router.json`, t
 installed it decides in place of the one-file loader; both decide alike.
 
 Nothing here may keep the proxy from answering: every import is guarded, and whatever goes wrong sends
-the request to the driver, with an error in the log, the header `x-weighbridge-degraded: 1` and the tag
-`weighbridge:degraded`. The one exception is meant: a request that the policy sends nowhere is refused.
+the request to the driver, with an error in the log, the header `x-weighbridge-degraded` and the tag
+`weighbridge:degraded`. Refused, as `weighbridge serve` does it, are requests that are wrong in what a
+decision rests on, and those that the policy sends nowhere.
 """
 
+import asyncio
 import datetime
 import hashlib
 import importlib.util
@@ -32,11 +35,39 @@ ONE = 1_000_000  # the whole, in parts per million
 LOG = logging.getLogger("weighbridge")
 REQUEST_ID = re.compile(r"[!-~]{1,128}")
 # What a client may say of a request in `metadata`, beside what LiteLLM keeps there.
-TOLD = ("task", "tenant", "session", "channel", "region", "value_usd", "deadline_ms")
+NAMES = ("task", "tenant", "session", "channel", "region")
+TOLD = (*NAMES, "value_usd", "deadline_ms")
+MAX_NAME_BYTES = 256
+# Whether a client's other metadata go upstream, where LiteLLM sends them at all.
+FORWARD_METADATA = os.environ.get("WEIGHBRIDGE_FORWARD_METADATA", "") not in ("", "0")
+# What a client of LiteLLM can say in the body to go where the policy does not send it, or more often.
+WAYS_ROUND = (
+    "fallbacks",
+    "context_window_fallbacks",
+    "content_policy_fallbacks",
+    "max_fallbacks",
+    "num_retries",
+    "max_retries",
+    "retry_policy",
+    "model_group_retry_policy",
+    "routing_strategy",
+    "user_config",
+    "specific_deployment",
+    "deployment_id",
+    "custom_llm_provider",
+    "azure",
+)
+UNANSWERED = "the policy sends this request to no endpoint that may take it (request {})"
+# Bytes of a body above which deciding waits in a thread, so that it holds up no other request.
+LARGE = 8192
 
 
-class Unanswered(Exception):
-    """The policy sends this request nowhere."""
+class Refused(Exception):
+    """A request that is not let through: the status, and the field that is wrong."""
+
+    def __init__(self, status, message, param=None, headers=None):
+        super().__init__(message)
+        self.status, self.message, self.param, self.headers = status, message, param, headers or {}
 
 
 class Missing(Exception):
@@ -68,25 +99,43 @@ def _wheel(path):
 
 
 class Decider:
-    """A router file, loaded: `decide` tells where a request goes."""
+    """A router file, loaded: `choose` tells where a request goes."""
 
     def __init__(self, folder=FOLDER):
         path = os.path.join(folder, "policy.router.json")
-        loader = _module("weighbridge_router")
-        self.request_of_chat = loader.request_of_chat
+        self.loader = _module("weighbridge_router")
+        # Who may stand in for whom is the loader's to say, whoever decides.
+        self.router = self.loader.load(path)
         self.route = _wheel(path)
         self.runtime = "wheel" if self.route else "one-file loader"
-        if self.route is None:
-            router = loader.load(path)
-            self.route = lambda request: _plain(router.decide(request))
+        # The models that are the policy's affair.
+        names = {name for endpoint in self.router.endpoints for name in (endpoint.id, endpoint.model)}
+        self.names = {AUTO, *names, *(role for role in self.router.roles if self.router.named(role, {}))}
 
-    def decide(self, data, call_type, id):
-        """The endpoint, the probability with which it came out, and whether it is answered."""
-        request = request_of(data, call_type, self.request_of_chat)
+    def choose(self, data, call_type, id):
+        """The endpoint, the probability with which it came out, and who may stand in for it, in order.
+        A named endpoint, model or role is asked without a decision, and nobody else stands in."""
+        plain = self.read(data, call_type)
+        request = self.loader.Request(plain)
+        if data["model"] != AUTO:
+            endpoint, *others = self.router.named(data["model"], request)
+            return endpoint, None, others
+        decision = self.route(plain) if self.route else _plain(self.router.decide(request))
+        endpoint, propensity = draw(id, decision["choice"], decision["unanswered_ppm"])
+        return endpoint, propensity, [other for other in self.router.fallbacks(request) if other != endpoint]
+
+    def read(self, data, call_type):
+        """The plain request object of a call, arrived now."""
+        try:
+            request = request_of(data, call_type, self.loader.request_of_chat)
+        except self.loader.RouterError as error:
+            raise Refused(400, error.message, error.path or None) from None
+        for name in NAMES:
+            if len(request.get(name, "").encode("utf-8")) > MAX_NAME_BYTES:
+                own = name != "tenant" or _told(data).get(name) is not None
+                raise Refused(400, f"must have at most {MAX_NAME_BYTES} bytes", f"metadata.{name}" if own else "user")
         now = datetime.datetime.now(datetime.timezone.utc)
-        request["at"] = now.isoformat(timespec="milliseconds")
-        decision = self.route(request)
-        return draw(id, decision["choice"], decision["unanswered_ppm"])
+        return {**request, "at": now.isoformat(timespec="milliseconds")}
 
 
 def _plain(decision):
@@ -233,30 +282,61 @@ class Hook(CustomLogger):
             )
 
     async def async_pre_call_hook(self, user_api_key_dict, cache, data, call_type):
-        """Set the model of a request for `auto`."""
-        if data.get("model") != AUTO or call_type not in CALLS:
+        """Set the model of a request for `auto` or for a name of the policy, and who stands in for it."""
+        if not self._is_ours(data.get("model")):
             return data
         start = time.perf_counter_ns()
         id = _id_of(data)
-        endpoint, propensity, degraded = self.driver, None, True
-        if self.decider is not None:
-            try:
-                endpoint, propensity = self.decider.decide(data, call_type, id)
-                if endpoint is not None and not _is_model(endpoint):
-                    raise Missing(f"the config has no model `{endpoint}`")
-                degraded = False
-            except (KeyboardInterrupt, SystemExit):
-                raise
-            except BaseException as error:
-                endpoint, propensity, degraded = self.driver, None, True
-                self._complain(error)
-        if endpoint is None:
-            raise _refusal(id)
-        data["model"] = endpoint
-        told = {"id": id, "endpoint": endpoint, "propensity": propensity, "degraded": degraded}
-        _tell(data, told)
-        told["hook_us"] = (time.perf_counter_ns() - start) // 1000
+        try:
+            endpoint, propensity, others, degraded = await self._choose(data, call_type, id)
+        except Refused as refused:
+            raise _raised(refused) from None
+        named = data["model"] != AUTO
+        _close_ways_round(data)
+        if degraded is None:
+            data["model"] = endpoint
+            data["fallbacks"] = [{endpoint: others}] if others else []
+            # A request that is too long, or that a provider will not answer, is the client's affair.
+            data["context_window_fallbacks"] = data["content_policy_fallbacks"] = []
+        if not named:
+            told = {"id": id, "endpoint": endpoint, "propensity": propensity, "degraded": degraded}
+            _tell(data, told)
+            told["hook_us"] = (time.perf_counter_ns() - start) // 1000
         return data
+
+    def _is_ours(self, model):
+        """Whether a name is the policy's affair. Of a list of models, to which LiteLLM sends a request all
+        at once, no part may be."""
+        if not isinstance(model, str):
+            return False
+        names = self.decider.names if self.decider else {AUTO}
+        parts = {part.strip() for part in model.split(",")}
+        if "," in model and not names.isdisjoint(parts):
+            raise _raised(Refused(404, f"the model `{model[:200]}` is not known here; ask for one at a time", "model"))
+        return model in names
+
+    async def _choose(self, data, call_type, id):
+        """Endpoint, propensity, who stands in, and why nothing could be decided: then LiteLLM sends the
+        request on under the name that it has, for `auto` to the driver, with the chain of the config."""
+        if call_type not in CALLS:
+            return self.driver, None, [], "call"
+        if self.decider is None:
+            return self.driver, None, [], "policy"
+        try:
+            if _is_large(data):
+                endpoint, propensity, others = await asyncio.to_thread(self.decider.choose, data, call_type, id)
+            else:
+                endpoint, propensity, others = self.decider.choose(data, call_type, id)
+            if endpoint is None:
+                raise Refused(400, UNANSWERED.format(id), headers={"x-weighbridge-unanswered": "1"})
+            if not _is_model(endpoint):
+                raise Missing(f"the config has no model `{endpoint}`")
+            return endpoint, propensity, others, None
+        except (KeyboardInterrupt, SystemExit, asyncio.CancelledError, Refused):
+            raise
+        except BaseException as error:  # a panic of the wheel is no Exception
+            self._complain(error)
+            return self.driver, None, [], "config" if isinstance(error, Missing) else "fault"
 
     async def async_post_call_response_headers_hook(
         self, data, user_api_key_dict, response, request_headers=None, litellm_call_info=None
@@ -273,7 +353,7 @@ class Hook(CustomLogger):
             # Shares are whole parts per million.
             headers["x-weighbridge-propensity"] = f"{told['propensity']:.6f}".rstrip("0").rstrip(".")
         if told["degraded"]:
-            headers["x-weighbridge-degraded"] = "1"
+            headers["x-weighbridge-degraded"] = told["degraded"]
         served = _served(response, data)
         if served:
             # `auto` itself answers only as the driver.
@@ -297,14 +377,45 @@ def _shown(error):
     return f"{type(error).__name__}: {error}" if isinstance(error, (OSError, Missing)) else type(error).__name__
 
 
-def _id_of(data):
-    """The request's id: the client's, else LiteLLM's."""
+def _header(data, name):
+    """A header of the request, as text; None where it has none."""
     asked = data.get("proxy_server_request")
     headers = asked.get("headers") if isinstance(asked, dict) else None
-    for name, value in (headers or {}).items():
-        if str(name).lower() == "x-request-id" and REQUEST_ID.fullmatch(str(value)):
-            return str(value)
+    return next((str(value) for key, value in (headers or {}).items() if str(key).lower() == name), None)
+
+
+def _id_of(data):
+    """The request's id: the client's, else LiteLLM's."""
+    id = _header(data, "x-request-id")
+    if id is not None and REQUEST_ID.fullmatch(id):
+        return id
     return str(data.get("litellm_call_id") or time.time_ns())
+
+
+def _is_large(data):
+    """Whether reading and deciding may take milliseconds."""
+    length = _header(data, "content-length") or ""
+    return not length.isdigit() or int(length) > LARGE
+
+
+def _close_ways_round(data):
+    """Take out of a body by what a client would go past the policy, and what it told the router."""
+    sent = (data.get("proxy_server_request") or {}).get("body")
+    for name in [name for name in data if name in WAYS_ROUND or name.startswith("mock_")]:
+        del data[name]
+    # The settings of a key or team come under this name too.
+    if isinstance(sent, dict) and "router_settings_override" in sent:
+        data.pop("router_settings_override", None)
+    if isinstance(data.get("extra_body"), dict):
+        data["extra_body"] = {
+            name: value for name, value in data["extra_body"].items() if name not in ("model", "metadata")
+        }
+    # Where LiteLLM keeps its own apart, `metadata` goes upstream.
+    if isinstance(data.get("litellm_metadata"), dict):
+        given = data.pop("metadata", None)
+        kept = {name: value for name, value in (given or {}).items() if name not in TOLD} if FORWARD_METADATA else {}
+        if kept:
+            data["metadata"] = kept
 
 
 def _is_model(name):
@@ -358,14 +469,14 @@ def _visible(text):
     return "".join(c if "!" <= c <= "~" else "?" for c in text)
 
 
-def _refusal(id):
-    message = f"the policy sends this request to no endpoint that may take it (request {id})"
+def _raised(refused):
+    """A refusal as LiteLLM tells it to a client."""
     try:
-        from fastapi import HTTPException
-
-        return HTTPException(status_code=400, detail=message, headers={"x-weighbridge-unanswered": "1"})
+        from litellm.proxy._types import ProxyException
     except ImportError:
-        return Unanswered(message)
+        return refused
+    kind = "invalid_request_error"
+    return ProxyException(refused.message, kind, refused.param, refused.status, dict(refused.headers))
 
 
 hook = Hook()

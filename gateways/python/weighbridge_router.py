@@ -1689,7 +1689,7 @@ class Router:
             raise RouterError("an endpoint stands twice", "endpoints")
         self.choose = fields.need("choose", lambda value: _choose(value, self._resolve))
         self.fallback = fields.take("fallback", _list(lambda name: self._resolve(_text(name))), [])
-        fields.take("roles", self._roles)
+        self.roles = fields.take("roles", self._roles, {})
         steps = fields.take("features", _list(_step), [])
         self.heads = fields.take("heads", _heads, [])
         self.shrink = fields.take("shrink", Shrink)
@@ -1716,11 +1716,13 @@ class Router:
 
     @staticmethod
     def _roles(value):
-        for name, target in Fields(value).rest.items():
+        roles = Fields(value).rest
+        for name, target in roles.items():
             try:
                 _text(target)
             except RouterError as error:
                 raise error.within(name) from None
+        return roles
 
     @staticmethod
     def _calibration(value):
@@ -1819,6 +1821,30 @@ class Router:
         another runtime has made them, are probability and tokens of each of `heads`, in order."""
         request = request if isinstance(request, Request) else Request(request)
         return self._decide(request, self._predict(request) if predictions is None else predictions)
+
+    def fallbacks(self, request):
+        """The endpoints that a request may fall back to, in order, each once. The twin of
+        `Router::fallbacks` in Rust."""
+        return self._admitted((place for target in self.fallback for place in target), request)
+
+    def named(self, name, request):
+        """What a caller that asks for no decision means by a name: an endpoint's id, a model, or a
+        role of the file. Those of its endpoints that may take the request, or, where none may, all
+        of them, since the caller has decided. The twin of `Router::named` in Rust."""
+        for known in (name, self.roles.get(name)):
+            try:
+                target = self._resolve(known)
+            except RouterError:
+                continue
+            return self._admitted(target, request) or [self.endpoints[place].id for place in target]
+        return []
+
+    def _admitted(self, places, request):
+        request = request if isinstance(request, Request) else Request(request)
+        # Only a deadline asks for predictions.
+        predictions = [] if request.deadline_ms is None else self._predict(request)
+        admitted = (place for place in dict.fromkeys(places) if self._admits(place, request, predictions))
+        return [self.endpoints[place].id for place in admitted]
 
     def _predict(self, request):
         """Probability and tokens of each of `heads`; nothing without a prompt."""

@@ -12,15 +12,18 @@ use super::output::Console;
 use super::{export_nearest, folder, load};
 use crate::export::export;
 use crate::policy::SolveOptions;
+use crate::trace::Trace;
 
 pub(super) fn run(args: &ExportArgs, console: &Console) -> Outcome {
-    let (router, file) = shipped(args, console)?;
+    // Roles may be bound in the header of a trace.
+    let trace = export_nearest::trace(args, console)?;
+    let (router, file) = shipped(args, trace.as_ref(), console)?;
     let bundle = match export(&router, &file, args.to) {
         Ok(bundle) => bundle,
-        Err(unfit) if args.approximate.is_empty() => {
-            return Err(export_nearest::refusal(args, &unfit));
-        }
-        Err(unfit) => export_nearest::bundle(args, &router, &unfit, console)?,
+        Err(unfit) => match trace {
+            None => return Err(export_nearest::refusal(args, &unfit)),
+            Some(trace) => export_nearest::bundle(args, &router, &unfit, trace, console)?,
+        },
     };
     folder::write(&bundle, &args.output)?;
     console.say(&format!(
@@ -33,7 +36,11 @@ pub(super) fn run(args: &ExportArgs, console: &Console) -> Outcome {
 }
 
 /// The router, and its file as it is shipped: a router file as it stands, a policy compiled.
-fn shipped(args: &ExportArgs, console: &Console) -> Result<(Router, Vec<u8>), Failure> {
+fn shipped(
+    args: &ExportArgs,
+    trace: Option<&Trace>,
+    console: &Console,
+) -> Result<(Router, Vec<u8>), Failure> {
     let path = &args.router;
     if path.extension() == Some(OsStr::new("json")) {
         load::router(path)?;
@@ -44,7 +51,7 @@ fn shipped(args: &ExportArgs, console: &Console) -> Result<(Router, Vec<u8>), Fa
         return Ok((router, file));
     }
     let catalog = load::catalog(&args.catalog)?;
-    let roles = load::roles(&args.roles, None);
+    let roles = load::roles(&args.roles, trace.map(Trace::header));
     let options = SolveOptions {
         seed: console.seed,
         ..SolveOptions::default()

@@ -42,18 +42,26 @@ fn reasons(args: &ExportArgs, unfit: &Unfit) -> String {
     text
 }
 
+/// The traces of `--approximate`; none where it is not asked for.
+pub(super) fn trace(args: &ExportArgs, console: &Console) -> Result<Option<Trace>, Failure> {
+    if args.approximate.is_empty() {
+        return Ok(None);
+    }
+    let read = ReadArgs {
+        on_error: Bad::Fail,
+    };
+    load::traces(&args.approximate, &read, console).map(Some)
+}
+
 /// Measure the nearest policy on the traces of `--approximate`, print what it loses, and make its
 /// folder, whose README says so.
 pub(super) fn bundle(
     args: &ExportArgs,
     router: &Router,
     unfit: &Unfit,
+    trace: Trace,
     console: &Console,
 ) -> Result<Bundle, Failure> {
-    let read = ReadArgs {
-        on_error: Bad::Fail,
-    };
-    let trace = load::traces(&args.approximate, &read, console)?;
     let habits = Habits::of(router, (0..trace.len()).map(|row| trace.request(row)));
     let Some(near) = nearest(router, args.to, Some(&habits)) else {
         return Err(says_no(format!(

@@ -19,6 +19,7 @@ mod feedback;
 mod live;
 mod log;
 mod metrics;
+mod named;
 mod options;
 mod proxy;
 mod record;

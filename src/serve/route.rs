@@ -14,6 +14,8 @@ use super::answer::{Refusal, json};
 use super::app::{App, REQUEST_ID, header_value};
 use super::assign::Assigned;
 use super::clock;
+use super::named::named;
+use super::proxy::{AUTO, ChatBody};
 use super::wire::{Answer, Asked, Body};
 
 /// The endpoint that was drawn.
@@ -24,6 +26,8 @@ pub(super) const MODEL: HeaderName = HeaderName::from_static("x-weighbridge-mode
 pub(super) const PROPENSITY: HeaderName = HeaderName::from_static("x-weighbridge-propensity");
 /// The file that decided.
 pub(super) const POLICY: HeaderName = HeaderName::from_static("x-weighbridge-policy");
+/// The path of a chat completion.
+const CHAT: &str = "/v1/chat/completions";
 /// Stands in place of an endpoint where none may take the request.
 pub(super) const UNANSWERED: HeaderName = HeaderName::from_static("x-weighbridge-unanswered");
 
@@ -33,7 +37,7 @@ pub(super) async fn route(State(app): State<Arc<App>>, request: HttpRequest) -> 
 }
 
 /// `/v1/route/...`: the path of the request that a gateway asks about follows. One without a body
-/// is a request of which nothing is known.
+/// is a request of which nothing is known; of a chat completion the model counts, as in the proxy.
 pub(super) async fn route_below(State(app): State<Arc<App>>, request: HttpRequest) -> Response {
     answer(&app, request, true).await
 }
@@ -44,15 +48,21 @@ async fn answer(app: &App, request: HttpRequest, below: bool) -> Response {
         Ok(body) => body,
         Err(answer) => return answer,
     };
+    let as_proxy = below && head.uri.path().ends_with(CHAT);
     let body: &[u8] = match &*body {
         [] if below => br#"{"request":{}}"#,
         body => body,
     };
-    respond(app, &head.headers, body)
+    respond(app, &head.headers, body, as_proxy)
         .unwrap_or_else(|refusal| refusal.answer(StatusCode::BAD_REQUEST))
 }
 
-fn respond(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<Response, Refusal> {
+fn respond(
+    app: &App,
+    headers: &HeaderMap,
+    body: &[u8],
+    as_proxy: bool,
+) -> Result<Response, Refusal> {
     if body.is_empty() {
         return Err(Refusal::whole(
             "the body is empty; send {\"request\": {...}}, or tell your gateway to pass the body on",
@@ -61,6 +71,12 @@ fn respond(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<Response, Refu
     match Body::read(body)? {
         Body::One(asked) => {
             let id = app.request_id(headers, asked.id)?;
+            if as_proxy && asked.is_chat {
+                let model = ChatBody::read(body)?.model;
+                if model != AUTO {
+                    return Ok(named(app, id, &model, asked.request));
+                }
+            }
             let (assigned, request) = decide(app, asked.request, &id);
             let answer = serde_json::to_vec(&Answer::new(&id, &assigned));
             let mut response = whole(answer);

@@ -20,6 +20,8 @@ pub(super) const MAX_BATCH: usize = 1000;
 pub(super) struct Asked {
     pub(super) id: Option<String>,
     pub(super) request: Request,
+    /// Whether it came as the body of a chat completion.
+    pub(super) is_chat: bool,
 }
 
 /// A body of `/v1/route`.
@@ -120,7 +122,11 @@ impl Envelope<'_> {
     fn one(self, text: &str) -> Result<Asked, Refusal> {
         if self.is_chat && self.request.is_none() {
             let request = Request::from_chat(text).map_err(|error| Refusal::read("", &error))?;
-            return Ok(Asked { id: None, request });
+            return Ok(Asked {
+                id: None,
+                request,
+                is_chat: true,
+            });
         }
         if let Some(fault) = self.fault {
             return Err(fault);
@@ -138,7 +144,11 @@ impl Envelope<'_> {
         };
         let request =
             Request::from_json(request.get()).map_err(|error| Refusal::read("request", &error))?;
-        Ok(Asked { id, request })
+        Ok(Asked {
+            id,
+            request,
+            is_chat: false,
+        })
     }
 }
 

@@ -22,6 +22,7 @@ from pathlib import Path
 import trustme
 
 sys.path.insert(0, str(Path(__file__).parent))
+import alike  # noqa: E402
 from gateway import DRIVER, EACH, SPECIALIST, Tool, check, counts, free_port, mixture, now, reached, traffic  # noqa: E402
 from upstream import Upstream  # noqa: E402
 
@@ -51,7 +52,7 @@ class Sidecar:
 class Envoy:
     """Envoy on a configuration of the folder, filled in."""
 
-    def __init__(self, folder, name, upstreams, sidecar, ca, work, patient=True):
+    def __init__(self, folder, name, upstreams, sidecar, ca, work, patient=True, **variables):
         self.port = free_port()
         text = (folder / name).read_text()
         shipped = {"envoy-lua.yaml": "TIMEOUT_MS = 200\n", "envoy-ext-authz.yaml": "timeout: 0.2s"}[name]
@@ -63,14 +64,14 @@ class Envoy:
         self.keys = {}
         for variable in re.findall(r"\$\{(WB_\w+)_HOST\}", text):
             if variable not in ("WB_LISTEN", "WB_SIDECAR"):
-                endpoint = SPECIALIST if "SPECIALE" in variable else DRIVER
+                endpoint = next(id for id in upstreams if re.sub(r"\W", "_", id).upper() == variable.removeprefix("WB_"))
                 settings[f"{variable}_HOST"], settings[f"{variable}_PATH"] = "localhost", "/api/v1"
                 settings[f"{variable}_PORT"] = str(upstreams[endpoint].port)
                 self.keys[f"{variable}_API_KEY"] = f"key-of-{endpoint}"
         text = re.sub(r"\$\{(\w+)\}", lambda found: settings[found.group(1)], text)
         self.config = work / f"{name}.filled.yaml"
         self.config.write_text(text)
-        environment = {**os.environ, **self.keys, "PATH": f"{Path(ENVOY).parent}:{os.environ['PATH']}"}
+        environment = {**os.environ, **self.keys, **variables, "PATH": f"{Path(ENVOY).parent}:{os.environ['PATH']}"}
         done = subprocess.run([sys.executable, folder / "check.py", self.config], env=environment, capture_output=True, text=True)
         check(done.returncode == 0, done.stdout, done.stderr)
         self.log = work / f"{name}.log"
@@ -123,7 +124,7 @@ class Envoy:
             self.process.kill()
 
 
-def same_decisions(what, envoy, tool, folder, upstreams, requests, model_of):
+def same_decisions(what, envoy, tool, folder, upstreams, requests):
     """Each request for `auto` reaches the endpoint that `decide` names; every third one is streamed."""
     chosen = {}
     expected = tool.decide(folder, [(id, plain) for id, _, plain in requests])
@@ -135,7 +136,9 @@ def same_decisions(what, envoy, tool, folder, upstreams, requests, model_of):
         check(status == 200, status, text)
         name, (path, sent_headers, sent) = reached(upstreams, before)
         check(name == endpoint, id, "reached", name, "and not", endpoint)
-        check(sent == {**body, "stream": streamed, "model": model_of(endpoint)}, "the body was changed:", sent)
+        expected = {**body, "stream": streamed, "model": endpoint.split("@")[0]}
+        del expected["metadata"]  # it is for the router
+        check(sent == expected, "the body was changed:", sent)
         check("needs" not in plain or name == DRIVER, "tools reached the specialist:", id)
         check(path == "/api/v1/chat/completions" and sent_headers["authorization"] == f"Bearer key-of-{name}", sent_headers)
         told = [header for header in sent_headers if "weighbridge" in header.lower() or header.lower() == "x-forwarded-for"]
@@ -178,7 +181,8 @@ def models_of_all_kinds(envoy, upstreams):
         ({"model": SPECIALIST}, SPECIALIST, "deepseek-v3.2-speciale"),
         ({"model": "deepseek-v3.2-speciale"}, SPECIALIST, "deepseek-v3.2-speciale"),
         ({"model": "deepseek-v3.2"}, DRIVER, "deepseek-v3.2"),
-        ({"model": "somebody-elses"}, DRIVER, "somebody-elses"),
+        ({"model": "specialist"}, SPECIALIST, "deepseek-v3.2-speciale"),
+        ({"model": "driver"}, DRIVER, "deepseek-v3.2"),
         ({"tools": tools, "model": "auto"}, DRIVER, "deepseek-v3.2"),
     ]
     for given, endpoint, model in cases:
@@ -189,15 +193,52 @@ def models_of_all_kinds(envoy, upstreams):
                 name, (_, _, sent) = reached(upstreams, before)
                 check(status == 200 and name == endpoint, status, name, answer)
                 check(sent == {**json.loads(body), "model": model}, sent)
-                check(("x-weighbridge-endpoint" in headers) == (given["model"] == "auto"), headers)
+                check("x-weighbridge-degraded" not in headers, headers)
+                check(("x-weighbridge-propensity" in headers) == (given["model"] == "auto"), headers)
+    odd = ' { "\\u006dodel" :"auto", "seed":123456789012345678901234567890,"a":{"metadata":{"task":1},"b":[1,"}"]},'
+    odd += '"m\\u0065tadata":{"tenant":"t"} , "messages":[{"role":"user","content":"Prove it."}],"top_p":0.10,"x":null,"y":true }  '
     before = counts(upstreams)
-    status, _, _ = envoy.ask('{"model":"x","messages":[{"role":"user","content":"Prove it."}],"model":"auto"}')
+    status, _, text = envoy.ask(odd)
     name, (_, _, sent) = reached(upstreams, before)
-    check(status == 200 and name == SPECIALIST and sent["model"] == "deepseek-v3.2-speciale", name, sent)
-    for broken in ("", "{", "[]", '"model"', '{"model":', '{"model":"auto'):
+    expected = json.loads(odd)
+    del expected["metadata"]
+    check(status == 200 and name == SPECIALIST and sent == {**expected, "model": "deepseek-v3.2-speciale"}, text, sent)
+    twice = '{"model":"x","messages":[{"role":"user","content":"Prove it."}],"model":"auto"}'
+    for broken in (twice, "{", "[]", '"model"', '{"model":', '{"model":"auto', '{"model":"auto"} x', '{"model":"somebody-elses","messages":[]}'):
         before = counts(upstreams)
-        envoy.ask(broken)  # an answer, whatever it is
-        check(counts(upstreams)[SPECIALIST] == before[SPECIALIST], broken)
+        status, _, text = envoy.ask(broken)
+        check(status == (404 if "elses" in broken else 400) and "error" in json.loads(text), broken, status, text)
+        check(counts(upstreams) == before, broken)
+
+
+def forwarded(binary, folder, name, upstreams, ca, work):
+    """Where that is wished the rest of `metadata` goes on, to the last digit; no hint does."""
+    hints = {"task": "math", "tenant": "t", "session": "s", "channel": "api", "region": "eu", "value_usd": "2", "deadline_ms": "900000"}
+    with Sidecar(binary, folder / "policy.router.json", port := free_port()):
+        with Envoy(folder, name, upstreams, port, ca, work, WEIGHBRIDGE_FORWARD_METADATA="1") as envoy:
+            for metadata, kept in (
+                ({**hints, "mine": "kept", "n": 2**70}, {"mine": "kept", "n": 2**70}),
+                ({"mine": {"task": "}\\"}, **hints}, {"mine": {"task": "}\\"}}),
+                (hints, None),
+                ({}, None),
+                (None, None),
+            ):
+                before = counts(upstreams)
+                status, _, text = envoy.ask({**HELLO, "metadata": metadata})
+                _, (_, _, sent) = reached(upstreams, before)
+                check(status == 200 and sent.get("metadata") == kept, metadata, sent, text)
+
+
+def alike_to_serve(binary, tool, name, authority, ca, work):
+    """Bad hints and limits, and names, as in `serve`; what is wrong in a body too."""
+    folder = alike.exported(tool, work, "envoy")
+    upstreams = {id: Upstream(id, authority) for id in alike.CARDS}
+    with alike.Serve(binary, folder) as serve, Sidecar(binary, folder / "policy.router.json", port := free_port()):
+        with Envoy(folder, name, upstreams, port, ca, work) as envoy:
+            bodies = [*alike.ASKED, *alike.BAD, *alike.NAMED, *alike.WHOLE_BODY]
+            alike.same(name, serve, envoy.ask, upstreams, bodies)
+    for upstream in upstreams.values():
+        upstream.close()
 
 
 def at_once(envoy, upstreams):
@@ -233,38 +274,38 @@ def spoofed(envoy, upstreams, expected, degraded):
             reacher, (_, sent, _) = reached(upstreams, before)
             check(status == 200 and reacher == expected, name, path, status, text)
             check(not any("weighbridge" in header.lower() for header in sent), sent)
-            if degraded and path.endswith("completions"):
-                check(headers.get("x-weighbridge-degraded") == "1", headers)
+            why = "path" if path.endswith("embeddings") else "sidecar" if degraded else None
+            check(headers.get("x-weighbridge-degraded") == why, path, headers)
 
 
-def degraded(envoy, upstreams, model):
+def degraded(envoy, upstreams):
     """Without the sidecar the driver answers, plain and streamed, and the answer says so."""
     for stream in (False, True):
         before = counts(upstreams)
-        status, headers, text = envoy.ask({**PROOF, "stream": stream})
+        status, headers, text = envoy.ask({**PROOF, "stream": stream, "metadata": {"tenant": "t"}})
         name, (_, _, sent) = reached(upstreams, before)
-        check(status == 200 and name == DRIVER and sent["model"] == model, status, name, sent)
-        check(headers["x-weighbridge-degraded"] == "1", headers)
+        check(status == 200 and name == DRIVER and sent["model"] == "deepseek-v3.2", status, name, sent)
+        check("metadata" not in sent and headers["x-weighbridge-degraded"] == "sidecar", sent, headers)
         check(("[DONE]" in text) == stream, text)
 
 
-def down(folder, name, upstreams, ca, work, model):
+def down(folder, name, upstreams, ca, work):
     """Nobody listens where the sidecar should be, or hangs."""
     port = free_port()
     with Envoy(folder, name, upstreams, port, ca, work, patient=False) as envoy:
-        degraded(envoy, upstreams, model)
+        degraded(envoy, upstreams)
         spoofed(envoy, upstreams, DRIVER, True)
         with socket.create_server(("127.0.0.1", port)):
-            degraded(envoy, upstreams, model)  # it hangs: nobody accepts
+            degraded(envoy, upstreams)  # it hangs: nobody accepts
         check("DEGRADED" in envoy.said() or "authz" in name, envoy.said())
 
 
 def lua(binary, tool, folder, upstreams, ca, work):
-    down(folder, "envoy-lua.yaml", upstreams, ca, work, "deepseek-v3.2")
+    down(folder, "envoy-lua.yaml", upstreams, ca, work)
     port = free_port()
     with Envoy(folder, "envoy-lua.yaml", upstreams, port, ca, work) as envoy:
         with Sidecar(binary, folder / "policy.router.json", port):
-            same_decisions("Lua", envoy, tool, folder, upstreams, traffic(1000), lambda endpoint: endpoint.split("@")[0])
+            same_decisions("Lua", envoy, tool, folder, upstreams, traffic(1000))
             spoofed(envoy, upstreams, DRIVER, False)
             models_of_all_kinds(envoy, upstreams)
             at_once(envoy, upstreams)
@@ -272,7 +313,7 @@ def lua(binary, tool, folder, upstreams, ca, work):
             asked = [sys.executable, folder / "check.py", "--sidecar", f"http://127.0.0.1:{port}"]
             done = subprocess.run(asked, capture_output=True, text=True)
             check(done.returncode == 0 and SPECIALIST in done.stdout, done.stdout, done.stderr)
-        degraded(envoy, upstreams, "deepseek-v3.2")
+        degraded(envoy, upstreams)
 
 
 def mixture(binary, tool, folder, upstreams, ca, work):
@@ -283,15 +324,16 @@ def mixture(binary, tool, folder, upstreams, ca, work):
 
 
 def ext_authz(binary, tool, folder, upstreams, ca, work):
-    down(folder, "envoy-ext-authz.yaml", upstreams, ca, work, "auto")
+    down(folder, "envoy-ext-authz.yaml", upstreams, ca, work)
     port = free_port()
     with Envoy(folder, "envoy-ext-authz.yaml", upstreams, port, ca, work) as envoy:
         with Sidecar(binary, folder / "policy.router.json", port):
-            same_decisions("ext_authz", envoy, tool, folder, upstreams, traffic(1000), lambda _: "auto")
+            same_decisions("ext_authz", envoy, tool, folder, upstreams, traffic(1000))
             spoofed(envoy, upstreams, DRIVER, False)
+            models_of_all_kinds(envoy, upstreams)
             at_once(envoy, upstreams)
             nobody_may(envoy, upstreams)
-        degraded(envoy, upstreams, "auto")
+        degraded(envoy, upstreams)
 
 
 def main(binary):
@@ -312,6 +354,9 @@ def main(binary):
         lua(binary, tool, rules, upstreams, ca, work)
         mixture(binary, tool, tool.export(work / "mixture.toml", "mixture", "envoy"), upstreams, ca, work)
         ext_authz(binary, tool, rules, upstreams, ca, work)
+        for name in ("envoy-lua.yaml", "envoy-ext-authz.yaml"):
+            forwarded(binary, rules, name, upstreams, ca, work)
+            alike_to_serve(binary, tool, name, server, ca, work)
     finally:
         for upstream in upstreams.values():
             upstream.close()

@@ -20,10 +20,13 @@ from pathlib import Path
 import yaml
 
 sys.path.insert(0, str(Path(__file__).parent))
+import alike  # noqa: E402
 from gateway import DRIVER, EACH, SPECIALIST, Tool, check, counts, free_port, mixture, now, reached, traffic  # noqa: E402
 from upstream import TOOLS, Upstream  # noqa: E402
 
 MIXTURE = mixture(0.7, 0.3)
+# LiteLLM, where it is imported, fetches nothing.
+LOCAL = {**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
 # A callback of a user: what LiteLLM's logging payload holds, a line a call.
 CAPTURE = '''
 import json, os
@@ -45,10 +48,40 @@ class Capture(CustomLogger):
 
 hook = Capture()
 '''
-class Proxy:
-    """LiteLLM's proxy on a copy of a folder."""
+# Keys that may ask for `auto` and nothing else.
+KEYS = """
+from litellm.proxy._types import UserAPIKeyAuth
 
-    def __init__(self, folder, upstreams, extra=""):
+async def check(request, api_key):
+    return UserAPIKeyAuth(api_key=api_key, models=["auto"])
+"""
+# In which thread a request is decided.
+THREADS = """
+import asyncio, sys, threading
+sys.path.insert(0, sys.argv[1])
+import weighbridge_plugin as plugin
+
+choose, on_the_loop = plugin.hook.decider.choose, []
+
+def watched(*given):
+    on_the_loop.append(threading.current_thread() is threading.main_thread())
+    return choose(*given)
+
+async def ask(text, headers):
+    data = {"model": "auto", "messages": [{"role": "user", "content": text}], "proxy_server_request": {"headers": headers}}
+    return (await plugin.hook.async_pre_call_hook(None, None, data, "acompletion"))["model"]
+
+plugin.hook.decider.choose = watched
+for size in ({"content-length": "200"}, {"Content-Length": "200000"}, {}):
+    assert "speciale" in asyncio.run(ask("Prove it. " * 20000, size)), size
+assert on_the_loop == [True, False, False], on_the_loop
+"""
+
+
+class Proxy:
+    """LiteLLM's proxy on a copy of a folder; `settings` are more general ones, `environment` more variables."""
+
+    def __init__(self, folder, upstreams, settings="", **variables):
         self.folder = folder
         self.key = "sk-" + secrets.token_hex(16)
         self.captured = folder / "captured.jsonl"
@@ -59,10 +92,12 @@ class Proxy:
         check("callbacks: weighbridge_plugin.hook\n" in text, text)
         # One failure of an only deployment would put it on hold for the tests that follow.
         text = text.replace("callbacks: weighbridge_plugin.hook", hooked) + "\nrouter_settings: {disable_cooldowns: true}\n"
-        config.write_text(text + extra)
+        check("\ngeneral_settings:\n" in text, text)
+        text = text.replace("\ngeneral_settings:\n", f"\ngeneral_settings:\n{settings}")
+        config.write_text(text)
         self.port = free_port()
-        environment = {**os.environ, "LITELLM_MASTER_KEY": self.key, "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
-        environment |= {"CAPTURED": str(self.captured), "PYTHONDONTWRITEBYTECODE": "1"}
+        environment = {**LOCAL, "LITELLM_MASTER_KEY": self.key}
+        environment |= {"CAPTURED": str(self.captured), "PYTHONDONTWRITEBYTECODE": "1", **variables}
         for entry in yaml.safe_load(text)["model_list"]:
             name, sent = entry["model_name"], entry["litellm_params"]
             if name != "auto":
@@ -173,9 +208,11 @@ def same_decisions(what, proxy, tool, folder, upstreams, requests, times):
 
 
 def named_models_pass(proxy, upstreams):
-    for endpoint in (DRIVER, SPECIALIST):
+    names = {DRIVER: DRIVER, SPECIALIST: SPECIALIST, "driver": DRIVER, "specialist": SPECIALIST}
+    names |= {endpoint.split("@")[0]: endpoint for endpoint in (DRIVER, SPECIALIST)}
+    for asked, endpoint in names.items():
         before = counts(upstreams)
-        status, headers, _ = proxy.chat({"model": endpoint, "messages": [{"role": "user", "content": "Prove it."}]})
+        status, headers, _ = proxy.chat({"model": asked, "messages": [{"role": "user", "content": "Prove it."}]})
         name, _ = reached(upstreams, before)
         check(status == 200 and name == endpoint and not any(h.startswith("x-weighbridge") for h in headers), headers)
 
@@ -239,16 +276,101 @@ def faults(proxy, upstreams):
 
 
 def unreadable(proxy, upstreams):
-    """A request that cannot be read goes to the driver, loudly, without its text in the log."""
+    """A request that cannot be read is refused, without its text in the log; one that cannot be decided goes to
+    the driver, loudly."""
     secret = "hush-" + secrets.token_hex(8)
     body = {"model": "auto", "messages": [{"role": "user", "content": f"Prove {secret}."}], "metadata": {"value_usd": f"no number {secret}"}}
     before = counts(upstreams)
     status, headers, text = proxy.chat(body)
-    check(status == 200 and headers["x-weighbridge-degraded"] == "1", status, headers, text)
-    check(headers["x-weighbridge-endpoint"] == headers["x-weighbridge-served"] == DRIVER == reached(upstreams, before)[0], headers)
+    check(status == 400 and json.loads(text)["error"]["param"] == "metadata.value_usd", status, headers, text)
+    check(counts(upstreams) == before, "it reached somebody")
+    # Items that are no objects: no interface of `serve` has them, so nothing says what is wrong.
+    status, headers, text = proxy.ask("POST", "/v1/responses", {"model": "auto", "input": [secret]})
+    check(headers["x-weighbridge-degraded"] == "fault" and headers["x-weighbridge-endpoint"] == DRIVER, status, headers, text)
+    check(counts(upstreams)[SPECIALIST] == before[SPECIALIST], "it reached the specialist")
     said = [line for line in proxy.said().splitlines() if "weighbridge" in line]
-    check(any("DEGRADED" in line and "value_usd" in line for line in said), said)
-    check(secret not in proxy.said(), "a client's text stands in the log")
+    check(any("DEGRADED" in line and "AttributeError" in line for line in said), said)
+    check(secret not in "".join(said), "a client's text stands in the log")
+
+
+PAST = [
+    {"fallbacks": [SPECIALIST]},
+    {"fallbacks": [{DRIVER: [SPECIALIST]}]},
+    {"fallbacks": [{"*": [SPECIALIST]}]},
+    {"fallbacks": [{"model": SPECIALIST}]},
+    {"context_window_fallbacks": [{DRIVER: [SPECIALIST]}]},
+    {"content_policy_fallbacks": [{DRIVER: [SPECIALIST]}]},
+    {"router_settings_override": {"fallbacks": [{DRIVER: [SPECIALIST]}], "num_retries": 3}},
+    {"num_retries": 3},
+    {"max_retries": 3},
+    {"mock_testing_fallbacks": True, "fallbacks": [SPECIALIST]},
+    {"mock_testing_context_fallbacks": True},
+    {"mock_testing_content_policy_fallbacks": True},
+    {"mock_testing_rate_limit_error": True},
+    {"metadata": {"pre_routing_selected_model": SPECIALIST}, "fallbacks": [{SPECIALIST: [SPECIALIST]}]},
+    {"deployment_id": "another"},
+    {"custom_llm_provider": "anthropic"},
+    {"specific_deployment": True},
+    {"azure": True},
+    {"extra_body": {"model": "another", "metadata": {"tenant": "t"}}},
+    {"model": "auto,auto"},
+    {"model": f"auto,{SPECIALIST}", "fastest_response": True},
+]
+
+
+def nobody_goes_past(proxy, upstreams):
+    """Whatever a client says in the body: the driver alone is asked, once, for its own model, well or not."""
+    for more in PAST:
+        for fault in (None, 500, 400):
+            upstreams[DRIVER].fault = fault
+            before = counts(upstreams)
+            status, headers, text = proxy.chat({"model": "auto", "messages": [{"role": "user", "content": "Say hello."}], **more})
+            place = f"{more}, {fault}:"
+            check(counts(upstreams)[SPECIALIST] == before[SPECIALIST], place, "the specialist was asked")
+            if "," in more.get("model", ""):
+                check(status == 404 and counts(upstreams) == before, place, status, text)
+                continue
+            name, (_, _, sent) = reached(upstreams, before)
+            check(status == (fault or 200) and sent["model"] == "deepseek-v3.2" and "metadata" not in sent, place, status, sent, text)
+    upstreams[DRIVER].fault = None
+    print(f"{len(PAST)} ways past the policy: none leads anywhere")
+
+
+def hints_stay_inside(proxy, upstreams, forwarded):
+    """What a client tells the router reaches no upstream by any interface; the rest where that is wished, of
+    those whose metadata LiteLLM sends on at all."""
+    hints = {"task": "x", "tenant": "t", "session": "s", "channel": "api", "region": "eu", "value_usd": "2", "deadline_ms": "90000"}
+    messages = [{"role": "user", "content": "Say hello."}]
+    for path, body, sends in (
+        ("/v1/chat/completions", {"messages": messages}, False),
+        ("/v1/chat/completions", {"messages": messages, "store": True}, False),
+        ("/v1/completions", {"prompt": "Hello."}, False),
+        ("/v1/embeddings", {"input": "Hello."}, False),
+        ("/v1/responses", {"input": "Hello."}, True),
+        ("/v1/messages", {"messages": messages, "max_tokens": 50}, False),
+    ):
+        before = counts(upstreams)
+        status, _, text = proxy.ask("POST", path, {"model": "auto", **body, "metadata": {**hints, "mine": "kept"}})
+        _, (_, _, sent) = reached(upstreams, before)
+        check(status == 200, path, status, text)
+        check(sent.get("metadata") == ({"mine": "kept"} if forwarded and sends else None), path, sent)
+
+
+def alike_to_serve(tool, folder, binary):
+    """Bad hints and limits, names and chains as in `serve`, for keys that may ask for `auto` alone."""
+    exported, upstreams = alike.exported(tool, folder, "litellm"), {}
+    with alike.Serve(binary, exported) as serve:
+        with Proxy(copy(exported, "alike-run"), upstreams, WEIGHBRIDGE_FORWARD_METADATA="1") as proxy:
+            # A name that the policy does not know is LiteLLM's own to refuse.
+            alike.same("LiteLLM", serve, proxy.chat, upstreams, [*alike.ASKED, *alike.BAD, *alike.NAMED], {"nobody"})
+            hints_stay_inside(proxy, upstreams, True)
+        run = copy(exported, "alike-keys")
+        (run / "keys.py").write_text(KEYS)
+        with Proxy(run, upstreams, "  custom_auth: keys.check\n") as proxy:
+            alike.same_chains("LiteLLM", serve, proxy.chat, upstreams, alike.ASKED)
+            hints_stay_inside(proxy, upstreams, False)
+    for upstream in upstreams.values():
+        upstream.close()
 
 
 def unanswered(proxy, upstreams):
@@ -284,7 +406,7 @@ def broken(folder, upstreams, name, spoil, why):
             body = {"model": "auto", "messages": [{"role": "user", "content": "Prove the theorem."}], "stream": stream}
             status, headers, text = proxy.chat(body)
             check(status == 200 and reached(upstreams, before)[0] == DRIVER, status, text)
-            check(headers["x-weighbridge-degraded"] == "1", headers)
+            check(headers["x-weighbridge-degraded"] == "policy", headers)
             expected = headers["x-weighbridge-endpoint"], headers["x-weighbridge-served"]
             check(expected == (DRIVER, DRIVER), expected)
         entry = proxy.logged(2)[0]
@@ -309,12 +431,15 @@ def rules(tool, folder, upstreams, requests):
     exported = tool.export("policies/hard-math-and-code.toml", "rules", "litellm")
     done = subprocess.run([sys.executable, exported / "check.py"], capture_output=True, text=True)
     check(done.returncode == 0 and "ready to mount" in done.stdout, done.stdout, done.stderr)
+    done = subprocess.run([sys.executable, "-B", "-c", THREADS, exported], capture_output=True, text=True, env=LOCAL)
+    check(done.returncode == 0, done.stdout, done.stderr)
     with Proxy(copy(exported, "rules-run"), upstreams) as proxy:
         told = same_decisions("rules", proxy, tool, exported, upstreams, requests, [])
         print("tags in the logging payload:", tags(proxy, told))
         named_models_pass(proxy, upstreams)
         other_interfaces(proxy, tool, exported, upstreams)
         faults(proxy, upstreams)
+        nobody_goes_past(proxy, upstreams)
         unreadable(proxy, upstreams)
         unanswered(proxy, upstreams)
     broken(exported, upstreams, "cut", cut, "policy.router.json")
@@ -350,6 +475,7 @@ def main(binary, wheel):
         mixture(tool, folder, upstreams, requests)
         if not wheel:
             rules(tool, folder, upstreams, requests)
+            alike_to_serve(tool, folder, binary)
     finally:
         for upstream in upstreams.values():
             upstream.close()

@@ -7,6 +7,7 @@ import json
 import socket
 import struct
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 TOOLS = [{"type": "function", "function": {"name": "look_up", "parameters": {"type": "object", "properties": {}}}}]
@@ -66,6 +67,15 @@ def serving(handler, tls=None):
     return server
 
 
+class Asked(tuple):
+    """Path, headers and body of a request; when it came."""
+
+    def __new__(cls, *parts):
+        made = super().__new__(cls, parts)
+        made.moment = time.monotonic_ns()
+        return made
+
+
 class Upstream:
     """One upstream: `asked` has path, headers and body of every request, in order of arrival."""
 
@@ -89,17 +99,17 @@ class Upstream:
 def _handler(upstream):
     class Handler(Talk):
         def do_GET(self):
-            upstream.asked.append((self.path, dict(self.headers.items()), None))
+            upstream.asked.append(Asked(self.path, dict(self.headers.items()), None))
             self.whole({"object": "list", "data": [{"id": upstream.name, "object": "model"}]})
 
         def do_POST(self):
             try:
                 body = dict(self.body())
             except (ValueError, TypeError):
-                upstream.asked.append((self.path, dict(self.headers.items()), None))
+                upstream.asked.append(Asked(self.path, dict(self.headers.items()), None))
                 self.whole({"error": {"message": "not a JSON object"}}, 400)
                 return
-            upstream.asked.append((self.path, dict(self.headers.items()), body))
+            upstream.asked.append(Asked(self.path, dict(self.headers.items()), body))
             if isinstance(upstream.fault, int):
                 error = {"error": {"message": "on demand", "type": "server_error", "param": None, "code": None}}
                 self.whole(error, upstream.fault)

@@ -1,8 +1,9 @@
 //! `export` to targets that cannot express every policy: what is refused and what stands in for it.
 
+use std::fs;
 use std::path::Path;
 
-use super::support::{Folder, generated, run};
+use super::support::{Folder, Said, generated, run};
 
 const ROLES: [&str; 4] = [
     "--driver",
@@ -11,7 +12,7 @@ const ROLES: [&str; 4] = [
     "deepseek-v3.2-speciale",
 ];
 
-fn export(policy: &str, target: &str, more: &[&str]) -> super::support::Said {
+fn export(policy: &str, target: &str, more: &[&str]) -> Said {
     run(&[&["export", policy, "--to", target][..], &ROLES, more].concat())
 }
 
@@ -47,6 +48,48 @@ fn what_a_target_cannot_express_is_refused_by_place_with_the_nearest_and_nothing
         assert!(said.err.contains(says), "{policy}: {}", said.err);
         assert!(!Path::new(&out).exists(), "{policy}");
     }
+}
+
+#[test]
+fn an_approximation_binds_the_roles_of_the_traces_header_under_those_of_the_flags() {
+    let folder = Folder::new();
+    let trace = generated(&folder, "t.jsonl", 400, 3);
+    let bare = folder.file("bare.jsonl", &without_roles(&folder.read("t.jsonl")));
+    // One that is bent, and one that is expressed as it stands.
+    for policy in ["policies/random-95-5.toml", "policies/always-driver.toml"] {
+        let shipped = |name: &str, trace: &str, roles: &[&str]| {
+            let out = folder.at(name);
+            let asked = ["export", policy, "--to", "vllm-sr", "-o", &out];
+            let on = ["--approximate", trace, "--value", "2"];
+            (run(&[&asked[..], &on, roles].concat()), out)
+        };
+        let router = |(said, out): (Said, String)| {
+            said.done();
+            let file = fs::read(format!("{out}/policy.router.json")).unwrap();
+            fs::remove_dir_all(out).unwrap();
+            file
+        };
+        let of_header = router(shipped("header", &trace, &[]));
+        assert!(of_header == router(shipped("flags", &trace, &ROLES)));
+        let swapped = [ROLES[0], ROLES[3], ROLES[2], ROLES[1]];
+        assert!(of_header != router(shipped("swapped", &trace, &swapped)));
+        let (unbound, out) = shipped("unbound", &bare, &[]);
+        assert_eq!(unbound.code, Some(2));
+        assert!(
+            unbound.err.contains("in the header of the trace"),
+            "{}",
+            unbound.err
+        );
+        assert!(!Path::new(&out).exists());
+    }
+}
+
+/// A trace whose header binds no roles.
+fn without_roles(trace: &str) -> String {
+    let (header, rest) = trace.split_once('\n').unwrap();
+    let mut header: serde_json::Value = serde_json::from_str(header).unwrap();
+    header.as_object_mut().unwrap().remove("roles");
+    format!("{header}\n{rest}")
 }
 
 #[test]

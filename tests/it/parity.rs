@@ -4,7 +4,7 @@ use std::fs::{self, File};
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use weighbridge_router::Router;
+use weighbridge_router::{Parts, Request, Router, Scratch};
 
 use super::sample::{LEARNED, MIXED, every_kind};
 use super::support::{Folder, generated, python, root, run, shared, trained};
@@ -126,6 +126,96 @@ fn rust_and_python_decide_alike_by_every_kind_of_step_and_head() {
         let file = folder.file(&name, router.to_bytes().unwrap());
         agree(&name, &file, &trace);
     }
+}
+
+/// Who may stand in, and whom a name means, of each line of requests by name.
+const WHO: &str = r#"
+import json, sys
+sys.path.insert(0, "gateways/python")
+import weighbridge_router as loader
+router = loader.load(sys.argv[1])
+for line in sys.stdin:
+    asked = json.loads(line)
+    request = loader.Request(asked["request"])
+    named = [router.named(name, request) for name in asked["names"]]
+    print(json.dumps([router.fallbacks(request), *named]))
+"#;
+
+#[test]
+fn rust_and_python_let_the_same_endpoints_stand_in_and_mean_the_same_by_a_name() {
+    let Some(mut python) = python() else { return };
+    let names = [
+        "plain",
+        "strong",
+        "strong@maker",
+        "seen",
+        "driver",
+        "lost",
+        "other",
+        "",
+    ];
+    let base = every_kind(LEARNED, 4, 3);
+    let router = Router::try_new(Parts {
+        fallback: ["strong", "plain", "third", "strong@maker", "seen"]
+            .map(Into::into)
+            .into(),
+        roles: [("driver", "strong"), ("lost", "nobody"), ("plain", "third")]
+            .map(|(role, to)| (role.into(), to.into()))
+            .into(),
+        ..base
+    })
+    .unwrap();
+    let mut lines = String::new();
+    let mut expected = Vec::new();
+    for prompt in [json!("Prove it, step by step."), json!(""), Value::Null] {
+        for deadline in [json!(null), json!(1700), json!(9000), json!(60_000)] {
+            for rest in [
+                json!({}),
+                json!({"needs": ["tools"]}),
+                json!({"region": "cn", "channel": "web"}),
+                json!({"at": "2025-12-20", "input_tokens": 140_000}),
+            ] {
+                let mut request = rest;
+                request["prompt"] = prompt.clone();
+                request["deadline_ms"] = deadline.clone();
+                let asked = Request::from_json(&request.to_string()).unwrap();
+                let mut ids = |name: Option<&str>| -> Value {
+                    let (asked, scratch) = (asked.as_ref(), &mut Scratch::default());
+                    let found = match name {
+                        None => router.fallbacks(&asked, scratch),
+                        Some(name) => router.named(name, &asked, scratch),
+                    };
+                    found
+                        .iter()
+                        .map(|index| router.endpoint(*index).id.as_str())
+                        .collect()
+                };
+                let all = std::iter::once(None).chain(names.map(Some));
+                expected.push(all.map(&mut ids).collect::<Value>());
+                lines += &format!("{}\n", json!({"request": request, "names": names}));
+            }
+        }
+    }
+    assert!(expected.iter().any(|all| all[0] != expected[0][0]));
+    let folder = Folder::new();
+    let file = folder.file("who.router.json", router.to_bytes().unwrap());
+    let asked = File::open(folder.file("asked.jsonl", lines)).unwrap();
+    let output = python
+        .args(["-c", WHO, &file])
+        .stdin(asked)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    let found: Vec<Value> = said
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(
+        found,
+        expected,
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 /// The file is refused by both, and at the same place.

@@ -6,11 +6,12 @@ use weighbridge_router::{Endpoint, Router};
 
 use crate::export::endpoints::{driver, quoted};
 
+const BODY: &str = include_str!("../../../gateways/envoy/body.lua");
 const LUA: &str = include_str!("../../../gateways/envoy/weighbridge.lua");
+const AFTER_EXT_AUTHZ: &str = include_str!("../../../gateways/envoy/after-ext-authz.lua");
 
 /// The configuration with the Lua filter.
 pub(super) fn with_lua(router: &Router, stems: &[String]) -> String {
-    let script = LUA.replace("--{POLICY}", &policy(router));
     let mut routes = String::new();
     for (endpoint, stem) in each(router, stems) {
         routes += &route(endpoint, stem, "prefix: \"/v1/\"", Picked::ByHeader, "");
@@ -19,7 +20,7 @@ pub(super) fn with_lua(router: &Router, stems: &[String]) -> String {
     routes += &route(to, stem, "prefix: \"/v1/\"", Picked::Always, "");
     include_str!("../../../gateways/envoy/envoy-lua.yaml")
         .replace("{ROUTES}\n", &routes)
-        .replace("{LUA}\n", &indented(&script, 26))
+        .replace("{LUA}\n", &script(LUA, router))
         .replace("{CLUSTERS}\n", &clusters(router, stems))
 }
 
@@ -35,14 +36,22 @@ pub(super) fn with_ext_authz(router: &Router, stems: &[String]) -> String {
     routes += &route(to, stem, "prefix: \"/v1/\"", Picked::Always, UNDECIDED);
     include_str!("../../../gateways/envoy/envoy-ext-authz.yaml")
         .replace("{ROUTES}\n", &routes)
+        .replace("{LUA}\n", &script(AFTER_EXT_AUTHZ, router))
         .replace("{CLUSTERS}\n", &clusters(router, stems))
 }
 
+/// A filter as it stands in a configuration.
+fn script(filter: &str, router: &Router) -> String {
+    let body = BODY.replace("--{POLICY}", &policy(router));
+    indented(&filter.replace("--{BODY}", &body), 26)
+}
+
 /// A chat completion without the sidecar's header: the sidecar was down.
-const DEGRADED: &str = r#"                          response_headers_to_add: [{header: {key: x-weighbridge-degraded, value: "1"}}]
+const DEGRADED: &str = r#"                          response_headers_to_add: [{header: {key: x-weighbridge-degraded, value: sidecar}}]
 "#;
 /// Other paths are not decided.
-const UNDECIDED: &str = r#"                          typed_per_filter_config:
+const UNDECIDED: &str = r#"                          response_headers_to_add: [{header: {key: x-weighbridge-degraded, value: path}}]
+                          typed_per_filter_config:
                             envoy.filters.http.ext_authz:
                               "@type": type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute
                               disabled: true
@@ -135,7 +144,7 @@ fn cluster(name: &str, variable: &str, patience: &str) -> String {
 /// The filter's table.
 fn policy(router: &Router) -> String {
     let mut text = format!(
-        "local DRIVER = {}\nlocal MODEL, FIRST = {{}}, {{}}\n",
+        "local DRIVER = {}\nlocal MODEL = {{}}\n",
         lua(&driver(router).id)
     );
     for endpoint in router.endpoints() {
@@ -145,18 +154,6 @@ fn policy(router: &Router) -> String {
             lua(&endpoint.id),
             lua(&quoted(&endpoint.model))
         );
-    }
-    // An endpoint's id stands before a model of the same name, and an earlier endpoint before a later.
-    for endpoint in router.endpoints().iter().rev() {
-        let _ = writeln!(
-            text,
-            "FIRST[{}] = {}",
-            lua(&endpoint.model),
-            lua(&endpoint.id)
-        );
-    }
-    for endpoint in router.endpoints() {
-        let _ = writeln!(text, "FIRST[{0}] = {0}", lua(&endpoint.id));
     }
     text
 }
@@ -201,6 +198,8 @@ pub(super) fn env(router: &Router, stems: &[String]) -> String {
          WB_SIDECAR_PORT=8787\n\
          # What the sidecar was given as --token-file, if it was given one; for the Lua filter.\n\
          WEIGHBRIDGE_TOKEN=\n\
+         # 1: what clients say in `metadata` and is no hint for the router goes upstream. Read by Envoy.\n\
+         WEIGHBRIDGE_FORWARD_METADATA=\n\
          # The certificates that upstreams are checked against.\n\
          WB_CA_FILE=/etc/ssl/certs/ca-certificates.crt\n",
     );

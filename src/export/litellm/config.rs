@@ -58,26 +58,24 @@ pub(super) fn yaml(router: &Router, settings: &Settings) -> String {
     }
     text.push_str("\nlitellm_settings:\n  callbacks: weighbridge_plugin.hook\n");
     text.push_str("  # A failure goes to the next endpoint at once.\n  num_retries: 0\n");
-    text.push_str(
-        "  # The policy's fallback chain; behind each model those that serve all that it serves.\n",
-    );
-    let chains: Vec<String> = router
-        .endpoints()
+    // Chains of a configuration do not look at the request.
+    let chain: Vec<String> = stand_ins(router, driver)
         .iter()
-        .map(|endpoint| (endpoint.id.as_str(), stand_ins(router, endpoint)))
-        .chain([(AUTO, stand_ins(router, driver))])
-        .filter(|(_, chain)| !chain.is_empty())
-        .map(|(name, chain)| {
-            let chain: Vec<String> = chain.iter().map(|held| quoted(&held.id)).collect();
-            format!("    - {}: [{}]\n", quoted(name), chain.join(", "))
-        })
+        .map(|held| quoted(&held.id))
         .collect();
-    if chains.is_empty() {
-        text.push_str("  fallbacks: []\n");
-    } else {
-        text.push_str("  fallbacks:\n");
-        text.push_str(&chains.concat());
-    }
+    let _ = write!(
+        text,
+        "  # The plugin sets the policy's chain for each request that it decides. This one is for those that it\n  \
+         # cannot: endpoints that serve all that the driver serves.\n  \
+         fallbacks: [{}]\n\n\
+         general_settings:\n  \
+         # A key that may ask for `{AUTO}` need not be allowed the endpoints: who stands in is the policy's to say.\n  \
+         enforce_fallback_model_access: false\n",
+        match chain.as_slice() {
+            [] => String::new(),
+            chain => format!("{{{AUTO}: [{}]}}", chain.join(", ")),
+        }
+    );
     text
 }
 
@@ -88,7 +86,9 @@ pub(super) fn env(router: &Router, settings: &Settings) -> String {
          # The key that clients of the proxy present: a random text that begins with sk-\n\
          LITELLM_MASTER_KEY=\n\
          # Keeps LiteLLM from fetching its price map over the network.\n\
-         LITELLM_LOCAL_MODEL_COST_MAP=True\n",
+         LITELLM_LOCAL_MODEL_COST_MAP=True\n\
+         # 1: what clients say in `metadata` and is no hint for the router goes upstream with responses and messages.\n\
+         WEIGHBRIDGE_FORWARD_METADATA=\n",
     );
     for (endpoint, variables) in settings.each(router) {
         let _ = write!(

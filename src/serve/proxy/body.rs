@@ -11,10 +11,10 @@ use crate::serve::answer::Refusal;
 
 /// A chat body, as far as the proxy must understand it.
 #[derive(Debug)]
-pub(super) struct ChatBody<'a> {
+pub(in crate::serve) struct ChatBody<'a> {
     fields: Fields<'a>,
     /// What the client asks for: `auto`, an endpoint, a model or a role.
-    pub(super) model: String,
+    pub(in crate::serve) model: String,
     /// Whether it wants a stream.
     pub(super) stream: bool,
     /// Whether it wants to see the usage of a stream.
@@ -31,7 +31,7 @@ impl<'a> ChatBody<'a> {
     /// # Errors
     /// Where it is no JSON object, says a field twice, or a field that the proxy must understand is
     /// not what it must be.
-    pub(super) fn read(body: &'a [u8]) -> Result<Self, Refusal> {
+    pub(in crate::serve) fn read(body: &'a [u8]) -> Result<Self, Refusal> {
         let fields: Fields<'a> = serde_json::from_slice(body)
             .map_err(|error| Refusal::whole(format!("the body is not a JSON object: {error}")))?;
         if let Some(twice) = fields.twice() {

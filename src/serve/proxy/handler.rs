@@ -23,7 +23,7 @@ use crate::serve::record::Entry;
 use crate::serve::route::write_headers;
 
 /// What is routed.
-const AUTO: &str = "auto";
+pub(in crate::serve) const AUTO: &str = "auto";
 
 const SERVED: HeaderName = HeaderName::from_static("x-weighbridge-served");
 
@@ -48,7 +48,7 @@ pub(in crate::serve) async fn chat(State(app): State<Arc<App>>, request: Request
     (headers, answer).into_response()
 }
 
-type Refused = (StatusCode, Refusal);
+pub(in crate::serve) type Refused = (StatusCode, Refusal);
 
 async fn answer(
     app: &Arc<App>,
@@ -184,7 +184,8 @@ fn no_proxy() -> Refused {
     )
 }
 
-fn unknown_model(name: &str) -> Refused {
+/// Of a name that the file does not know.
+pub(in crate::serve) fn unknown_model(name: &str) -> Refused {
     let message =
         format!("the model `{name}` is not known here; ask for `auto` or one of GET /v1/models");
     let refusal = Refusal::field("model", message).coded("model_not_found");

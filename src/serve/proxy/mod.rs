@@ -29,8 +29,9 @@ use std::time::Duration;
 
 use super::clock;
 use super::live::Active;
+pub(super) use body::ChatBody;
 use client::Caller;
-pub(super) use handler::{chat, models};
+pub(super) use handler::{AUTO, chat, models, unknown_model};
 use secrets::Secrets;
 use translate::Limits;
 use upstream::Upstreams;

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use weighbridge_router::{Request, Router, Timestamp};
+use weighbridge_router::{Choose, Endpoint, Parts, Request, Router, Timestamp};
 
-use super::{DRIVER, Running, SPECIALIST, learned, mixture, router, rules};
+use super::{DRIVER, Running, SPECIALIST, endpoint, learned, mixture, router, rules};
 
 /// What the router itself says, in the shape of the answer.
 pub(super) fn expected(router: &Router, request: &Request) -> Value {
@@ -273,6 +273,69 @@ fn a_chat_body_is_decided_as_the_request_that_it_is() {
     );
     assert_eq!(wrong.status, 400);
     assert_eq!(wrong.body["error"]["param"], "messages[0].content");
+}
+
+#[test]
+fn a_gateway_is_told_where_the_proxy_would_send_a_named_model() {
+    const CHAT: &str = "/v1/route/v1/chat/completions";
+    let of_model = |id: &str, can: &[&str]| Endpoint {
+        model: "m".into(),
+        can: can.iter().map(|&ability| ability.into()).collect(),
+        ..endpoint(id)
+    };
+    let router = Router::try_new(Parts {
+        endpoints: vec![
+            of_model("m@x", &[]),
+            of_model("m@y", &["tools"]),
+            endpoint(SPECIALIST),
+        ],
+        roles: [("specialist".to_owned(), SPECIALIST.to_owned())].into(),
+        choose: Some(Choose::Always("m".into())),
+        ..Parts::default()
+    });
+    let server = Running::start(router.unwrap());
+    let mut client = server.client();
+    let mut ask = |path: &str, model: &str, more: &str| {
+        let body =
+            format!(r#"{{"model":{model},"messages":[{{"role":"user","content":"Hi"}}]{more}}}"#);
+        client.post(path, body.as_bytes())
+    };
+    const TOOLS: &str = r#","tools":[{}]"#;
+    for (model, more, to) in [
+        (r#""m""#, "", "m@x"),
+        (r#""m""#, TOOLS, "m@y"),
+        (r#""m@x""#, TOOLS, "m@x"),
+        (r#""specialist""#, "", SPECIALIST),
+        (r#""specialist@x""#, "", SPECIALIST),
+        (r#""auto""#, TOOLS, "m@y"),
+    ] {
+        let reply = ask(CHAT, model, more);
+        assert_eq!(reply.status, 200, "{}", reply.body);
+        assert_eq!(reply.body["endpoint"], to, "{model} {more}");
+        let line = format!("\r\nx-weighbridge-endpoint: {to}\r\n");
+        assert!(reply.head.contains(&line), "{}", reply.head);
+        let decided = reply.head.contains("x-weighbridge-propensity");
+        assert_eq!(decided, model == r#""auto""#, "{}", reply.head);
+        // Whoever asks where a request goes is told, whatever model it names.
+        let asked = ask("/v1/route", model, more);
+        assert!(asked.head.contains("x-weighbridge-propensity"), "{model}");
+    }
+    for (model, more, status, param) in [
+        (r#""other""#, "", 404, "model"),
+        ("7", "", 400, "model"),
+        (r#""m""#, r#","max_tokens":-1"#, 400, "max_tokens"),
+        (
+            r#""m""#,
+            r#","metadata":{"value_usd":-1}"#,
+            400,
+            "metadata.value_usd",
+        ),
+        (r#""auto""#, r#","stream":"yes""#, 400, "stream"),
+    ] {
+        let reply = ask(CHAT, model, more);
+        assert_eq!(reply.status, status, "{}", reply.body);
+        assert_eq!(reply.body["error"]["param"], param, "{}", reply.body);
+    }
 }
 
 #[test]
