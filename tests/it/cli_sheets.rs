@@ -365,7 +365,7 @@ fn sheets_that_are_broken_say_where() {
             "litellm",
             "a row that is no object",
             json("\"rules\": {\"rules\": []}", "\n\"rules\": 5"),
-            &["sheet:23: rules: must be an object"],
+            &["sheet:24: rules: must be an object"],
         ),
         (
             "litellm",
