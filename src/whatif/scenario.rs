@@ -336,8 +336,8 @@ typical_output_tokens = 8000
                 "output: 9000000.0 USD per million tokens is more than a price can be",
             ),
             (
-                "input = 0.7, output = 2.2",
-                "input = 0.7, output = 1000",
+                "sparse-50\"\nusd_per_mtok = { input = 0.05, output = 0.2 }\ndense_usd_per_mtok_at_128k = { input = 0.7, output = 2.2 }",
+                "dense\"\nusd_per_mtok = { input = 0.05, output = 0.2 }\ndense_usd_per_mtok_at_128k = { input = 0.7, output = 1073 }",
                 "s.toml:21: endpoint[0].self_hosted.dense_usd_per_mtok_at_128k: makes a long prompt dearer",
             ),
             (

@@ -27,6 +27,7 @@ const SHEET: &str = r#"{
     "by-second": {"mode": "chat", "litellm_provider": "house", "input_cost_per_second": 0.01},
     "by-request": {"mode": "chat", "litellm_provider": "house", "input_cost_per_token": 1e-07, "output_cost_per_token": 1e-07, "input_cost_per_request": 0.005},
     "speech": {"mode": "chat", "litellm_provider": "house", "input_cost_per_token": 1e-07, "output_cost_per_token": 1e-07, "supported_output_modalities": ["audio"]},
+    "absurd": {"mode": "chat", "litellm_provider": "house", "input_cost_per_token": 1e-07, "output_cost_per_token": 0.00971},
     "local/free": {"mode": "chat", "litellm_provider": "local", "input_cost_per_token": 0.0, "output_cost_per_token": 0},
     "o3": {"mode": "chat", "litellm_provider": "openai", "input_cost_per_token": 7e-06, "output_cost_per_token": 8e-06, "max_input_tokens": 5},
     "rules": {"rules": []}
@@ -134,6 +135,7 @@ fn litellms_sheet_becomes_a_catalog_and_what_is_left_out_is_counted() {
         "left out: 1, no price by the token",
         "left out: 1, priced by the request too",
         "left out: 1, puts out no text",
+        "left out: 1, dearer than a price can be, 1073.741824 USD per million tokens",
         "left out: 1, price 0: free, local, by subscription, or not known",
         "left out: 1, the shipped catalog has this endpoint",
         "rounded half-even: 1",
@@ -363,7 +365,7 @@ fn sheets_that_are_broken_say_where() {
             "litellm",
             "a row that is no object",
             json("\"rules\": {\"rules\": []}", "\n\"rules\": 5"),
-            &["sheet:23: rules: must be an object"],
+            &["sheet:24: rules: must be an object"],
         ),
         (
             "litellm",
