@@ -54,7 +54,7 @@ fn what_a_target_cannot_express_is_refused_by_place_with_the_nearest_and_nothing
 fn an_approximation_binds_the_roles_of_the_traces_header_under_those_of_the_flags() {
     let folder = Folder::new();
     let trace = generated(&folder, "t.jsonl", 400, 3);
-    let bare = folder.file("bare.jsonl", &without_roles(&folder.read("t.jsonl")));
+    let bare = folder.file("bare.jsonl", without_roles(&folder.read("t.jsonl")));
     // One that is bent, and one that is expressed as it stands.
     for policy in ["policies/random-95-5.toml", "policies/always-driver.toml"] {
         let shipped = |name: &str, trace: &str, roles: &[&str]| {
