@@ -67,7 +67,8 @@ local function ask(handle, body, id)
   local asked = {
     [":method"] = "POST",
     [":path"] = "/v1/route",
-    [":authority"] = SIDECAR,
+    -- The sidecar's own name: without tokens it takes no other, since a web page would send one.
+    [":authority"] = "localhost",
     ["content-type"] = "application/json",
     ["x-request-id"] = id,
   }

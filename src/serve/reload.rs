@@ -7,8 +7,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout_at};
 
 use super::app::App;
 use super::live::Active;
@@ -22,6 +23,9 @@ const SETTLE: Duration = Duration::from_millis(100);
 
 /// How often it may go on changing before it is taken as it stands.
 const SETTLES: usize = 20;
+
+/// How many loads may hang before no other is begun.
+const STUCK: usize = 8;
 
 /// Where the files in force come from. Called on threads that may block.
 pub trait Source: Send + Sync + 'static {
@@ -73,6 +77,8 @@ pub(super) struct Reloads {
     /// The mark of the files that were last loaded, or refused; held while files are loaded, so
     /// that the last ones that were asked for are in force in the end.
     last: tokio::sync::Mutex<u64>,
+    /// Loads that are not back in time: there are only so many threads to lose.
+    stuck: Arc<Semaphore>,
 }
 
 impl Reloads {
@@ -80,6 +86,7 @@ impl Reloads {
         Self {
             source,
             last: tokio::sync::Mutex::new(stamp),
+            stuck: Arc::new(Semaphore::new(STUCK)),
         }
     }
 }
@@ -98,12 +105,18 @@ impl App {
     /// # Errors
     /// What is wrong with them; what was in force is.
     pub(super) async fn reload(&self) -> Result<Arc<Active>, String> {
-        let mut last = self.reloads.last.lock().await;
         let source = self.reloads.source.clone();
         let source = source.ok_or("this server's router was not read from a file")?;
-        let loaded = spawn_blocking(move || (source.stamp(), source.load())).await;
-        let (stamp, loaded) = loaded.map_err(|error| format!("loading failed: {error}"))?;
-        *last = stamp;
+        let mut last = self.reloads.last.lock().await;
+        let until = Instant::now() + self.limits.load;
+        let marked = timeout_at(until, stamp_of(&source)).await;
+        if let Ok(Some(stamp)) = marked {
+            *last = stamp;
+        }
+        let loaded = match marked {
+            Ok(_) => self.load(source, until).await,
+            Err(_) => Err(self.late()),
+        };
         self.metrics.reloaded(loaded.is_ok());
         match loaded {
             Ok(active) => {
@@ -128,6 +141,28 @@ impl App {
                 Err(why)
             }
         }
+    }
+
+    /// Load the files on a thread of its own, which is given up where they do not come.
+    async fn load(&self, source: Arc<dyn Source>, until: Instant) -> Result<Active, String> {
+        let stuck = Arc::clone(&self.reloads.stuck);
+        let place = stuck.try_acquire_owned().map_err(|_| {
+            format!("{STUCK} loads hang already; see to the disk that the files are on")
+        })?;
+        let loading = spawn_blocking(move || {
+            let loaded = source.load();
+            drop(place);
+            loaded
+        });
+        match timeout_at(until, loading).await {
+            Ok(loaded) => loaded.map_err(|error| format!("loading failed: {error}"))?,
+            Err(_) => Err(self.late()),
+        }
+    }
+
+    fn late(&self) -> String {
+        let seconds = self.limits.load.as_secs_f64();
+        format!("the files were not loaded within {seconds} seconds")
     }
 
     /// Look at the files for ever, and load them when they change.
