@@ -259,7 +259,7 @@ fn too_large(limit: usize) -> Response {
 }
 
 /// The bodies under way hold all that they may.
-fn no_room() -> Response {
+pub(super) fn no_room() -> Response {
     overloaded("the bodies under way hold as much memory as they may; send it again later")
 }
 

@@ -213,6 +213,8 @@ struct Watched<S> {
     since: Instant,
     /// When writing came to a halt.
     halted: Option<Instant>,
+    /// When the last of it was written.
+    shut: Option<Instant>,
     alarm: Pin<Box<Sleep>>,
 }
 
@@ -228,6 +230,7 @@ impl<S> Watched<S> {
             reading: false,
             since,
             halted: None,
+            shut: None,
             alarm: Box::pin(sleep_until(since + limits.idle)),
         }
     }
@@ -257,7 +260,7 @@ impl<S: AsyncRead + Unpin> Watched<S> {
     /// Pass over what still comes of a body that nobody reads, for a moment: a client that is cut off
     /// while it sends never sees the answer.
     fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let since = *self.halted.get_or_insert_with(Instant::now);
+        let since = *self.shut.get_or_insert_with(Instant::now);
         loop {
             let mut passed = [MaybeUninit::uninit(); 4096];
             let mut passed = ReadBuf::uninit(&mut passed);

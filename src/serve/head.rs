@@ -1,6 +1,5 @@
 //! What a request's head must be, whatever it asks for.
 
-use axum::http::uri::Authority;
 use axum::http::{HeaderValue, Request, StatusCode, Version, header};
 use axum::response::Response;
 
@@ -26,10 +25,11 @@ pub(super) fn refuse<B>(request: &Request<B>, most_bytes: usize) -> Option<Respo
     Some(refusal.answer(StatusCode::BAD_REQUEST))
 }
 
-/// An empty one is allowed to what has no host.
+/// A name or address, and perhaps a port; an empty one is allowed to what has no host.
 fn is_host(host: &HeaderValue) -> bool {
-    let bytes = host.as_bytes();
-    bytes.is_empty() || Authority::try_from(bytes).is_ok_and(|host| !host.as_str().contains('@'))
+    let marks = b".-_~:[]%!$&'()*+,;=";
+    let mut bytes = host.as_bytes().iter();
+    bytes.all(|byte| byte.is_ascii_alphanumeric() || marks.contains(byte))
 }
 
 /// How long the request's line and headers are.

@@ -29,7 +29,7 @@ impl AllowedHosts {
     pub fn try_new(names: &[String]) -> Result<Self, String> {
         let name = |name: &String| {
             let is_name = name.parse::<Authority>().is_ok_and(|it| it.host() == name);
-            is_name.then(|| name.to_ascii_lowercase()).ok_or_else(|| {
+            is_name.then(|| name.clone()).ok_or_else(|| {
                 format!("`{name}` is no host; write a name or address without scheme and port")
             })
         };
@@ -37,32 +37,34 @@ impl AllowedHosts {
         Ok(Self(names?.into()))
     }
 
-    /// Why a request is not taken, if it is not.
+    /// Why a request is not taken, if it is not. Most bring a host and no origin, and cost little.
     fn refuse(&self, uri: &Uri, headers: &HeaderMap) -> Option<Refusal> {
-        // A host that cannot be read is none that is known; HTTP/1.0 may do without.
-        let named = headers.get_all(header::HOST).iter().map(authority);
-        let hosts: Option<Vec<Authority>> =
-            named.chain(uri.authority().cloned().map(Some)).collect();
-        let hosts = hosts.filter(|hosts| hosts.iter().all(|host| self.knows(host.host())));
-        let Some(hosts) = hosts else {
+        // One that cannot be read is none that is known; HTTP/1.0 may do without.
+        let named = headers.get_all(header::HOST);
+        let hosts = || {
+            let named = named.iter().map(|host| host.to_str().unwrap_or_default());
+            named.chain(uri.authority().map(Authority::as_str))
+        };
+        if !hosts().all(|host| self.knows(host_of(host))) {
             let message = "this server has no tokens and listens on this machine alone, so it is asked by \
                            its own names alone, such as localhost; --allow-host adds one, --token-file lets in \
                            whoever has a token";
             return Some(forbidden(message, "foreign_host"));
+        }
+        let is_own = |origin: &HeaderValue| {
+            let origin = origin.to_str().ok().and_then(|it| it.split_once("://"));
+            origin.is_some_and(|(_, origin)| {
+                hosts().any(|host| host.eq_ignore_ascii_case(origin)) || self.adds(host_of(origin))
+            })
         };
         let mut origins = headers.get_all(header::ORIGIN).iter().peekable();
-        let told = origins.peek().is_some();
-        let is_own = |origin: &HeaderValue| {
-            let origin = origin.to_str().ok()?;
-            let origin = origin.split_once("://")?.1.parse::<Authority>().ok()?;
-            let same = hosts.contains(&origin);
-            Some(same || self.0.contains(&origin.host().to_ascii_lowercase()))
-        };
         // A page of the same machine under another port is another's, too.
-        let foreign = !origins.all(|origin| is_own(origin) == Some(true))
-            || !told
-                && (headers.get_all(SEC_FETCH_SITE).iter())
-                    .any(|site| site != "same-origin" && site != "none");
+        let foreign = if origins.peek().is_some() {
+            !origins.all(is_own)
+        } else {
+            let mut sites = headers.get_all(SEC_FETCH_SITE).iter();
+            sites.any(|site| site != "same-origin" && site != "none")
+        };
         foreign.then(|| {
             let message = "a web page of another origin may not ask a server without tokens; \
                            --token-file lets in whoever has a token";
@@ -71,17 +73,30 @@ impl AllowedHosts {
     }
 
     fn knows(&self, host: &str) -> bool {
-        let host = host.to_ascii_lowercase();
+        const LOCAL: &str = ".localhost";
         let bare = host.trim_start_matches('[').trim_end_matches(']');
-        let is_loopback = bare
-            .parse()
-            .is_ok_and(|address: IpAddr| address.to_canonical().is_loopback());
-        is_loopback || host == "localhost" || host.ends_with(".localhost") || self.0.contains(&host)
+        let is_loopback = |address: IpAddr| address.to_canonical().is_loopback();
+        let below = host
+            .len()
+            .checked_sub(LOCAL.len())
+            .and_then(|at| host.get(at..));
+        host.eq_ignore_ascii_case("localhost")
+            || bare.parse().is_ok_and(is_loopback)
+            || below.is_some_and(|end| end.eq_ignore_ascii_case(LOCAL))
+            || self.adds(host)
+    }
+
+    fn adds(&self, host: &str) -> bool {
+        self.0.iter().any(|known| known.eq_ignore_ascii_case(host))
     }
 }
 
-fn authority(host: &HeaderValue) -> Option<Authority> {
-    host.to_str().ok()?.parse().ok()
+/// A host without its port.
+fn host_of(authority: &str) -> &str {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => host,
+        _ => authority,
+    }
 }
 
 fn forbidden(message: &str, code: &'static str) -> Refusal {

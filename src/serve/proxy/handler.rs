@@ -17,7 +17,7 @@ use super::body::ChatBody;
 use super::chain::{Chain, End};
 use super::ledger::Ledger;
 use crate::serve::answer::{Refusal, json as json_answer};
-use crate::serve::app::{App, REQUEST_ID, header_value};
+use crate::serve::app::{App, REQUEST_ID, header_value, no_room};
 use crate::serve::bounds;
 use crate::serve::clock;
 use crate::serve::record::Entry;
@@ -65,6 +65,14 @@ async fn answer(
     let wrong = |refusal| (StatusCode::BAD_REQUEST, refusal);
     let (chat, mut request) = (app.heavy(body.len(), || read(body)).await).map_err(wrong)?;
     request.at.get_or_insert_with(clock::now);
+    // Its prompt is held to the end of the answer, longer than the body that it came in.
+    let mut held = app.bodies.share();
+    if held
+        .grow(request.prompt.as_ref().map_or(0, String::len))
+        .is_err()
+    {
+        return Ok(no_room());
+    }
     let id_header = header_value(&id);
     let call = Call {
         caller: &proxy.caller,
@@ -91,7 +99,7 @@ async fn answer(
         entry = Entry::passed_through(id, request, Vec::new());
         chain = Some(Chain::named(router, named));
     }
-    let mut ledger = Ledger::new(Arc::clone(app), entry);
+    let mut ledger = Ledger::new(Arc::clone(app), entry, held);
     let Some(chain) = chain else {
         return Err(unanswered());
     };

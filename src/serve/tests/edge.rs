@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::sync::{Arc, Mutex, mpsc};
 
-use super::{Client, DRIVER, Reply, Running, active, mixture, quick};
+use super::{Client, Reply, Running, active, mixture, quick};
 use crate::serve::app::App;
 use crate::serve::record::Recorder;
 use crate::serve::{AccessTokens, AllowedHosts, Limits, ServeOptions};
@@ -257,7 +257,7 @@ fn bodies_share_a_budget_and_beyond_it_are_told_to_come_again() {
     );
     // Small ones still are answered.
     let small = format!(r#"{{"request":{{"prompt":"{}"}}}}"#, "x".repeat(40_000));
-    assert_eq!(server.route(&small).body["endpoint"], DRIVER);
+    assert_eq!(server.route(&small).status, 200);
     drop(held);
     until(&|held| held == 0);
     let large = format!(r#"{{"request":{{"prompt":"{}"}}}}"#, "x".repeat(3 << 20));
