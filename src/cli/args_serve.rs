@@ -187,7 +187,7 @@ impl LimitArgs {
         // A quarter is kept for small ones.
         if body_bytes > bodies_bytes - bodies_bytes / 4 {
             return Err(wrong_call(format!(
-                "--max-body {body_bytes}: one body alone may take three quarters of --body-budget-mb {}",
+                "--max-body {body_bytes}: more than three quarters of --body-budget-mb {}; raise that too",
                 self.body_budget_mb
             )));
         }

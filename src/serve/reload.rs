@@ -4,12 +4,12 @@
 //! began with. Start at [`Files`]; whoever starts the server knows where the files are.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout_at};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::app::App;
 use super::live::Active;
@@ -108,15 +108,10 @@ impl App {
         let source = self.reloads.source.clone();
         let source = source.ok_or("this server's router was not read from a file")?;
         let mut last = self.reloads.last.lock().await;
-        let until = Instant::now() + self.limits.load;
-        let marked = timeout_at(until, stamp_of(&source)).await;
-        if let Ok(Some(stamp)) = marked {
+        let (stamp, loaded) = self.load(source).await;
+        if let Some(stamp) = stamp {
             *last = stamp;
         }
-        let loaded = match marked {
-            Ok(_) => self.load(source, until).await,
-            Err(_) => Err(self.late()),
-        };
         self.metrics.reloaded(loaded.is_ok());
         match loaded {
             Ok(active) => {
@@ -143,26 +138,32 @@ impl App {
         }
     }
 
-    /// Load the files on a thread of its own, which is given up where they do not come.
-    async fn load(&self, source: Arc<dyn Source>, until: Instant) -> Result<Active, String> {
-        let stuck = Arc::clone(&self.reloads.stuck);
-        let place = stuck.try_acquire_owned().map_err(|_| {
-            format!("{STUCK} loads hang already; see to the disk that the files are on")
-        })?;
+    /// Load the files on a thread of its own, which is given up where they do not come; their mark
+    /// from before, as far as it came.
+    async fn load(&self, source: Arc<dyn Source>) -> (Option<u64>, Result<Active, String>) {
+        let Ok(place) = Arc::clone(&self.reloads.stuck).try_acquire_owned() else {
+            let why = format!("{STUCK} loads hang already; see to the disk that the files are on");
+            return (None, Err(why));
+        };
+        let mark = Arc::new(OnceLock::new());
+        let marked = Arc::clone(&mark);
         let loading = spawn_blocking(move || {
+            marked.get_or_init(|| source.stamp());
             let loaded = source.load();
             drop(place);
             loaded
         });
-        match timeout_at(until, loading).await {
-            Ok(loaded) => loaded.map_err(|error| format!("loading failed: {error}"))?,
-            Err(_) => Err(self.late()),
-        }
-    }
-
-    fn late(&self) -> String {
-        let seconds = self.limits.load.as_secs_f64();
-        format!("the files were not loaded within {seconds} seconds")
+        let loaded = match timeout(self.limits.load, loading).await {
+            Ok(Ok(loaded)) => loaded,
+            Ok(Err(error)) => Err(format!("loading failed: {error}")),
+            Err(_) => {
+                let seconds = self.limits.load.as_secs_f64();
+                Err(format!(
+                    "the files were not loaded within {seconds} seconds"
+                ))
+            }
+        };
+        (mark.get().copied(), loaded)
     }
 
     /// Look at the files for ever, and load them when they change.
