@@ -11,6 +11,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::io::Write as _;
 use std::process;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The system's allocator, which tells when it has nothing left.
 #[derive(Debug, Default, Clone, Copy)]
@@ -48,9 +49,18 @@ fn given(block: *mut u8, bytes: usize) -> *mut u8 {
     block
 }
 
-/// Nothing here may allocate.
+/// Says it once, whatever the number of threads that fail. Nothing here may allocate.
 #[cold]
 fn give_up(bytes: usize) -> ! {
+    static TOLD: AtomicBool = AtomicBool::new(false);
+    if !TOLD.swap(true, Ordering::Relaxed) {
+        tell(bytes);
+    }
+    // What is not yet written is left: a result that is cut off is not mistaken for a whole one.
+    process::exit(1)
+}
+
+fn tell(bytes: usize) {
     let mut line = [0; 160];
     let mut rest = &mut line[..];
     let _ = writeln!(
@@ -59,8 +69,6 @@ fn give_up(bytes: usize) -> ! {
     );
     let unused = rest.len();
     say(&line[..line.len() - unused]);
-    // Nothing is flushed that is not yet written: what is cut off is not mistaken for a result.
-    process::exit(1)
 }
 
 /// Not through the library's stream, which another thread, or this one, may hold.
