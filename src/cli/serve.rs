@@ -29,7 +29,7 @@ pub(super) fn run(args: &ServeArgs, console: &Console) -> Outcome {
         tls: args.access.tls()?,
         log: args.log.options(console.quiet),
         record: args.record.options(),
-        proxy: args.upstream.options(&active.main.router, console)?,
+        proxy: args.upstream.options(&active, console)?,
     };
     if !args.listen.ip().is_loopback() && options.tokens.is_none() {
         console.warn(

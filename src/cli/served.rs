@@ -11,12 +11,11 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::args::{CatalogArgs, RoleArgs};
 use super::args_serve::ServeArgs;
-use super::args_upstream::reachable;
 use super::exit::{Failure, wrong_call};
 use super::load;
 use crate::catalog::Catalog;
 use crate::policy::{Policy, Roles, SolveOptions};
-use crate::serve::{Active, Canary, Explore, Loaded, Source};
+use crate::serve::{Active, Canary, Loaded, Source};
 
 /// The files of a call of `serve`.
 pub(super) struct Served {
@@ -24,8 +23,6 @@ pub(super) struct Served {
     canary: Option<(PathBuf, Ppm)>,
     shadow: Option<PathBuf>,
     explore: Ppm,
-    /// What has an upstream: nothing else is explored.
-    upstreams: Vec<String>,
     catalog: CatalogArgs,
     roles: RoleArgs,
 }
@@ -38,7 +35,6 @@ impl Served {
             canary: record.canary.clone().zip(record.canary_share),
             shadow: record.shadow.clone(),
             explore: record.explore,
-            upstreams: args.upstream.names(),
             catalog: args.catalog.clone(),
             roles: args.roles.clone(),
         }
@@ -77,10 +73,7 @@ impl Served {
         Ok(Active {
             canary: canary.transpose()?,
             shadow: self.shadow.as_deref().map(second).transpose()?,
-            explore: Explore {
-                share: self.explore,
-                among: reachable(&self.upstreams, &main.router),
-            },
+            explore: self.explore,
             main,
         })
     }
@@ -168,7 +161,6 @@ mod tests {
             canary: None,
             shadow: None,
             explore: Ppm(0),
-            upstreams: Vec::new(),
             catalog: CatalogArgs::default(),
             roles: RoleArgs::default(),
         };

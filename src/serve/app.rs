@@ -119,8 +119,12 @@ impl App {
         })
     }
 
-    /// The same, which sends requests on.
+    /// The same, which sends requests on, and decides among endpoints that it can send them to.
     pub(super) fn with_proxy(self, proxy: Option<Proxy>) -> Self {
+        if let Some(proxy) = &proxy {
+            let active = Arc::unwrap_or_clone(self.live.get());
+            self.live.set(Arc::new(proxy.among(active)));
+        }
         Self { proxy, ..self }
     }
 
@@ -350,12 +354,18 @@ async fn healthz() -> Response {
 
 /// Whether to send requests here.
 async fn readyz(State(app): State<Arc<App>>) -> Response {
-    let (status, says) = if app.is_leaving() {
-        (StatusCode::SERVICE_UNAVAILABLE, "draining")
-    } else {
-        (StatusCode::OK, "ready")
+    let not = |body: serde_json::Value| {
+        let body = body.to_string().into_bytes();
+        json(StatusCode::SERVICE_UNAVAILABLE, body)
     };
-    json(status, format!(r#"{{"status":"{says}"}}"#).into_bytes())
+    if app.is_leaving() {
+        return not(serde_json::json!({ "status": "draining" }));
+    }
+    let proxy = app.proxy.as_ref();
+    match proxy.and_then(|proxy| proxy.unready(&app.live.get())) {
+        Some(why) => not(serde_json::json!({ "status": "unready", "reason": why })),
+        None => json(StatusCode::OK, br#"{"status":"ready"}"#.to_vec()),
+    }
 }
 
 /// What there is, for those who look elsewhere.

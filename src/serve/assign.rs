@@ -11,7 +11,7 @@ use weighbridge_router::{
     Decision, Endpoint, EndpointIndex, Ppm, Prediction, Request, Router, Scratch,
 };
 
-use super::live::{Active, Canary, Explore, Loaded};
+use super::live::{Active, Canary, Loaded};
 use super::record::{Attempt, Entry, Logged};
 
 /// Keys the choice between the two files, so that it is independent of every other hash of the same
@@ -94,12 +94,7 @@ pub(super) fn assign(active: Arc<Active>, request: &Request, id: &str) -> Assign
     let (predictions, shadow) = WARM.with_borrow_mut(|scratch| {
         let seen = request.as_ref();
         router.decide_into(&seen, scratch, &mut decision);
-        let Explore { share, among } = &active.explore;
-        let may = |index| {
-            let id = &router.endpoint(index).id;
-            among.as_ref().is_none_or(|among| among.contains(id))
-        };
-        router.explore(&seen, *share, may, scratch, &mut decision);
+        router.explore(&seen, active.explore, scratch, &mut decision);
         let predictions = router.predictions(&seen, scratch).to_vec();
         let shadow = active.shadow.as_ref().map(|shadow| {
             let mut would = Decision::default();
@@ -156,10 +151,7 @@ mod tests {
                 share: Ppm(100_000),
             }),
             shadow: Some(loaded("shadow", r#"{"kind":"always","to":"c@x"}"#)),
-            explore: Explore {
-                share: Ppm(explore),
-                among: None,
-            },
+            explore: Ppm(explore),
         }
     }
 
@@ -194,25 +186,6 @@ mod tests {
         assert!(
             counts[1..].iter().all(|&n| n.abs_diff(2_000) < 174),
             "{counts:?}"
-        );
-    }
-
-    #[test]
-    fn what_may_not_be_explored_gets_nothing() {
-        let only = ["c@x".to_owned()].into();
-        let active = Arc::new(Active {
-            canary: None,
-            explore: Explore {
-                share: Ppm(500_000),
-                among: Some(only),
-            },
-            ..active(0)
-        });
-        let decision = assign(active, &Request::default(), "r").decision;
-        let half = Ppm(500_000);
-        assert_eq!(
-            decision.masses(),
-            [(EndpointIndex(0), half), (EndpointIndex(2), half)]
         );
     }
 

@@ -85,6 +85,18 @@ impl Share {
         Ok(())
     }
 
+    /// Bytes that have come, as a body.
+    ///
+    /// # Errors
+    /// Where there is no room for them.
+    pub(super) fn hold(mut self, bytes: Bytes) -> Result<Whole, Spent> {
+        self.grow(bytes.len())?;
+        Ok(Whole {
+            bytes,
+            _share: self,
+        })
+    }
+
     /// Give all of it back.
     pub(super) fn clear(&mut self) {
         if self.bytes == 0 {

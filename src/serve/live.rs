@@ -1,6 +1,5 @@
 //! The router files in force: taken whole by each request, replaced whole by a reload.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use weighbridge_router::{Ppm, Router};
@@ -23,16 +22,6 @@ pub struct Canary {
     pub share: Ppm,
 }
 
-/// How much of the traffic is sent elsewhere than the policy says, to learn from it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Explore {
-    /// The share of the answered traffic that is dealt out evenly among the endpoints that are
-    /// eligible for the request.
-    pub share: Ppm,
-    /// The ids of the endpoints that may get some of it; none: all.
-    pub among: Option<BTreeSet<String>>,
-}
-
 /// All that decides at a moment. A request takes one of these when it arrives and keeps it to its
 /// end, so that a reload never changes a request that is under way.
 #[derive(Debug, Clone)]
@@ -43,8 +32,9 @@ pub struct Active {
     pub canary: Option<Canary>,
     /// What is asked too, and changes nothing.
     pub shadow: Option<Loaded>,
-    /// What is mixed into every decision, the canary's too.
-    pub explore: Explore,
+    /// The share of what is answered that is dealt out evenly among the endpoints that are eligible
+    /// for each request, the canary's too.
+    pub explore: Ppm,
 }
 
 /// The files in force now.

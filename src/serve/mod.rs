@@ -34,7 +34,7 @@ mod wire;
 
 pub use access::AccessTokens;
 pub use error::ServeError;
-pub use live::{Active, Canary, Explore, Loaded};
+pub use live::{Active, Canary, Loaded};
 pub use log::{LogFormat, LogOptions};
 pub use options::{DEFAULT_LISTEN, DEFAULT_THREADS, Limits, ServeOptions};
 pub use origin::AllowedHosts;

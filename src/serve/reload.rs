@@ -112,6 +112,10 @@ impl App {
         if let Some(stamp) = stamp {
             *last = stamp;
         }
+        let loaded = loaded.and_then(|active| match &self.proxy {
+            Some(proxy) => proxy.among_new(active),
+            None => Ok(active),
+        });
         self.metrics.reloaded(loaded.is_ok());
         match loaded {
             Ok(active) => {

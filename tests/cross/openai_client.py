@@ -63,7 +63,10 @@ class Fake:
                 if isinstance(act, tuple):
                     status, headers = act
                     return self.whole({"error": {"message": "on demand", "code": "x"}}, status, headers)
-                if not body.get("stream"):
+                if act == "echo":
+                    said = f"who is {self.headers['authorization']}?"
+                    return self.whole({"error": {"message": said, "code": "x"}}, 400, {"x-echo": said})
+                if act == "whole" or not body.get("stream"):
                     return self.whole(fake.answer(body))
                 return self.stream(body, act)
 
@@ -192,6 +195,42 @@ class Tests:
             assert text == "from strong"
             assert self.strong.asked[-1][1]["stream_options"] == {"include_usage": True}
         assert self.asked() == (0, 3)
+
+    def test_a_whole_answer_to_a_stream_is_read_as_one_and_not_bought_twice(self):
+        for wants in (False, True):
+            self.strong.script = ["whole"]
+            more = {"stream_options": {"include_usage": True}} if wants else {}
+            chunks = list(self.create(stream=True, **more))
+            assert chunks[0].object == "chat.completion.chunk" and chunks[0].choices[0].finish_reason == "stop"
+            assert chunks[0].choices[0].delta.content == "from strong" and chunks[0].usage is None
+            assert [chunk.usage.total_tokens for chunk in chunks[1:]] == [10] * wants
+        self.strong.script = ["whole"]
+        with self.client.chat.completions.stream(model="auto", messages=[{"role": "user", "content": "Prove it."}]) as stream:
+            assert stream.get_final_completion().choices[0].message.content == "from strong"
+        self.cheap.script = ["whole"]
+        (chunk,) = self.create(stream=True, tools=TOOLS)
+        (call,) = chunk.choices[0].delta.tool_calls
+        assert (call.index, call.id, call.function.name) == (0, "call-1", "look_up")
+        assert self.asked() == (1, 3)
+
+    def test_hints_stay_here_and_the_provider_is_told_of_its_end_user(self):
+        self.create(metadata={"task": "chat", "value_usd": "2", "ticket": "7"}, user="someone")
+        _, body = self.strong.asked[0]
+        assert "metadata" not in body and body["user"] == "someone"
+        assert self.asked() == (0, 1)
+
+    def test_no_key_is_shown(self):
+        self.cheap.script = ["echo"]
+        error = raised(openai.BadRequestError, self.create, "Hello.")
+        assert "who is Bearer [hidden]?" in error.message, error.body
+        assert "upstreams-key" not in repr((error.body, dict(error.response.headers)))
+        for status in (401, 402, 403):
+            self.strong.script = [(status, {})]
+            assert self.create().choices[0].message.content == "from cheap"
+            self.strong.script = [(status, {})]
+            error = raised(openai.InternalServerError, self.create, model="strong")
+            assert error.code == "upstream_denied" and "on demand" not in error.message, error.body
+        assert self.asked() == (4, 6)
 
     def test_an_asynchronous_client(self):
         async def streams():

@@ -10,6 +10,18 @@ use crate::json::{self, Fields, expected};
 use crate::request::Request;
 use crate::units::{Millis, Tokens};
 
+/// What `metadata` of a chat body may tell of the request beside the body. It is for the router:
+/// whoever sends the body on takes these out.
+pub const CHAT_HINTS: [&str; 7] = [
+    "task",
+    "tenant",
+    "session",
+    "channel",
+    "region",
+    "value_usd",
+    "deadline_ms",
+];
+
 impl Request {
     /// Read the body of a chat completion as OpenAI's API has it.
     ///
@@ -17,9 +29,8 @@ impl Request {
     /// with line feeds. The input is a quarter of the bytes of all messages' texts, rounded up.
     /// `needs` has `tools` where `tools` or `functions` is a list that is not empty, and `vision`
     /// where a part is an image. `max_output_tokens` is `max_completion_tokens`, else
-    /// `max_tokens`; the tenant is `user`. `metadata` may give `task`, `tenant`, `session`,
-    /// `channel`, `region`, `value_usd` and `deadline_ms`: the numbers as texts too, since that
-    /// API has only texts there.
+    /// `max_tokens`; the tenant is `user`. `metadata` may give [`CHAT_HINTS`]: the numbers as texts too,
+    /// since that API has only texts there.
     ///
     /// # Errors
     /// Where the text is no JSON object, `messages` is missing, or a field that bears on the
@@ -163,6 +174,18 @@ mod tests {
         assert_eq!(request.task.as_deref(), Some("math"));
         assert_eq!(request.value_usd, Some(Usd::from_picos(500_000_000_000)));
         assert_eq!(request.deadline_ms, Some(Millis(3000)));
+    }
+
+    #[test]
+    fn every_hint_is_read_of_the_metadata() {
+        let with = |name: &str, value: &str| {
+            let body = format!(r#"{{"messages":[],"metadata":{{"{name}":{value}}}}}"#);
+            Request::from_chat(&body)
+        };
+        let bare = with("other", "[1]").unwrap();
+        for hint in CHAT_HINTS {
+            assert_ne!(with(hint, r#""7""#).unwrap(), bare, "{hint}");
+        }
     }
 
     #[test]

@@ -368,6 +368,9 @@ impl Router {
         request: &RequestRef<'_>,
         scratch: &mut Scratch,
     ) -> Result<(), Ineligible> {
+        if !self.reaches(index) {
+            return Err(Ineligible::Unreachable);
+        }
         let endpoint = self.endpoint(index);
         endpoint.admits(request)?;
         if request.deadline_ms.is_none() || endpoint.recorded_only {

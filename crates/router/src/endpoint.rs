@@ -157,6 +157,8 @@ pub enum Ineligible {
     Speed,
     /// A learned choice needs a prompt, and there is none.
     Unpredictable,
+    /// It is not among the endpoints that can be reached; see [`Router::among`](crate::Router::among).
+    Unreachable,
 }
 
 impl Ineligible {
@@ -173,6 +175,7 @@ impl Ineligible {
             Self::Deadline => "too slow for the deadline",
             Self::Speed => "speed unknown while waiting has a price",
             Self::Unpredictable => "no prompt to predict from",
+            Self::Unreachable => "cannot be reached from here",
         }
     }
 }

@@ -21,14 +21,13 @@ impl Router {
             .filter(move |&index| self.admits(index, request, scratch).is_ok())
     }
 
-    /// Mix a uniform choice among the eligible endpoints that `may` lets pass into the decision that
-    /// was made last with this scratch space: `share` of what it answers. The shares still sum to
-    /// one; what is unanswered stays so, and so does what the decision says of its fallback.
+    /// Mix a uniform choice among the eligible endpoints into the decision that was made last with
+    /// this scratch space: `share` of what it answers. The shares still sum to one; what is
+    /// unanswered stays so, and so does what the decision says of its fallback.
     pub fn explore(
         &self,
         request: &RequestRef<'_>,
         share: Ppm,
-        may: impl Fn(EndpointIndex) -> bool,
         scratch: &mut Scratch,
         decision: &mut Decision,
     ) {
@@ -36,10 +35,7 @@ impl Router {
         if share == Ppm(0) || answered == 0 {
             return;
         }
-        let among: Vec<EndpointIndex> = self
-            .eligible(request, scratch)
-            .filter(|&index| may(index))
-            .collect();
+        let among: Vec<EndpointIndex> = self.eligible(request, scratch).collect();
         if !among.is_empty() {
             decision.mix(&among, part(answered, share.0.min(Ppm::ONE.0), Ppm::ONE.0));
         }
@@ -118,13 +114,7 @@ mod tests {
         let (mut scratch, mut decision) = (Scratch::default(), Decision::default());
         router.decide_into(&request.as_ref(), &mut scratch, &mut decision);
         let before = decision.clone();
-        router.explore(
-            &request.as_ref(),
-            share,
-            |_| true,
-            &mut scratch,
-            &mut decision,
-        );
+        router.explore(&request.as_ref(), share, &mut scratch, &mut decision);
         (before, decision)
     }
 
@@ -152,29 +142,20 @@ mod tests {
     }
 
     #[test]
-    fn who_may_not_be_explored_keeps_what_the_policy_gives_him() {
-        let (router, request) = (router(1_000_000, &[]), Request::default());
-        let (mut scratch, mut decision) = (Scratch::default(), Decision::default());
-        router.decide_into(&request.as_ref(), &mut scratch, &mut decision);
-        let only_b = |index: EndpointIndex| index == EndpointIndex(1);
-        router.explore(
-            &request.as_ref(),
-            Ppm(100_000),
-            only_b,
-            &mut scratch,
-            &mut decision,
-        );
-        let b = (EndpointIndex(1), Ppm(100_000));
-        assert_eq!(decision.masses(), [(EndpointIndex(0), Ppm(900_000)), b]);
-        let before = decision.clone();
-        router.explore(
-            &request.as_ref(),
-            Ppm(1),
-            |_| false,
-            &mut scratch,
-            &mut decision,
-        );
-        assert_eq!(decision, before);
+    fn what_cannot_be_reached_is_neither_chosen_nor_explored_nor_fallen_back_to() {
+        let request = Request::default();
+        let open = |ids: &'static [&str]| move |endpoint: &Endpoint| ids.contains(&&*endpoint.id);
+        let explored_among = |ids| {
+            let router = router(1_000_000, &["d@x", "e@x"]).among(open(ids));
+            explored(&router, &request, Ppm(100_000)).1
+        };
+        let shares = |ids| explored_among(ids).masses().to_vec();
+        let of = |index, ppm| (EndpointIndex(index), Ppm(ppm));
+        assert_eq!(shares(&["a@x", "b@x"]), [of(0, 950_000), of(1, 50_000)]);
+        // The choice cannot be reached: the fallback takes it, by the first that can.
+        assert_eq!(shares(&["b@x", "e@x"]), [of(1, 50_000), of(4, 950_000)]);
+        assert_eq!(explored_among(&["b@x", "e@x"]).fell_back(), Ppm::ONE);
+        assert_eq!(explored_among(&["b@x"]).unanswered(), Ppm::ONE);
     }
 
     proptest! {

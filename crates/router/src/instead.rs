@@ -126,4 +126,29 @@ mod tests {
         assert_eq!(named("strong", &needs), ["specialist@a"]);
         assert!(named("auto", &[]).is_empty());
     }
+
+    #[test]
+    fn what_cannot_be_reached_is_no_endpoint_of_its_model() {
+        let router = router().among(|endpoint| endpoint.id != "driver@a");
+        let (any, scratch) = (RequestRef::default(), &mut Scratch::default());
+        let named = router.named("driver", &any, scratch);
+        assert_eq!(ids(&router, &named), ["driver@b"]);
+        let fallbacks = router.fallbacks(&any, scratch);
+        assert_eq!(ids(&router, &fallbacks), ["driver@b", "specialist@a"]);
+        // A model's first endpoint is its first that can be reached.
+        let driver = Choose::from_json(r#"{"kind":"always","to":"driver"}"#).unwrap();
+        let parts = Parts {
+            choose: Some(driver),
+            ..router.parts().clone()
+        };
+        let router = Router::try_new(parts).unwrap();
+        let sole = |router: &Router| {
+            router
+                .endpoint(router.decide(&any).sole().unwrap())
+                .id
+                .clone()
+        };
+        assert_eq!(sole(&router), "driver@a");
+        assert_eq!(sole(&router.among(|it| it.id != "driver@a")), "driver@b");
+    }
 }

@@ -68,6 +68,7 @@ mod wire;
 
 pub use bloom::GroupFilter;
 pub use calibration::{Calibration, CalibrationModel};
+pub use chat::CHAT_HINTS;
 pub use choose::{Choose, Rule, Threshold, Trade};
 pub use condition::{Condition, Field, Limits, Quantity};
 pub use decide::{Decision, EndpointIndex, Prediction, Scratch, Terms};

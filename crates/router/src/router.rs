@@ -58,6 +58,8 @@ pub struct Router {
     recipe: Recipe,
     /// For each endpoint, the place of its model's heads.
     head_of: Vec<Option<usize>>,
+    /// For each endpoint, whether requests can reach it at all.
+    reachable: Vec<bool>,
 }
 
 impl Router {
@@ -98,6 +100,7 @@ impl Router {
             })
             .collect();
         let router = Self {
+            reachable: vec![true; parts.endpoints.len()],
             parts,
             choose,
             fallback,
@@ -124,6 +127,20 @@ impl Router {
     #[must_use]
     pub fn index_of(&self, id: &str) -> Option<EndpointIndex> {
         indices(&self.parts.endpoints).find(|&index| self.endpoint(index).id == id)
+    }
+
+    /// The same router where only some of its endpoints can be reached: choice, fallback and
+    /// exploration go as if the others were not eligible.
+    #[must_use]
+    pub fn among(mut self, reachable: impl Fn(&Endpoint) -> bool) -> Self {
+        self.reachable = self.parts.endpoints.iter().map(reachable).collect();
+        self
+    }
+
+    /// Whether requests can reach an endpoint at all.
+    #[must_use]
+    pub fn reaches(&self, index: EndpointIndex) -> bool {
+        self.reachable[usize::from(index.0)]
     }
 
     /// The trained predictors, a pair a model.

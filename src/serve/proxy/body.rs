@@ -1,14 +1,12 @@
 //! The chat body that a client sends, and what goes upstream in its place.
 //!
-//! Only `model` and `stream_options` are written anew; every other value goes on byte by byte, so
-//! that no number is rounded and no field that we do not know is lost.
+//! Only `model` and `stream_options` are written anew, and `metadata` stays here, where clients tell
+//! the router what is nobody else's; every other value goes on byte by byte.
 
-use std::borrow::Cow;
-use std::fmt;
-
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
+use weighbridge_router::CHAT_HINTS;
 
+use super::fields::Fields;
 use crate::serve::answer::Refusal;
 
 /// A chat body, as far as the proxy must understand it.
@@ -70,8 +68,9 @@ impl<'a> ChatBody<'a> {
         })
     }
 
-    /// The body for an upstream that calls the model so; a stream is asked for its usage.
-    pub(super) fn for_upstream(&self, model: &str) -> Vec<u8> {
+    /// The body for an upstream that calls the model so; a stream is asked for its usage. Of the
+    /// metadata goes along, where it is forwarded, what is no hint for the router.
+    pub(super) fn for_upstream(&self, model: &str, forward_metadata: bool) -> Vec<u8> {
         let model = serde_json::to_string(model).expect("a text is always JSON");
         let mut options = None;
         if self.stream {
@@ -80,7 +79,14 @@ impl<'a> ChatBody<'a> {
             let given = given.unwrap_or_default();
             options = Some(given.written(&[("include_usage", Some("true"))]));
         }
-        let mut anew = vec![("model", Some(model.as_str()))];
+        let metadata = match forward_metadata {
+            true => self.fields.get("metadata").and_then(without_hints),
+            false => None,
+        };
+        let mut anew = vec![
+            ("model", Some(model.as_str())),
+            ("metadata", metadata.as_deref()),
+        ];
         if let Some(options) = &options {
             anew.push(("stream_options", Some(options.as_str())));
         }
@@ -88,96 +94,12 @@ impl<'a> ChatBody<'a> {
     }
 }
 
-/// A JSON object without some of its fields; the text as it is where it has none of them.
-pub(super) fn without<'a>(object: &'a [u8], name: &str) -> Cow<'a, [u8]> {
-    match serde_json::from_slice::<Fields<'_>>(object) {
-        Ok(fields) if fields.get(name).is_some() => {
-            Cow::Owned(fields.written(&[(name, None)]).into_bytes())
-        }
-        _ => Cow::Borrowed(object),
-    }
+/// Metadata without what is told the router; none where nothing else is in it.
+fn without_hints(metadata: &RawValue) -> Option<String> {
+    let fields: Fields<'_> = serde_json::from_str(metadata.get()).ok()?;
+    let left = fields.written(&CHAT_HINTS.map(|hint| (hint, None)));
+    (left != "{}").then_some(left)
 }
-
-/// The fields of an object in their order, the values as they stand.
-#[derive(Debug, Default)]
-struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
-
-impl<'a> Fields<'a> {
-    fn get(&self, name: &str) -> Option<&'a RawValue> {
-        let found = self.0.iter().find(|(known, _)| known == name);
-        found.map(|(_, value)| *value)
-    }
-
-    fn twice(&self) -> Option<&str> {
-        let mut names: Vec<&str> = self.0.iter().map(|(name, _)| &**name).collect();
-        names.sort_unstable();
-        names
-            .windows(2)
-            .find(|two| two[0] == two[1])
-            .map(|two| two[0])
-    }
-
-    /// The object with some fields put anew, each in its place or at the end, or left out.
-    fn written(&self, anew: &[(&str, Option<&str>)]) -> String {
-        let length: usize = self
-            .0
-            .iter()
-            .map(|(name, raw)| name.len() + raw.get().len() + 4)
-            .sum();
-        let mut text = String::with_capacity(length + 64);
-        let mut put = |name: &str, value: &str| {
-            text.push(if text.is_empty() { '{' } else { ',' });
-            text.push_str(&serde_json::to_string(name).expect("a text is always JSON"));
-            text.push(':');
-            text.push_str(value);
-        };
-        for (name, raw) in &self.0 {
-            match anew.iter().find(|(known, _)| known == name) {
-                Some((_, Some(value))) => put(name, value),
-                Some((_, None)) => {}
-                None => put(name, raw.get()),
-            }
-        }
-        for (name, value) in anew {
-            if let (Some(value), None) = (value, self.get(name)) {
-                put(name, value);
-            }
-        }
-        if text.is_empty() {
-            text.push('{');
-        }
-        text.push('}');
-        text
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(FieldsVisitor).map(Self)
-    }
-}
-
-struct FieldsVisitor;
-
-impl<'de> Visitor<'de> for FieldsVisitor {
-    type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut fields = Vec::new();
-        while let Some(Name(name)) = map.next_key()? {
-            fields.push((name, map.next_value()?));
-        }
-        Ok(fields)
-    }
-}
-
-/// A name, borrowed where it has no escapes.
-#[derive(serde::Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[cfg(test)]
 mod tests {
@@ -194,7 +116,7 @@ mod tests {
         let chat = ChatBody::read(body.as_bytes()).unwrap();
         assert!(!chat.stream && !chat.wants_usage);
         assert_eq!(
-            String::from_utf8(chat.for_upstream("m\"1")).unwrap(),
+            String::from_utf8(chat.for_upstream("m\"1", false)).unwrap(),
             r#"{"model":"m\"1","messages":[ {"role":"user","content":"h\u00e9"} ],"seed":123456789012345678901234567890,"temperature":0.10,"x_own":{"a": [1E2, null]}}"#
         );
     }
@@ -229,7 +151,33 @@ mod tests {
             assert_eq!((chat.stream, chat.wants_usage), (true, wants), "{options}");
             let sent =
                 format!(r#"{{"model":"b","messages":[],"stream":true,"stream_options":{sent}}}"#);
-            assert_eq!(String::from_utf8(chat.for_upstream("b")).unwrap(), sent);
+            assert_eq!(
+                String::from_utf8(chat.for_upstream("b", false)).unwrap(),
+                sent
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_told_the_router_stays_here_and_the_rest_goes_on_where_that_is_wished() {
+        let hints = r#""task":"math","tenant":"t","session":"s","channel":"api","region":"eu","value_usd":"2","deadline_ms":9"#;
+        for (metadata, kept) in [
+            (r#","metadata":null"#.to_owned(), ""),
+            (r#","metadata":{}"#.to_owned(), ""),
+            (format!(r#","metadata":{{{hints}}}"#), ""),
+            (
+                format!(r#","metadata":{{"a":"1.0",{hints},"b":"2"}}"#),
+                r#","metadata":{"a":"1.0","b":"2"}"#,
+            ),
+        ] {
+            let body = format!(r#"{{"model":"a","messages":[],"user":"u"{metadata},"x":1E2}}"#);
+            let chat = ChatBody::read(body.as_bytes()).unwrap();
+            for (forward, kept) in [(false, ""), (true, kept)] {
+                assert_eq!(
+                    String::from_utf8(chat.for_upstream("a", forward)).unwrap(),
+                    format!(r#"{{"model":"a","messages":[],"user":"u"{kept},"x":1E2}}"#)
+                );
+            }
         }
     }
 
@@ -267,15 +215,5 @@ mod tests {
             assert!(invalid.message.starts_with(says), "{}", invalid.message);
         }
         assert!(ChatBody::read(b"{\"model\":\"\xff\"}").is_err());
-    }
-
-    #[test]
-    fn a_field_is_taken_out_and_the_rest_stays() {
-        let chunk = br#"{"a":1.0,"usage":null,"b":[ ]}"#;
-        assert_eq!(&*without(chunk, "usage"), br#"{"a":1.0,"b":[ ]}"#);
-        assert_eq!(&*without(br#"{"usage":{}}"#, "usage"), b"{}");
-        for same in [&b"{ \"a\":1}"[..], b"7", b"{"] {
-            assert!(matches!(without(same, "usage"), Cow::Borrowed(kept) if kept == same));
-        }
     }
 }

@@ -1,5 +1,6 @@
 //! The attempts of one request: the endpoint that was drawn, then those that may stand in for it,
-//! each at most once, until one begins to answer or the time is up.
+//! each at most once and no address twice for one model, until one begins to answer or the time is
+//! up.
 
 use std::collections::VecDeque;
 
@@ -61,13 +62,18 @@ impl<'a> Chain<'a> {
         ledger: &mut Ledger,
     ) -> End {
         let mut last = None;
-        let mut asked = 0;
+        let mut asked = Vec::new();
         while let Some(place) = self.next(ledger) {
             let endpoint = self.router.endpoint(place);
             let Some(upstream) = upstreams.of(endpoint) else {
                 continue;
             };
-            asked += 1;
+            // Other endpoints may be the same model at the same address: it has answered.
+            let question = (upstream.chat(), upstream.model(endpoint));
+            if asked.contains(&question) {
+                continue;
+            }
+            asked.push(question);
             ledger.open(endpoint);
             let failed = match call.attempt(endpoint, upstream).await {
                 Ok(answer) => return End::Answered(place, answer),
@@ -80,7 +86,7 @@ impl<'a> Chain<'a> {
             }
         }
         match last {
-            Some((place, fault)) => End::Failed(place, fault, asked),
+            Some((place, fault)) => End::Failed(place, fault, asked.len()),
             None => End::Nobody,
         }
     }

@@ -6,13 +6,14 @@ use std::time::Duration;
 use axum::http::{HeaderMap, StatusCode, header};
 use serde_json::Value;
 
+use super::secrets::Secrets;
 use crate::serve::answer::Refusal;
 
 /// No client is made to wait longer by a header that an upstream sent: official clients obey it to
 /// the letter, whatever it says.
 const MAX_RETRY_AFTER_S: u64 = 30;
 
-/// How much of an upstream's own words is passed on.
+/// How many characters of what an upstream says are passed on.
 const MAX_WORDS: usize = 500;
 
 /// Why an upstream's answer is none.
@@ -20,7 +21,9 @@ const MAX_WORDS: usize = 500;
 pub(super) struct Fault {
     pub(super) kind: Kind,
     /// What happened, to be read behind the endpoint's name.
-    pub(super) says: String,
+    says: String,
+    /// What the upstream itself said of it.
+    words: Option<String>,
     /// Seconds after which to come again.
     pub(super) retry_after_s: Option<u64>,
 }
@@ -36,6 +39,8 @@ pub(super) enum Kind {
     Status(StatusCode),
     /// It broke off, or what it said is no answer.
     Broken,
+    /// It answered, and there is no memory to hold that.
+    NoRoom,
 }
 
 impl Fault {
@@ -43,6 +48,7 @@ impl Fault {
         Self {
             kind,
             says: says.into(),
+            words: None,
             retry_after_s: None,
         }
     }
@@ -65,6 +71,16 @@ impl Fault {
         Self::new(Kind::Broken, says)
     }
 
+    pub(super) fn no_room() -> Self {
+        Self {
+            retry_after_s: Some(1),
+            ..Self::new(
+                Kind::NoRoom,
+                "answered, and bodies hold as much memory as they may",
+            )
+        }
+    }
+
     /// The client's error as a fault: whether the connection was made at all, and in time.
     pub(super) fn of_call(error: &hyper_util::client::legacy::Error) -> Self {
         let mut timed_out = false;
@@ -83,30 +99,30 @@ impl Fault {
         }
     }
 
-    /// A status that is the upstream's own failure, with the beginning of what it said.
+    /// A status that is the upstream's own failure, with what it said.
     pub(super) fn of_status(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
-        let mut says = format!("answered {}", status.as_u16());
-        // What an upstream says about our key is none of a client's business.
-        if let (false, Some(words)) = (is_about_us(status), words(body)) {
-            says = format!("{says}: {words}");
-        }
         Self {
-            kind: Kind::Status(status),
-            says,
+            words: error_of(body).1,
             retry_after_s: retry_after_s(headers),
+            ..Self::new(
+                Kind::Status(status),
+                format!("answered {}", status.as_u16()),
+            )
         }
     }
 
     /// An error that an upstream says where its answer was to be.
     pub(super) fn told(body: &[u8]) -> Self {
         let (code, words) = error_of(body);
-        let says = match words {
-            Some(words) => format!("said: {words}"),
-            None => "said that something is wrong".to_owned(),
-        };
         let status = code.and_then(|code| StatusCode::from_u16(code).ok());
         let kind = status.filter(|&status| is_failure(status));
-        Self::new(kind.map_or(Kind::Broken, Kind::Status), says)
+        Self {
+            words,
+            ..Self::new(
+                kind.map_or(Kind::Broken, Kind::Status),
+                "said that something is wrong",
+            )
+        }
     }
 
     /// How an outcome of a trace calls it.
@@ -114,7 +130,7 @@ impl Fault {
         match self.kind {
             Kind::Refused | Kind::Status(StatusCode::TOO_MANY_REQUESTS) => "refused",
             Kind::Silent | Kind::Status(StatusCode::REQUEST_TIMEOUT) => "timeout",
-            Kind::Status(_) | Kind::Broken => "error",
+            Kind::Status(_) | Kind::Broken | Kind::NoRoom => "error",
         }
     }
 
@@ -125,15 +141,25 @@ impl Fault {
             Kind::Status(status) if matches!(status.as_u16(), 503 | 529) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
+            Kind::NoRoom => StatusCode::SERVICE_UNAVAILABLE,
             Kind::Silent | Kind::Status(StatusCode::REQUEST_TIMEOUT) => StatusCode::GATEWAY_TIMEOUT,
             Kind::Refused | Kind::Status(_) | Kind::Broken => StatusCode::BAD_GATEWAY,
         }
     }
 
-    /// What a client is told in the place of an answer.
-    pub(super) fn refusal(&self, endpoint: &str) -> Refusal {
+    /// What a client is told in the place of an answer: no key, and of what is our affair nothing
+    /// that the upstream says.
+    pub(super) fn refusal(&self, endpoint: &str, secrets: &Secrets) -> Refusal {
+        let words = match self.kind {
+            Kind::Status(status) if is_about_us(status) => None,
+            _ => self.words.as_ref(),
+        };
+        let says = words.map(|words| format!("{}: {words}", self.says));
+        // Hidden before it is cut: what is left of a key that is cut in two would be shown.
+        let says = secrets.hide_text(says.as_ref().unwrap_or(&self.says));
+        let says: String = says.chars().take(MAX_WORDS).collect();
         Refusal {
-            message: format!("`{endpoint}` {}", self.says),
+            message: format!("`{endpoint}` {says}"),
             kind: match self.kind {
                 Kind::Status(StatusCode::TOO_MANY_REQUESTS) => "rate_limit_error",
                 _ => "server_error",
@@ -152,6 +178,7 @@ impl Fault {
             Kind::Status(status) if is_about_us(status) => "upstream_denied",
             Kind::Status(_) => "upstream_error",
             Kind::Broken => "upstream_broken",
+            Kind::NoRoom => "overloaded",
         }
     }
 }
@@ -169,11 +196,14 @@ pub(super) fn is_failure(status: StatusCode) -> bool {
         || status.is_redirection()
 }
 
-/// Whether it says that our key is wrong or our balance empty.
+/// Whether it is about our key, our balance or our rights, which no client can mend.
 fn is_about_us(status: StatusCode) -> bool {
     matches!(
         status,
-        StatusCode::UNAUTHORIZED | StatusCode::PAYMENT_REQUIRED
+        StatusCode::UNAUTHORIZED
+            | StatusCode::PAYMENT_REQUIRED
+            | StatusCode::FORBIDDEN
+            | StatusCode::PROXY_AUTHENTICATION_REQUIRED
     )
 }
 
@@ -195,12 +225,7 @@ fn retry_after_s(headers: &HeaderMap) -> Option<u64> {
     Some((seconds.ceil() as u64).min(MAX_RETRY_AFTER_S))
 }
 
-/// The message of an error body.
-fn words(body: &[u8]) -> Option<String> {
-    error_of(body).1
-}
-
-/// The code, where it is a number like a status, and the message of `{"error": ...}`.
+/// The status that an error stands for, where it says so, and the message of `{"error": ...}`.
 fn error_of(body: &[u8]) -> (Option<u16>, Option<String>) {
     let error = match serde_json::from_slice(body) {
         Ok(Value::Object(mut body)) => body.remove("error"),
@@ -209,11 +234,8 @@ fn error_of(body: &[u8]) -> (Option<u16>, Option<String>) {
     let (code, message) = match error {
         Some(Value::String(message)) => (None, Some(message)),
         Some(Value::Object(mut error)) => {
-            let code = match error.remove("code") {
-                Some(Value::Number(code)) => code.as_u64().and_then(|it| u16::try_from(it).ok()),
-                Some(Value::String(code)) => code.parse().ok(),
-                _ => None,
-            };
+            let names = ["code", "status", "type"];
+            let code = names.iter().find_map(|name| code(error.get(*name)?));
             match error.remove("message") {
                 Some(Value::String(message)) => (code, Some(message)),
                 _ => (code, None),
@@ -221,7 +243,21 @@ fn error_of(body: &[u8]) -> (Option<u16>, Option<String>) {
         }
         _ => (None, None),
     };
-    (code, message.map(|it| it.chars().take(MAX_WORDS).collect()))
+    (code, message)
+}
+
+/// A status as a number, or by the names that OpenAI and Anthropic have for what is about a key.
+fn code(value: &Value) -> Option<u16> {
+    match value {
+        Value::Number(code) => code.as_u64().and_then(|it| u16::try_from(it).ok()),
+        Value::String(code) => match code.as_str() {
+            "invalid_api_key" | "authentication_error" => Some(401),
+            "billing_error" => Some(402),
+            "permission_error" | "permission_denied" => Some(403),
+            other => other.parse().ok(),
+        },
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -268,6 +304,8 @@ mod tests {
             (408, true, "timeout", 504, "upstream_timeout"),
             (401, true, "error", 502, "upstream_denied"),
             (402, true, "error", 502, "upstream_denied"),
+            (403, true, "error", 502, "upstream_denied"),
+            (407, true, "error", 502, "upstream_denied"),
             (302, true, "error", 502, "upstream_error"),
             (400, false, "error", 502, "upstream_error"),
             (404, false, "error", 502, "upstream_error"),
@@ -282,17 +320,50 @@ mod tests {
     }
 
     #[test]
-    fn an_upstreams_words_are_passed_on_but_for_those_about_our_key() {
-        let says = |status: u16, body: &str| {
+    fn an_upstreams_words_are_passed_on_but_for_those_about_us() {
+        let secrets = Secrets::new(["sk-12345678"]);
+        let says = |fault: Fault| fault.refusal("e", &secrets).message;
+        let of_status = |status: u16, body: &str| {
             let status = StatusCode::from_u16(status).unwrap();
-            Fault::of_status(status, &HeaderMap::new(), body.as_bytes()).says
+            says(Fault::of_status(status, &HeaderMap::new(), body.as_bytes()))
         };
         let body = r#"{"error":{"message":"slow down","type":"x"}}"#;
-        assert_eq!(says(429, body), "answered 429: slow down");
-        assert_eq!(says(500, r#"{"error":"ouch"}"#), "answered 500: ouch");
-        assert_eq!(says(401, body), "answered 401");
-        assert_eq!(says(502, "<html>bad</html>"), "answered 502");
-        let long = format!(r#"{{"error":{{"message":"{}"}}}}"#, "é".repeat(3000));
-        assert_eq!(says(500, &long).chars().count(), 514);
+        assert_eq!(of_status(429, body), "`e` answered 429: slow down");
+        assert_eq!(
+            of_status(500, r#"{"error":"ouch"}"#),
+            "`e` answered 500: ouch"
+        );
+        assert_eq!(of_status(502, "<html>bad</html>"), "`e` answered 502");
+        for status in [401, 402, 403, 407] {
+            assert_eq!(of_status(status, body), format!("`e` answered {status}"));
+        }
+        for (code, about_us) in [
+            (r#""code":401"#, true),
+            (r#""code":"403""#, true),
+            (r#""code":"invalid_api_key""#, true),
+            (r#""code":null,"status":402"#, true),
+            (r#""type":"permission_error""#, true),
+            (r#""code":429"#, false),
+            (r#""code":"x""#, false),
+        ] {
+            let told = Fault::told(format!(r#"{{"error":{{"message":"m",{code}}}}}"#).as_bytes());
+            assert_eq!(told.code() == "upstream_denied", about_us, "{code}");
+            let told = says(told);
+            assert_eq!(told.ends_with("wrong"), about_us, "{told}");
+            assert_eq!(told.ends_with("wrong: m"), !about_us, "{told}");
+        }
+    }
+
+    #[test]
+    fn a_long_text_is_cut_and_no_key_with_it() {
+        let secrets = Secrets::new(["sk-12345678"]);
+        for before in 480..520 {
+            let body = format!(r#"{{"error":"{}sk-12345678"}}"#, "é".repeat(before));
+            let fault =
+                Fault::of_status(StatusCode::BAD_GATEWAY, &HeaderMap::new(), body.as_bytes());
+            let message = fault.refusal("e", &secrets).message;
+            assert!(!message.contains("sk-"), "{message}");
+            assert!(message.chars().count() <= 504, "{before}");
+        }
     }
 }

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use weighbridge_router::{EndpointIndex, Router, Scratch};
 
 use super::Proxy;
-use super::attempt::{Answer, Call};
+use super::attempt::{Answer, Call, EVENTS, JSON};
 use super::body::ChatBody;
 use super::chain::{Chain, End};
 use super::ledger::Ledger;
@@ -81,6 +81,9 @@ async fn answer(
         silence: proxy.silence,
         until: since + proxy.deadline,
         limits: proxy.limits,
+        secrets: &proxy.secrets,
+        forward_metadata: proxy.forward_metadata,
+        bodies: &app.bodies,
     };
     let (assigned, active, router, chain, entry);
     if chat.model == AUTO {
@@ -103,13 +106,18 @@ async fn answer(
     let Some(chain) = chain else {
         return Err(unanswered());
     };
+    // What goes upstream is as long as what came, and there beside it.
+    let mut sent = app.bodies.share();
+    if sent.grow(body.len()).is_err() {
+        return Ok(no_room());
+    }
     match chain.run(&call, &proxy.upstreams, &mut ledger).await {
         End::Answered(by, answer) => Ok(answered(router, by, answer, ledger, headers)),
         End::Failed(last, fault, asked) => {
             if let Some(seconds) = fault.retry_after_s {
                 headers.insert(header::RETRY_AFTER, seconds.into());
             }
-            let mut refusal = fault.refusal(&router.endpoint(last).id);
+            let mut refusal = fault.refusal(&router.endpoint(last).id, &proxy.secrets);
             if asked > 1 {
                 refusal.message = format!("{}; {asked} endpoints failed", refusal.message);
             }
@@ -133,19 +141,17 @@ fn answered(
     mut ledger: Ledger,
     headers: &mut HeaderMap,
 ) -> Response {
-    const JSON: HeaderValue = HeaderValue::from_static("application/json");
     headers.insert(SERVED, header_value(&router.endpoint(by).id));
     let (status, kind, body) = match answer {
         Answer::Stream(relay) => {
             ledger.begun();
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-            let kind = HeaderValue::from_static("text/event-stream");
-            (StatusCode::OK, kind, Body::new(relay.with_ledger(ledger)))
+            (StatusCode::OK, EVENTS, Body::new(relay.with_ledger(ledger)))
         }
-        Answer::Whole(body, heard) => {
+        Answer::Whole(kind, body, heard) => {
             ledger.hear(&heard);
             ledger.close(heard.status());
-            (StatusCode::OK, JSON, body.into())
+            (StatusCode::OK, kind, body.into())
         }
         Answer::Wrong(status, kind, body) => {
             // Not a failure of the endpoint: it answered that the request is at fault.
@@ -200,7 +206,8 @@ fn unknown_model(name: &str) -> Refused {
 }
 
 fn unanswered() -> Refused {
-    let message = "no endpoint that the policy names may take this request";
+    let message =
+        "no endpoint that the policy names and that has an upstream may take this request";
     (
         StatusCode::BAD_REQUEST,
         Refusal::whole(message).coded("unanswered"),

@@ -10,22 +10,28 @@ mod body;
 mod chain;
 mod client;
 mod fault;
+mod fields;
 mod handler;
 mod ledger;
 mod relay;
+mod secrets;
 mod sse;
 #[cfg(test)]
 mod tests;
 mod translate;
+mod unroll;
 mod upstream;
 mod usage;
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::clock;
+use super::live::Active;
 use client::Caller;
 pub(super) use handler::{chat, models};
+use secrets::Secrets;
 use translate::Limits;
 use upstream::Upstreams;
 pub use upstream::{DEFAULT_DEADLINE, DEFAULT_SILENCE, ProxyOptions, Upstream};
@@ -38,6 +44,8 @@ pub(super) struct Proxy {
     silence: Duration,
     deadline: Duration,
     limits: Limits,
+    secrets: Arc<Secrets>,
+    forward_metadata: bool,
     since_s: i64,
 }
 
@@ -51,13 +59,35 @@ impl Proxy {
             return Ok(None);
         }
         let tls = options.upstreams.iter().any(Upstream::is_tls);
+        let keys = options.upstreams.iter().filter_map(Upstream::key);
         Ok(Some(Self {
             caller: Caller::try_new(tls)?,
+            secrets: Arc::new(Secrets::new(keys)),
             upstreams: Upstreams::new(options.upstreams),
             silence: options.silence,
             deadline: options.deadline,
             limits: Limits::default(),
+            forward_metadata: options.forward_metadata,
             since_s: clock::now().millis() / 1000,
         }))
+    }
+
+    /// The files, deciding among endpoints that have an upstream.
+    pub(super) fn among(&self, active: Active) -> Active {
+        self.upstreams.among(active)
+    }
+
+    /// The same of files that come while others decide.
+    ///
+    /// # Errors
+    /// Where they do not know an endpoint that has an upstream; a sentence.
+    pub(super) fn among_new(&self, active: Active) -> Result<Active, String> {
+        self.upstreams.all_known(&active)?;
+        Ok(self.among(active))
+    }
+
+    /// Why no request can be answered now; none where one can.
+    pub(super) fn unready(&self, active: &Active) -> Option<String> {
+        self.upstreams.unready(&active.main, clock::now())
     }
 }

@@ -14,7 +14,7 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout, timeout_at};
 
 use super::fault::Fault;
 use super::ledger::Ledger;
-use super::translate::{Progress, Translator, error_event};
+use super::translate::{Progress, Translator};
 
 /// How long an upstream that is done may take to end its answer, so that its connection is kept.
 const TAIL: Duration = Duration::from_secs(1);
@@ -37,13 +37,15 @@ pub(super) struct Relay {
 }
 
 impl Relay {
-    /// Read an answer up to its first chunk, which must come before `until`.
+    /// Read an answer, of which `first` has come, up to its first chunk, which must come before
+    /// `until`.
     ///
     /// # Errors
     /// Where none comes; nothing has been shown to the client then.
     pub(super) async fn begin(
         endpoint: &str,
-        upstream: Incoming,
+        first: Bytes,
+        mut upstream: Incoming,
         translator: Translator,
         silence: Duration,
         until: Instant,
@@ -60,17 +62,21 @@ impl Relay {
             alarm: Box::pin(sleep_until(last + silence)),
             ledger: None,
         };
-        let mut upstream = upstream;
-        while !relay.translator.has_begun() {
+        let mut said = Some(Ok(Frame::data(first)));
+        loop {
+            relay.take_in(said);
+            if relay.translator.has_begun() {
+                break;
+            }
+            if let Some(Err(fault)) = relay.end.take() {
+                return Err(fault);
+            }
             let limit = until.min(relay.last + silence);
-            match timeout_at(limit, upstream.frame()).await {
-                Ok(said) => relay.take_in(said),
+            said = match timeout_at(limit, upstream.frame()).await {
+                Ok(said) => said,
                 Err(_) if limit == until => return Err(Fault::late()),
                 Err(_) => return Err(Fault::silent(silence)),
-            }
-            if let (Some(Err(fault)), false) = (&relay.end, relay.translator.has_begun()) {
-                return Err(fault.clone());
-            }
+            };
         }
         relay.upstream = Some(upstream);
         Ok(relay)
@@ -106,7 +112,7 @@ impl Relay {
         let status = match &end {
             Ok(()) => self.translator.heard.status(),
             Err(fault) => {
-                (self.out).extend_from_slice(&error_event(fault, &self.endpoint));
+                self.translator.tell(fault, &self.endpoint, &mut self.out);
                 fault.status()
             }
         };

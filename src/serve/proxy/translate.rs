@@ -3,10 +3,13 @@
 //! Bytes in, bytes out: knows neither connections nor clocks. Each event is read, since a malformed
 //! one must not reach a client, and usage is shown only where it was asked for.
 
+use std::sync::Arc;
+
 use axum::body::Bytes;
 
-use super::body::without;
 use super::fault::Fault;
+use super::fields::without;
+use super::secrets::Secrets;
 use super::sse::{Event, Events};
 use super::usage::{Heard, Said};
 use crate::serve::answer::Refusal;
@@ -32,6 +35,9 @@ impl Default for Limits {
     }
 }
 
+/// The data of the event that ends a stream.
+pub(super) const DONE: &[u8] = b"[DONE]";
+
 /// How far a stream has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Progress {
@@ -48,20 +54,27 @@ pub(super) struct Translator {
     /// What is known of the answer so far.
     pub(super) heard: Heard,
     shows_usage: bool,
+    secrets: Arc<Secrets>,
     begun: bool,
     left: u64,
 }
 
 impl Translator {
     /// For a client that wants to see usage, or not.
-    pub(super) fn new(shows_usage: bool, limits: Limits) -> Self {
+    pub(super) fn new(shows_usage: bool, secrets: Arc<Secrets>, limits: Limits) -> Self {
         Self {
             events: Events::new(limits.event),
             heard: Heard::default(),
             shows_usage,
+            secrets,
             begun: false,
             left: limits.stream,
         }
+    }
+
+    /// Tell the client of a fault of this endpoint.
+    pub(super) fn tell(&self, fault: &Fault, endpoint: &str, out: &mut Vec<u8>) {
+        out.extend_from_slice(&error_event(fault, endpoint, &self.secrets));
     }
 
     /// Whether a chunk of the answer has come.
@@ -87,6 +100,7 @@ impl Translator {
                 heard: &mut self.heard,
                 begun: &mut self.begun,
                 shows_usage: self.shows_usage,
+                secrets: &self.secrets,
             };
             if seen.show(&event, out)? == Progress::Done {
                 return Ok(Progress::Done);
@@ -103,6 +117,7 @@ impl Translator {
             heard: &mut self.heard,
             begun: &mut self.begun,
             shows_usage: self.shows_usage,
+            secrets: &self.secrets,
         };
         let last = (self.events.rest()).map_err(|_| Fault::broken("sent an endless event"))?;
         if last.map(|event| seen.show(&event, out)).transpose()? == Some(Progress::Done) {
@@ -124,6 +139,7 @@ struct Seen<'a> {
     heard: &'a mut Heard,
     begun: &'a mut bool,
     shows_usage: bool,
+    secrets: &'a Secrets,
 }
 
 impl Seen<'_> {
@@ -132,19 +148,20 @@ impl Seen<'_> {
             // Before the first chunk another upstream may still answer: nothing is shown.
             Event::Comment(_) if !*self.begun => return Ok(Progress::More),
             Event::Comment(text) => {
-                put(out, b":", text);
+                put(out, b":", &self.secrets.hide(text));
                 return Ok(Progress::More);
             }
             Event::Error(data) => return Err(Fault::told(data)),
             Event::Data(data) => data,
         };
-        if data == b"[DONE]" {
+        // As official clients read it; a blank may follow.
+        if data.trim_ascii_start().starts_with(DONE) {
             if !*self.begun {
                 return Err(Fault::broken(
                     "said [DONE] before the first chunk of its answer",
                 ));
             }
-            put(out, b"data: ", data);
+            put(out, b"data: ", DONE);
             return Ok(Progress::Done);
         }
         let said = Said::read(data).map_err(|error| {
@@ -156,16 +173,16 @@ impl Seen<'_> {
         *self.begun = true;
         self.heard.hear(&said);
         if self.shows_usage {
-            put(out, b"data: ", data);
+            put(out, b"data: ", &self.secrets.hide(data));
         } else if !said.is_usage_alone() {
-            put(out, b"data: ", &without(data, "usage"));
+            put(out, b"data: ", &self.secrets.hide(&without(data, "usage")));
         }
         Ok(Progress::More)
     }
 }
 
 /// Write one event; data of several lines, which no JSON needs, keeps them.
-fn put(out: &mut Vec<u8>, name: &[u8], text: &[u8]) {
+pub(super) fn put(out: &mut Vec<u8>, name: &[u8], text: &[u8]) {
     for line in text.split(|&byte| byte == b'\n') {
         out.extend_from_slice(name);
         out.extend_from_slice(line);
@@ -175,13 +192,13 @@ fn put(out: &mut Vec<u8>, name: &[u8], text: &[u8]) {
 }
 
 /// The event that tells a client of a fault: its client raises it.
-pub(super) fn error_event(fault: &Fault, endpoint: &str) -> Vec<u8> {
+fn error_event(fault: &Fault, endpoint: &str, secrets: &Secrets) -> Vec<u8> {
     #[derive(serde::Serialize)]
     struct Body {
         error: Refusal,
     }
     let body = serde_json::to_vec(&Body {
-        error: fault.refusal(endpoint),
+        error: fault.refusal(endpoint, secrets),
     });
     let mut out = Vec::new();
     put(&mut out, b"data: ", &body.expect("texts are always JSON"));

@@ -5,7 +5,10 @@ use std::fmt;
 use std::time::Duration;
 
 use axum::http::{HeaderValue, Uri};
-use weighbridge_router::Endpoint;
+use weighbridge_router::{Endpoint, RequestRef, Timestamp};
+
+use super::secrets::{SCHEME, is_too_short};
+use crate::serve::live::{Active, Canary, Loaded};
 
 /// How long an upstream may be silent unless told otherwise. Models that think before they answer a
 /// request that is not streamed take minutes to their first byte.
@@ -26,6 +29,8 @@ pub struct ProxyOptions {
     /// The longest time to the first chunk, all attempts together; to the end of an answer that is
     /// not streamed.
     pub deadline: Duration,
+    /// Whether a request's metadata goes upstream, but for what is told the router.
+    pub forward_metadata: bool,
 }
 
 impl Default for ProxyOptions {
@@ -34,6 +39,7 @@ impl Default for ProxyOptions {
             upstreams: Vec::new(),
             silence: DEFAULT_SILENCE,
             deadline: DEFAULT_DEADLINE,
+            forward_metadata: false,
         }
     }
 }
@@ -41,19 +47,19 @@ impl Default for ProxyOptions {
 /// A server that answers in OpenAI's form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upstream {
-    name: String,
+    endpoint: String,
     chat: Uri,
     key: Option<Key>,
     model: Option<String>,
 }
 
 impl Upstream {
-    /// The upstream of an endpoint, or of all endpoints of a model, at the address to which
-    /// `/chat/completions` is added, like `https://api.deepseek.com/v1`.
+    /// The upstream of the endpoint of this id, at the address to which `/chat/completions` is added,
+    /// like `https://api.deepseek.com/v1`.
     ///
     /// # Errors
     /// Where the address is none that can be called; a sentence.
-    pub fn try_new(name: &str, base: &str) -> Result<Self, String> {
+    pub fn try_new(endpoint: &str, base: &str) -> Result<Self, String> {
         let wrong = |why: &str| {
             format!("`{base}` {why}; write the base address, like https://api.deepseek.com/v1")
         };
@@ -78,7 +84,7 @@ impl Upstream {
             Some(_) => {}
         }
         Ok(Self {
-            name: name.to_owned(),
+            endpoint: endpoint.to_owned(),
             chat,
             key: None,
             model: None,
@@ -101,10 +107,10 @@ impl Upstream {
         self
     }
 
-    /// The endpoint or model.
+    /// The endpoint's id.
     #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
     }
 
     /// Whether a key would travel readable for whoever carries it.
@@ -117,6 +123,19 @@ impl Upstream {
                 .parse()
                 .is_ok_and(|address: std::net::IpAddr| address.is_loopback());
         self.key.is_some() && !self.is_tls() && !here
+    }
+
+    /// Whether its key is too short to be hidden wherever its upstream says it.
+    #[must_use]
+    pub fn has_short_key(&self) -> bool {
+        self.key().is_some_and(is_too_short)
+    }
+
+    /// The key itself.
+    pub(super) fn key(&self) -> Option<&str> {
+        let header = self.key.as_ref()?.0.as_bytes();
+        let text = std::str::from_utf8(header).ok()?;
+        text.strip_prefix(SCHEME)
     }
 
     pub(super) fn is_tls(&self) -> bool {
@@ -147,7 +166,7 @@ impl Key {
         if key.is_empty() {
             return Err("the key is empty".to_owned());
         }
-        let mut header = HeaderValue::try_from(format!("Bearer {key}"))
+        let mut header = HeaderValue::try_from(format!("{SCHEME}{key}"))
             .map_err(|_| "the key has characters that no header may have".to_owned())?;
         header.set_sensitive(true);
         Ok(Self(header))
@@ -160,19 +179,78 @@ impl fmt::Debug for Key {
     }
 }
 
-/// The upstreams by name.
+/// The upstreams by endpoint.
 #[derive(Debug, Default)]
 pub(super) struct Upstreams(BTreeMap<String, Upstream>);
 
 impl Upstreams {
     pub(super) fn new(upstreams: Vec<Upstream>) -> Self {
-        let named = upstreams.into_iter().map(|it| (it.name.clone(), it));
+        let named = upstreams.into_iter().map(|it| (it.endpoint.clone(), it));
         Self(named.collect())
     }
 
-    /// The upstream of an endpoint: its own, else its model's.
+    /// The upstream of an endpoint.
     pub(super) fn of(&self, endpoint: &Endpoint) -> Option<&Upstream> {
-        (self.0.get(&endpoint.id)).or_else(|| self.0.get(&endpoint.model))
+        self.0.get(&endpoint.id)
+    }
+
+    /// The files, deciding among endpoints that have an upstream.
+    pub(super) fn among(&self, active: Active) -> Active {
+        let among = |loaded: Loaded| Loaded {
+            router: loaded.router.among(|endpoint| self.of(endpoint).is_some()),
+            ..loaded
+        };
+        Active {
+            main: among(active.main),
+            canary: active.canary.map(|canary| Canary {
+                loaded: among(canary.loaded),
+                ..canary
+            }),
+            shadow: active.shadow.map(among),
+            ..active
+        }
+    }
+
+    /// Whether files know every endpoint that has an upstream.
+    ///
+    /// # Errors
+    /// Which one they do not know, as a sentence.
+    pub(super) fn all_known(&self, active: &Active) -> Result<(), String> {
+        let canary = active.canary.as_ref().map(|canary| &canary.loaded);
+        let files = [Some(&active.main), canary, active.shadow.as_ref()];
+        let knows = |id: &str| {
+            let mut files = files.iter().flatten();
+            files.any(|file| file.router.index_of(id).is_some())
+        };
+        match self.0.keys().find(|id| !knows(id)) {
+            None => Ok(()),
+            Some(id) => Err(format!(
+                "`{id}` has an --upstream and is no endpoint of any file; start without that \
+                 --upstream, or put the endpoint back"
+            )),
+        }
+    }
+
+    /// Why no request can be answered at that time; none where one can.
+    pub(super) fn unready(&self, by: &Loaded, at: Timestamp) -> Option<String> {
+        let request = RequestRef {
+            at: Some(at),
+            ..RequestRef::default()
+        };
+        let endpoints = by.router.endpoints().iter();
+        let mut bound = endpoints
+            .filter(|endpoint| self.of(endpoint).is_some())
+            .peekable();
+        let name = &by.name;
+        if bound.peek().is_none() {
+            return Some(format!("no endpoint of `{name}` has an --upstream"));
+        }
+        if bound.any(|endpoint| endpoint.admits(&request).is_ok()) {
+            return None;
+        }
+        Some(format!(
+            "no endpoint of `{name}` that has an --upstream is in service at this time"
+        ))
     }
 }
 
@@ -242,26 +320,24 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_has_its_own_upstream_else_its_models() {
-        let upstream = |name: &str, base: &str| Upstream::try_new(name, base).unwrap();
+    fn an_upstream_is_of_one_endpoint() {
+        let upstream = |id: &str, base: &str| Upstream::try_new(id, base).unwrap();
         let upstreams = Upstreams::new(vec![
-            upstream("m", "http://model"),
-            upstream("m@b", "http://endpoint").with_model("other"),
+            upstream("m@a", "http://a"),
+            upstream("m@b", "http://b").with_model("other"),
         ]);
-        let endpoint = |id: &str, model: &str| Endpoint {
-            model: model.into(),
+        let endpoint = |id: &str| Endpoint {
+            model: "m".into(),
             ..Endpoint::recorded_only(id)
         };
-        let host = |id: &str, model: &str| {
-            let endpoint = endpoint(id, model);
+        let called = |id: &str| {
+            let endpoint = endpoint(id);
             let upstream = upstreams.of(&endpoint)?;
-            Some((
-                upstream.chat().host()?.to_owned(),
-                upstream.model(&endpoint).to_owned(),
-            ))
+            let host = upstream.chat().host()?.to_owned();
+            Some((host, upstream.model(&endpoint).to_owned()))
         };
-        assert_eq!(host("m@a", "m"), Some(("model".into(), "m".into())));
-        assert_eq!(host("m@b", "m"), Some(("endpoint".into(), "other".into())));
-        assert_eq!(host("n@a", "n"), None);
+        assert_eq!(called("m@a"), Some(("a".into(), "m".into())));
+        assert_eq!(called("m@b"), Some(("b".into(), "other".into())));
+        assert_eq!(called("m@c"), None);
     }
 }

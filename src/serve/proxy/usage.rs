@@ -66,6 +66,25 @@ struct Choice<'a> {
     index: u32,
     #[serde(borrow, default)]
     finish_reason: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    delta: Option<&'a RawValue>,
+}
+
+impl Choice<'_> {
+    /// Whether it says more of the answer than who speaks or that it ends.
+    fn goes_on(&self) -> bool {
+        let delta = self.delta.map(|raw| serde_json::from_str(raw.get()));
+        let Some(Ok(delta)) = delta else {
+            return false;
+        };
+        let delta: Map<String, Value> = delta;
+        delta.iter().any(|(name, value)| match value {
+            Value::Null => false,
+            Value::String(text) => name != "role" && !text.is_empty(),
+            Value::Array(items) => !items.is_empty(),
+            _ => true,
+        })
+    }
 }
 
 impl<'a> Said<'a> {
@@ -105,7 +124,8 @@ fn is_empty_list(raw: &RawValue) -> bool {
 /// What is known of an answer so far.
 #[derive(Debug, Default)]
 pub(super) struct Heard {
-    /// The last usage that was told.
+    /// The last usage that was told; its output is unknown again where more of the answer came
+    /// after it.
     pub(super) usage: Option<Usage>,
     /// The answer's id.
     pub(super) id: Option<String>,
@@ -122,8 +142,9 @@ const MAX_CHOICES: usize = 1024;
 impl Heard {
     /// Take in a chunk or a whole answer.
     pub(super) fn hear(&mut self, said: &Said<'_>) {
-        if let Some(usage) = said.usage() {
-            self.usage = Some(usage);
+        let told = said.usage();
+        if told.is_some() {
+            self.usage = told;
         }
         let text = |raw: &RawValue| serde_json::from_str(raw.get()).ok();
         if self.id.is_none() {
@@ -136,9 +157,15 @@ impl Heard {
             return;
         };
         let choices: Vec<Choice<'_>> = choices;
+        if let (None, Some(early)) = (told, &mut self.usage)
+            && choices.iter().any(Choice::goes_on)
+        {
+            (early.output, early.reasoning) = (None, None);
+        }
         for Choice {
             index,
             finish_reason,
+            ..
         } in choices
         {
             match finish_reason {
@@ -203,6 +230,40 @@ mod tests {
         assert!(Said::read(br#"{"usage":null}"#).unwrap().usage().is_none());
         for malformed in ["", "{", "[]", "7", "{\"usage\":}", "[DONE]"] {
             assert!(Said::read(malformed.as_bytes()).is_err(), "{malformed}");
+        }
+    }
+
+    #[test]
+    fn a_count_that_came_before_more_of_the_answer_is_not_the_last() {
+        let usage = |of: u32| format!(r#""usage":{{"prompt_tokens":9,"completion_tokens":{of}}}"#);
+        let word = r#""choices":[{"index":0,"delta":{"role":"assistant","content":"w"}}]"#;
+        let call = r#""choices":[{"index":0,"delta":{"tool_calls":[{"index":0}]}}]"#;
+        let last = r#""choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":"stop"}]"#;
+        let bare = r#""choices":[{"index":0}]"#;
+        for (chunks, output) in [
+            (vec![usage(1)], Some(1)),
+            (vec![usage(1), word.into()], None),
+            (vec![format!("{word},{}", usage(1)), call.into()], None),
+            (
+                vec![format!("{word},{}", usage(1)), last.into(), bare.into()],
+                Some(1),
+            ),
+            (
+                vec![
+                    format!("{word},{}", usage(1)),
+                    format!("{word},{}", usage(2)),
+                ],
+                Some(2),
+            ),
+            (vec![usage(1), word.into(), last.into(), usage(3)], Some(3)),
+            (vec![usage(1), word.into(), last.into()], None),
+        ] {
+            let mut heard = Heard::default();
+            for chunk in &chunks {
+                heard.hear(&Said::read(format!("{{{chunk}}}").as_bytes()).unwrap());
+            }
+            let found = heard.usage.unwrap();
+            assert_eq!((found.input, found.output), (Some(9), output), "{chunks:?}");
         }
     }
 

@@ -16,13 +16,13 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use weighbridge_router::{
-    Choose, Endpoint, Heads, LogLinear, Logistic, Parts, PriceRow, Rates, Router, Step, Success,
-    Tag, Trade, Usd,
+    Choose, Endpoint, Heads, LogLinear, Logistic, Parts, Ppm, PriceRow, Rates, Router, Step,
+    Success, Tag, Trade, Usd,
 };
 
 use super::accept::serve_until;
 use super::app::{App, routes};
-use super::live::{Active, Explore, Loaded};
+use super::live::{Active, Loaded};
 use super::options::{Limits, ServeOptions};
 use super::record::Recorder;
 
@@ -118,7 +118,7 @@ fn active(router: Router) -> Active {
         },
         canary: None,
         shadow: None,
-        explore: Explore::default(),
+        explore: Ppm(0),
     }
 }
 

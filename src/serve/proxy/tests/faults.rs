@@ -115,8 +115,6 @@ async fn a_stream_that_fails_before_its_first_chunk_is_another_ones_to_answer() 
             ],
             "refused",
         ),
-        // No stream at all, though one was asked for.
-        (vec![answer("whole")], "error"),
         (vec![respond(429, "", "{}")], "refused"),
     ]
     .into_iter()

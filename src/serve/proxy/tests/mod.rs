@@ -2,10 +2,13 @@
 //!
 //! Every test counts: what upstreams were asked, what the client saw, and what was written down.
 
+mod binding;
+mod canary;
 mod fake;
 mod faults;
 mod leaving;
 mod streams;
+mod table;
 mod whole;
 
 use std::net::SocketAddr;
@@ -16,12 +19,12 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
-use weighbridge_router::{Choose, Endpoint, Parts, Router};
+use weighbridge_router::{Choose, Endpoint, Parts, Ppm, Router};
 
 use super::{Proxy, ProxyOptions, Upstream, ledger};
 use crate::serve::accept::serve_until;
 use crate::serve::app::{App, routes};
-use crate::serve::live::{Active, Explore, Loaded};
+use crate::serve::live::{Active, Loaded};
 use crate::serve::options::ServeOptions;
 use crate::serve::record::{Attempt, Recorder};
 use fake::Fake;
@@ -75,25 +78,37 @@ impl World {
         };
         let mut proxy = ProxyOptions {
             upstreams: vec![
-                upstream("driver", driver),
+                upstream(DRIVER, driver),
                 upstream(SPECIALIST, specialist).with_model("spec-1"),
             ],
             ..ProxyOptions::default()
         };
         change(&mut proxy);
-        let proxy = Proxy::try_new(proxy).unwrap();
-        let options = ServeOptions::default();
+        Self::over(router(), proxy).await
+    }
+
+    /// By another router.
+    async fn over(router: Router, proxy: ProxyOptions) -> Self {
+        let options = ServeOptions {
+            proxy,
+            ..ServeOptions::default()
+        };
+        Self::of(router, &options).await
+    }
+
+    async fn of(router: Router, options: &ServeOptions) -> Self {
+        let proxy = Proxy::try_new(options.proxy.clone()).unwrap();
         let loaded = Loaded {
             name: "rules".into(),
-            router: router(),
+            router,
         };
         let active = Active {
             main: loaded,
             canary: None,
             shadow: None,
-            explore: Explore::default(),
+            explore: Ppm(0),
         };
-        let app = Arc::new(App::new(active, Recorder::off(), &options).with_proxy(proxy));
+        let app = Arc::new(App::new(active, Recorder::off(), options).with_proxy(proxy));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();

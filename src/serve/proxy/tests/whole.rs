@@ -42,6 +42,7 @@ async fn auto_is_routed_and_the_answer_comes_back_as_it_is() {
         assert!(!asked.head.contains(hidden), "{}", asked.head);
     }
     body["model"] = json!("spec-1");
+    body.as_object_mut().unwrap().remove("metadata");
     assert_eq!(asked.body, body);
     let attempts = recorded("w-1").await;
     assert_eq!(outline(&attempts), [(SPECIALIST, "ok")]);
