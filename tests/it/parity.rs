@@ -88,7 +88,7 @@ fn rust_and_python_decide_a_generated_trace_alike() {
 
 /// The generated trace with tasks, embeddings and gaps that the sample routers turn on.
 fn varied(folder: &Folder) -> String {
-    generated(&folder, "plain.jsonl", 250, 5);
+    generated(folder, "plain.jsonl", 250, 5);
     let text = folder.read("plain.jsonl");
     let lines = text.lines().enumerate().skip(1).map(|(i, line)| {
         let mut line: Value = serde_json::from_str(line).unwrap();

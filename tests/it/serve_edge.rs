@@ -102,7 +102,7 @@ fn stalled_clients_leave_the_server_alive_under_the_memory_of_its_unit() {
     let router = compiled(&folder, "policies/always-driver.toml");
     let args = ["serve", &router, "--listen", "127.0.0.1:0", "--upstream"];
     // Nobody listens there: what is sent on fails, and is held to its end all the same.
-    let upstream = "deepseek-v3.2=http://127.0.0.1:1/v1";
+    let upstream = "deepseek-v3.2@deepseek=http://127.0.0.1:1/v1";
     let server = Server::of(limited(given_kb(), &[&args[..], &[upstream]].concat()));
     for path in ["/v1/route", "/v1/chat/completions", "/v1/feedback"] {
         let large = stalled(&server, path, 100, DECLARED - 1);

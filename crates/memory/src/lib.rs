@@ -51,6 +51,10 @@ fn given(block: *mut u8, bytes: usize) -> *mut u8 {
 
 /// Says it once, whatever the number of threads that fail. Nothing here may allocate.
 #[cold]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "nothing can be returned to `main` from here"
+)]
 fn give_up(bytes: usize) -> ! {
     static TOLD: AtomicBool = AtomicBool::new(false);
     if !TOLD.swap(true, Ordering::Relaxed) {
