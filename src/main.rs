@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+/// Where there is no more memory, that is said and the process ends.
+#[global_allocator]
+static MEMORY: weighbridge_memory::Told = weighbridge_memory::Told;
+
 fn main() -> ExitCode {
     weighbridge::cli::main()
 }

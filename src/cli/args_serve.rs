@@ -9,9 +9,9 @@ use clap::{Args, ValueEnum};
 use super::args::{CatalogArgs, RoleArgs};
 use super::args_record::RecordArgs;
 use super::args_upstream::UpstreamArgs;
-use super::exit::{Failure, says_no};
+use super::exit::{Failure, says_no, wrong_call};
 use super::load;
-use crate::serve::{AccessTokens, Limits, LogFormat, LogOptions, Tls};
+use crate::serve::{AccessTokens, AllowedHosts, Limits, LogFormat, LogOptions, Tls};
 
 /// How `serve` decides and listens.
 #[derive(Debug, Args)]
@@ -48,6 +48,13 @@ pub(super) struct AccessArgs {
     /// The same for /metrics and POST /admin/reload; without it everyone may read and nobody reload
     #[arg(long, value_name = "FILE")]
     admin_token_file: Option<PathBuf>,
+    /// On loopback without tokens, be asked under this name too, beside localhost and the like; for a
+    /// gateway that passes its clients' Host on
+    #[arg(long, value_name = "NAME")]
+    allow_host: Vec<String>,
+    /// Name each request here, whatever its client calls it: whoever names it chooses its draw
+    #[arg(long)]
+    pub(super) ignore_client_ids: bool,
     /// Speak TLS by this certificate with those that vouch for it, as PEM
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
@@ -65,6 +72,12 @@ impl AccessArgs {
     /// Who may administer.
     pub(super) fn admin_tokens(&self) -> Result<Option<AccessTokens>, Failure> {
         self.admin_token_file.as_deref().map(tokens).transpose()
+    }
+
+    /// Under which names it may be asked.
+    pub(super) fn allowed_hosts(&self) -> Result<AllowedHosts, Failure> {
+        AllowedHosts::try_new(&self.allow_host)
+            .map_err(|why| wrong_call(format!("--allow-host: {why}")))
     }
 
     /// By what to speak TLS.
@@ -155,6 +168,9 @@ pub(super) struct LimitArgs {
     /// Seconds that a client may take none of its answer
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
     write_timeout: Duration,
+    /// Seconds for other files to be loaded, before what decides goes on without them
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    reload_timeout: Duration,
     /// Once told to stop, seconds for which new connections are still served while /readyz says no
     #[arg(long, value_name = "SECONDS", default_value = "0.5", value_parser = seconds)]
     drain_delay: Duration,
@@ -165,19 +181,29 @@ pub(super) struct LimitArgs {
 
 impl LimitArgs {
     /// As the server takes them.
-    pub(super) fn limits(&self) -> Limits {
-        Limits {
+    pub(super) fn limits(&self) -> Result<Limits, Failure> {
+        let bodies_bytes = (self.body_budget_mb as usize) << 20;
+        let body_bytes = self.max_body as usize;
+        // A quarter is kept for small ones.
+        if body_bytes > bodies_bytes - bodies_bytes / 4 {
+            return Err(wrong_call(format!(
+                "--max-body {body_bytes}: more than three quarters of --body-budget-mb {}; raise that too",
+                self.body_budget_mb
+            )));
+        }
+        Ok(Limits {
             connections: self.max_connections as usize,
             head_bytes: self.max_headers as usize,
-            body_bytes: self.max_body as usize,
-            bodies_bytes: (self.body_budget_mb as usize) << 20,
+            body_bytes,
+            bodies_bytes,
             head: self.headers_timeout,
             body: self.body_timeout,
             idle: self.idle_timeout,
             stalled: self.write_timeout,
+            load: self.reload_timeout,
             linger: self.drain_delay,
             drain: self.drain_timeout,
-        }
+        })
     }
 }
 

@@ -15,7 +15,7 @@ pub(super) fn run(args: &ServeArgs, console: &Console) -> Outcome {
     // Before loading: a change in between is then seen.
     let stamp = served.stamp();
     let active = served.active()?;
-    let mut limits = args.limits.limits();
+    let mut limits = args.limits.limits()?;
     // Above that, the system would refuse and no client be told.
     limits.connections = limits.connections.min(open_files(limits.connections));
     let options = ServeOptions {
@@ -24,6 +24,8 @@ pub(super) fn run(args: &ServeArgs, console: &Console) -> Outcome {
         limits,
         tokens: args.access.tokens()?,
         admin_tokens: args.access.admin_tokens()?,
+        allowed_hosts: args.access.allowed_hosts()?,
+        own_ids: args.access.ignore_client_ids,
         tls: args.access.tls()?,
         log: args.log.options(console.quiet),
         record: args.record.options(),

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::hash::{Hash as _, Hasher as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -10,7 +11,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::args::{CatalogArgs, RoleArgs};
 use super::args_serve::ServeArgs;
-use super::exit::Failure;
+use super::exit::{Failure, wrong_call};
 use super::load;
 use crate::catalog::Catalog;
 use crate::policy::{Policy, Roles, SolveOptions};
@@ -41,6 +42,14 @@ impl Served {
 
     /// All of them, loaded and verified; policies are compiled.
     pub(super) fn active(&self) -> Result<Active, Failure> {
+        for path in self.paths() {
+            match load::regular(&path) {
+                // Whether it must be there is for its reader to say; a folder's files stand before it.
+                Ok(_) => {}
+                Err(_) if path.is_dir() || !path.exists() => {}
+                Err(error) => return Err(wrong_call(format!("{}: {error}", path.display()))),
+            }
+        }
         let catalog = load::catalog(&self.catalog)?;
         let roles = load::roles(&self.roles, None);
         let main = loaded(&self.main, &catalog, &roles)?;
@@ -117,7 +126,7 @@ fn rests_on(path: &Path) -> Option<PathBuf> {
     if path.extension().is_some_and(|ending| ending == "json") {
         return None;
     }
-    let text = fs::read_to_string(path).ok()?;
+    let text = io::read_to_string(load::regular(path).ok()?).ok()?;
     let policy = Policy::parse(&path.display().to_string(), &text).ok()?;
     let folder = path.parent().unwrap_or(Path::new("."));
     Some(folder.join(policy.router_file?.path))

@@ -1,5 +1,6 @@
 //! What all handlers share, and the routes.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -10,6 +11,9 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{any, get, post};
 use http_body_util::BodyExt as _;
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::sync::Semaphore;
+use tokio::task::block_in_place;
 use tokio::time::timeout;
 use weighbridge_router::Request;
 
@@ -25,6 +29,7 @@ use super::live::Live;
 use super::log::Log;
 use super::metrics::{self, Metrics};
 use super::options::{Limits, ServeOptions};
+use super::origin::{AllowedHosts, no_pages};
 use super::proxy::{Proxy, chat, models};
 use super::record::{Attempt, Recorder};
 use super::reload::{Files, Reloads};
@@ -33,6 +38,12 @@ use super::tls::Tls;
 
 /// What a request is called by, in and out.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Up to here a body is read on the thread that took it: it takes a few milliseconds at the most.
+const LIGHT: usize = 32 << 10;
+
+/// How many larger ones are read at a time, so that the memory that reading takes is bounded too.
+const HEAVY: usize = 2;
 
 /// The longest request id.
 const MAX_ID_BYTES: usize = 128;
@@ -50,6 +61,8 @@ pub(super) struct App {
     pub(super) limits: Limits,
     /// What bodies may hold, all together.
     pub(super) bodies: BodyBudget,
+    /// Places for work on large bodies.
+    heavy: Semaphore,
     /// Where requests are sent on; none: only decisions are served.
     pub(super) proxy: Option<Proxy>,
     /// What is counted.
@@ -62,6 +75,10 @@ pub(super) struct App {
     pub(super) reloads: Reloads,
     tokens: Option<AccessTokens>,
     admin_tokens: Option<AccessTokens>,
+    /// By which names it is asked where there are no tokens; none: by any.
+    allowed: Option<AllowedHosts>,
+    /// What clients call their requests does not count.
+    own_ids: bool,
     leaving: AtomicBool,
 }
 
@@ -69,30 +86,37 @@ impl App {
     /// A server that logs nothing.
     #[cfg(test)]
     pub(super) fn new(active: Active, recorder: Recorder, options: &ServeOptions) -> Self {
-        Self::with_log(Files::fixed(active), recorder, Log::off(), options)
+        let app = Self::with_log(Files::fixed(active), recorder, Log::off(), options);
+        app.expect("there is randomness")
     }
 
+    /// # Errors
+    /// Where the system gives no randomness.
     pub(super) fn with_log(
         files: Files,
         recorder: Recorder,
         log: Log,
         options: &ServeOptions,
-    ) -> Self {
-        Self {
+    ) -> io::Result<Self> {
+        let bodies = BodyBudget::new(options.limits.bodies_bytes);
+        Ok(Self {
             live: Live::new(files.active),
             reloads: Reloads::new(files.source, files.stamp),
-            ids: Ids::new(),
-            metrics: Arc::new(Metrics::new(&recorder, &log)),
+            ids: Ids::try_new()?,
+            metrics: Arc::new(Metrics::new(&recorder, &log, &bodies)),
             recorder,
             limits: options.limits,
-            bodies: BodyBudget::new(options.limits.bodies_bytes),
+            bodies,
+            heavy: Semaphore::new(HEAVY),
             proxy: None,
             log,
             tls: options.tls.clone(),
             tokens: options.tokens.clone(),
             admin_tokens: options.admin_tokens.clone(),
+            allowed: (options.listen.ip().is_loopback()).then(|| options.allowed_hosts.clone()),
+            own_ids: options.own_ids,
             leaving: AtomicBool::new(false),
-        }
+        })
     }
 
     /// The same, which sends requests on, and decides among endpoints that it can send them to.
@@ -131,7 +155,8 @@ impl App {
         self.leaving.load(Ordering::Relaxed)
     }
 
-    /// A request's name: the header's, else the body's, else a fresh one.
+    /// A request's name: the header's, else the body's, else a fresh one; always that where clients
+    /// name nothing.
     ///
     /// # Errors
     /// Where the name could not be a header of the answer.
@@ -140,23 +165,41 @@ impl App {
         headers: &HeaderMap,
         of_body: Option<String>,
     ) -> Result<String, Refusal> {
+        if self.own_ids {
+            return Ok(self.ids.fresh());
+        }
         if let Some(value) = headers.get(&REQUEST_ID) {
             let id = value.to_str().ok().filter(|id| is_id(id));
             return id
                 .map(str::to_owned)
                 .ok_or_else(|| wrong_id("x-request-id"));
         }
-        Ok(Self::named(of_body)?.unwrap_or_else(|| self.ids.fresh()))
+        Ok(self.named(of_body)?.unwrap_or_else(|| self.ids.fresh()))
     }
 
-    /// The name that a body gives.
+    /// The name that a body gives, where it may.
     ///
     /// # Errors
     /// As [`Self::request_id`].
-    pub(super) fn named(of_body: Option<String>) -> Result<Option<String>, Refusal> {
+    pub(super) fn named(&self, of_body: Option<String>) -> Result<Option<String>, Refusal> {
         match of_body {
+            _ if self.own_ids => Ok(None),
             Some(id) if !is_id(&id) => Err(wrong_id("id")),
             id => Ok(id),
+        }
+    }
+
+    /// Work on a body of that many bytes, so that no other request waits for it where it is large.
+    pub(super) async fn heavy<T>(&self, bytes: usize, work: impl FnOnce() -> T) -> T {
+        if bytes <= LIGHT {
+            return work();
+        }
+        // It is never closed.
+        let _place = self.heavy.acquire().await;
+        match Handle::current().runtime_flavor() {
+            // What waits on this thread goes on elsewhere meanwhile.
+            RuntimeFlavor::MultiThread => block_in_place(work),
+            _ => work(),
         }
     }
 
@@ -250,8 +293,16 @@ pub(super) fn routes(app: Arc<App>) -> axum::Router {
         None => administration.route("/admin/reload", any(no_admin)),
     };
     axum::Router::new()
-        .merge(guarded(decisions, app.tokens.as_ref()))
-        .merge(guarded(administration, app.admin_tokens.as_ref()))
+        .merge(guarded(
+            decisions,
+            app.tokens.as_ref(),
+            app.allowed.as_ref(),
+        ))
+        .merge(guarded(
+            administration,
+            app.admin_tokens.as_ref(),
+            app.allowed.as_ref(),
+        ))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .fallback(not_found)
@@ -261,11 +312,16 @@ pub(super) fn routes(app: Arc<App>) -> axum::Router {
 
 type Routes = axum::Router<Arc<App>>;
 
-/// Only for those who bring a token, where there are tokens.
-fn guarded(routes: Routes, tokens: Option<&AccessTokens>) -> Routes {
-    match tokens {
-        Some(tokens) => routes.route_layer(from_fn_with_state(tokens.clone(), guard)),
-        None => routes,
+/// Only for those who bring a token, where there are tokens; else, on loopback, for no web page.
+fn guarded(
+    routes: Routes,
+    tokens: Option<&AccessTokens>,
+    allowed: Option<&AllowedHosts>,
+) -> Routes {
+    match (tokens, allowed) {
+        (Some(tokens), _) => routes.route_layer(from_fn_with_state(tokens.clone(), guard)),
+        (None, Some(allowed)) => routes.route_layer(from_fn_with_state(allowed.clone(), no_pages)),
+        (None, None) => routes,
     }
 }
 

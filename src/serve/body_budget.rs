@@ -99,6 +99,9 @@ impl Share {
 
     /// Give all of it back.
     pub(super) fn clear(&mut self) {
+        if self.bytes == 0 {
+            return;
+        }
         let bytes = std::mem::take(&mut self.bytes);
         self.budget.0.held.fetch_sub(bytes, Ordering::Relaxed);
     }

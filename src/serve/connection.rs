@@ -5,10 +5,12 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{HeaderValue, Request, Response, header};
@@ -22,8 +24,13 @@ use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::app::App;
+use super::body_budget::{Share, Spent};
+use super::head;
 use super::metrics::Counted;
 use super::options::Limits;
+
+/// How long what nobody reads of a body is passed over.
+const REST: Duration = Duration::from_secs(2);
 
 /// How far the server's end has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,16 +57,28 @@ where
 {
     let (limits, metrics) = (app.limits, Arc::clone(&app.metrics));
     let turns = Arc::new(Turns::default());
-    let stream = Watched::new(stream, limits, Arc::clone(&turns));
+    let stream = Watched::new(stream, limits, app.bodies.share(), Arc::clone(&turns));
     let leaving = stage.clone();
     let routes = TowerToHyperService::new(routes);
     let service = service_fn(move |request: Request<Incoming>| {
         let mut turn = Turn::begin(&turns, Counted::begin(&metrics, request.uri().path()));
-        let answer = routes.call(request);
+        turns
+            .unread
+            .store(!request.body().is_end_stream(), Ordering::Relaxed);
+        let answer = match head::refuse(&request, limits.head_bytes) {
+            Some(refused) => Err(refused),
+            None => Ok(routes.call(request.map(|body| Asked::new(body, &turns)))),
+        };
         let leaving = leaving.clone();
         async move {
-            let mut response: Response<Body> = answer.await?;
-            if *leaving.borrow() > Stage::Up {
+            let refused = answer.is_err();
+            let mut response: Response<Body> = match answer {
+                Ok(answer) => answer.await?,
+                Err(refused) => refused,
+            };
+            // What is not read of a body cannot be told from a next request.
+            let unread = turn.turns.unread.load(Ordering::Relaxed);
+            if refused || unread || *leaving.borrow() > Stage::Up {
                 let close = HeaderValue::from_static("close");
                 response.headers_mut().insert(header::CONNECTION, close);
             }
@@ -90,6 +109,45 @@ where
 struct Turns {
     begun: AtomicUsize,
     ended: AtomicUsize,
+    /// Whether there is more of the body of the last one.
+    unread: AtomicBool,
+}
+
+/// A request's body, which tells when all of it was read.
+struct Asked {
+    body: Incoming,
+    turns: Arc<Turns>,
+}
+
+impl Asked {
+    fn new(body: Incoming, turns: &Arc<Turns>) -> Self {
+        let turns = Arc::clone(turns);
+        Self { body, turns }
+    }
+}
+
+impl HttpBody for Asked {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        if frame.is_none() || self.body.is_end_stream() {
+            self.turns.unread.store(false, Ordering::Relaxed);
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
 
 /// One request, from its headers to the end of its answer.
@@ -145,6 +203,8 @@ struct Watched<S> {
     stream: S,
     limits: Limits,
     turns: Arc<Turns>,
+    /// What has come of a request that is not yet one.
+    head: Share,
     /// Requests whose end has been seen.
     seen: usize,
     /// Bytes of the next request have come.
@@ -153,20 +213,24 @@ struct Watched<S> {
     since: Instant,
     /// When writing came to a halt.
     halted: Option<Instant>,
+    /// When the last of it was written.
+    shut: Option<Instant>,
     alarm: Pin<Box<Sleep>>,
 }
 
 impl<S> Watched<S> {
-    fn new(stream: S, limits: Limits, turns: Arc<Turns>) -> Self {
+    fn new(stream: S, limits: Limits, head: Share, turns: Arc<Turns>) -> Self {
         let since = Instant::now();
         Self {
             stream,
             limits,
             turns,
+            head,
             seen: 0,
             reading: false,
             since,
             halted: None,
+            shut: None,
             alarm: Box::pin(sleep_until(since + limits.idle)),
         }
     }
@@ -192,6 +256,28 @@ impl<S> Watched<S> {
     }
 }
 
+impl<S: AsyncRead + Unpin> Watched<S> {
+    /// Pass over what still comes of a body that nobody reads, for a moment: a client that is cut off
+    /// while it sends never sees the answer.
+    fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let since = *self.shut.get_or_insert_with(Instant::now);
+        loop {
+            let mut passed = [MaybeUninit::uninit(); 4096];
+            let mut passed = ReadBuf::uninit(&mut passed);
+            match Pin::new(&mut self.stream).poll_read(cx, &mut passed) {
+                Poll::Ready(Ok(())) if !passed.filled().is_empty() => {}
+                Poll::Ready(_) => return Poll::Ready(Ok(())),
+                Poll::Pending => break,
+            }
+            if since.elapsed() >= REST {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        ready!(self.poll_deadline(since + REST, cx));
+        Poll::Ready(Ok(()))
+    }
+}
+
 impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     fn poll_read(
         self: Pin<&mut Self>,
@@ -203,19 +289,26 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         let read = Pin::new(&mut this.stream).poll_read(cx, buffer);
         let ended = this.turns.ended.load(Ordering::Relaxed);
         if this.turns.begun.load(Ordering::Relaxed) != ended {
+            this.head.clear();
             return read;
         }
         if this.seen != ended {
+            this.head.clear();
             this.seen = ended;
             this.reading = false;
             this.since = Instant::now();
         }
         if read.is_ready() {
-            if !this.reading && buffer.filled().len() > before {
+            let came = buffer.filled().len() - before;
+            if !this.reading && came > 0 {
                 this.reading = true;
                 this.since = Instant::now();
             }
-            return read;
+            // Thousands of heads that never end are held as bodies are.
+            return match this.head.grow(came) {
+                Ok(()) => read,
+                Err(Spent) => Poll::Ready(Err(io::ErrorKind::OutOfMemory.into())),
+            };
         }
         let limit = if this.reading {
             this.limits.head
@@ -226,7 +319,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -276,6 +369,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         let this = self.get_mut();
         match Pin::new(&mut this.stream).poll_shutdown(cx) {
             Poll::Pending => this.poll_halted(cx),
+            Poll::Ready(Ok(())) if this.turns.unread.load(Ordering::Relaxed) => this.poll_rest(cx),
             shut => shut,
         }
     }

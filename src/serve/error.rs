@@ -25,6 +25,9 @@ pub enum ServeError {
         "cannot call upstreams over TLS: the root certificates cannot be read: {0}; name a file of them in SSL_CERT_FILE"
     )]
     Roots(#[source] io::Error),
+    /// Requests could not be named so that nobody guesses it.
+    #[error("cannot name requests: {0}")]
+    Randomness(#[source] io::Error),
     /// The signals that stop the server could not be awaited.
     #[error("cannot wait for the signals that stop the server: {0}")]
     Signal(#[source] io::Error),

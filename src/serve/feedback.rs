@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::answer::{Refusal, json};
+use super::answer::{Refusal, json, overloaded};
 use super::app::App;
+use super::bounds;
 use super::clock;
 use super::record::{NotTaken, reports_of};
 
@@ -17,16 +18,17 @@ pub(super) async fn feedback(State(app): State<Arc<App>>, request: Request) -> R
         Ok(body) => body,
         Err(answer) => return answer,
     };
-    let reports = match reports_of(&body, clock::now()) {
+    let read = || {
+        // What is no text is for its reader to say.
+        std::str::from_utf8(&body).map_or(Ok(()), bounds::look)?;
+        reports_of(&body, clock::now()).map_err(|fault| Refusal {
+            param: Some(fault.field).filter(|field| !field.is_empty()),
+            ..Refusal::whole(fault.message)
+        })
+    };
+    let reports = match app.heavy(body.len(), read).await {
         Ok(reports) => reports,
-        Err(fault) => {
-            let param = Some(fault.field).filter(|field| !field.is_empty());
-            let refusal = Refusal {
-                param,
-                ..Refusal::whole(fault.message)
-            };
-            return refusal.answer(StatusCode::BAD_REQUEST);
-        }
+        Err(refusal) => return refusal.answer(StatusCode::BAD_REQUEST),
     };
     let count = reports.len();
     match app.recorder.feedback(reports) {
@@ -41,11 +43,7 @@ pub(super) async fn feedback(State(app): State<Arc<App>>, request: Request) -> R
         }
         Err(NotTaken::Full) => {
             let message = "the disk does not keep up; send it again later";
-            let refusal = Refusal::whole(message).coded("overloaded");
-            let mut answer = refusal.answer(StatusCode::SERVICE_UNAVAILABLE);
-            let second = HeaderValue::from_static("1");
-            answer.headers_mut().insert(header::RETRY_AFTER, second);
-            answer
+            overloaded(message)
         }
     }
 }

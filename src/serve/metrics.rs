@@ -14,11 +14,12 @@ use prometheus_client::encoding::{
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
+use super::body_budget::BodyBudget;
 use super::log::Log;
 use super::record::{Attempt, Recorder};
 
@@ -91,7 +92,7 @@ pub(super) struct Metrics {
 }
 
 impl Metrics {
-    pub(super) fn new(recorder: &Recorder, log: &Log) -> Self {
+    pub(super) fn new(recorder: &Recorder, log: &Log, bodies: &BodyBudget) -> Self {
         let seconds: fn() -> Histogram = || Histogram::new(exponential_buckets(0.000_05, 2.0, 22));
         let mut all = Self {
             registry: Registry::with_prefix("weighbridge"),
@@ -105,11 +106,11 @@ impl Metrics {
             attempts: Family::default(),
             tokens: Family::default(),
         };
-        all.register(recorder, log);
+        all.register(recorder, log, bodies);
         all
     }
 
-    fn register(&mut self, recorder: &Recorder, log: &Log) {
+    fn register(&mut self, recorder: &Recorder, log: &Log, bodies: &BodyBudget) {
         let to = &mut self.registry;
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         to.register("build", "The version that serves", version);
@@ -133,7 +134,11 @@ impl Metrics {
         to.register("upstream_attempts", help, self.attempts.clone());
         let help = "Tokens that upstreams counted";
         to.register("tokens", help, self.tokens.clone());
-        to.register_collector(Box::new(Elsewhere(recorder.clone(), log.clone())));
+        to.register_collector(Box::new(Elsewhere(
+            recorder.clone(),
+            log.clone(),
+            bodies.clone(),
+        )));
         for outcome in ["ok", "refused"] {
             drop(self.reloads.get_or_create(&OutcomeLabel { outcome }));
         }
@@ -205,7 +210,7 @@ fn route_of(path: &str) -> &'static str {
 
 /// What is counted elsewhere, read where it is.
 #[derive(Debug)]
-struct Elsewhere(Recorder, Log);
+struct Elsewhere(Recorder, Log, BodyBudget);
 
 impl Collector for Elsewhere {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
@@ -213,6 +218,10 @@ impl Collector for Elsewhere {
         let dropped =
             encoder.encode_descriptor("log_lines_dropped", help, None, MetricType::Counter)?;
         ConstCounter::new(self.1.dropped()).encode(dropped)?;
+        let help = "Bytes that bodies hold, of --body-budget-mb";
+        let held = encoder.encode_descriptor("body_bytes", help, None, MetricType::Gauge)?;
+        let bytes = i64::try_from(self.2.held()).unwrap_or(i64::MAX);
+        ConstGauge::new(bytes).encode(held)?;
         let Some(counts) = self.0.counts() else {
             return Ok(());
         };

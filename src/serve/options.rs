@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::access::AccessTokens;
 use super::log::LogOptions;
+use super::origin::AllowedHosts;
 use super::proxy::ProxyOptions;
 use super::record::RecordOptions;
 use super::tls::Tls;
@@ -32,6 +33,10 @@ pub struct ServeOptions {
     pub tokens: Option<AccessTokens>,
     /// Who may read metrics and have files reloaded; none: everyone may read, nobody reload.
     pub admin_tokens: Option<AccessTokens>,
+    /// The names under which it is asked on loopback without tokens, beside loopback's own.
+    pub allowed_hosts: AllowedHosts,
+    /// Whether a request's name is always made here, whatever its client calls it.
+    pub own_ids: bool,
     /// By what to speak TLS; none: plain.
     pub tls: Option<Tls>,
     /// What is logged.
@@ -49,6 +54,8 @@ impl Default for ServeOptions {
             proxy: ProxyOptions::default(),
             tokens: None,
             admin_tokens: None,
+            allowed_hosts: AllowedHosts::default(),
+            own_ids: false,
             tls: None,
             log: LogOptions::default(),
             record: None,
@@ -75,6 +82,8 @@ pub struct Limits {
     pub idle: Duration,
     /// A client that takes no byte of its answer.
     pub stalled: Duration,
+    /// For other files to be loaded.
+    pub load: Duration,
     /// From the signal to stop until new connections are refused: time for a load balancer to
     /// see `/readyz`.
     pub linger: Duration,
@@ -94,6 +103,7 @@ impl Default for Limits {
             body: Duration::from_secs(30),
             idle: Duration::from_secs(120),
             stalled: Duration::from_secs(60),
+            load: Duration::from_secs(30),
             linger: Duration::from_millis(500),
             drain: Duration::from_secs(30),
         }

@@ -4,11 +4,12 @@
 //! began with. Start at [`Files`]; whoever starts the server knows where the files are.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::app::App;
 use super::live::Active;
@@ -22,6 +23,9 @@ const SETTLE: Duration = Duration::from_millis(100);
 
 /// How often it may go on changing before it is taken as it stands.
 const SETTLES: usize = 20;
+
+/// How many loads may hang before no other is begun.
+const STUCK: usize = 8;
 
 /// Where the files in force come from. Called on threads that may block.
 pub trait Source: Send + Sync + 'static {
@@ -73,6 +77,8 @@ pub(super) struct Reloads {
     /// The mark of the files that were last loaded, or refused; held while files are loaded, so
     /// that the last ones that were asked for are in force in the end.
     last: tokio::sync::Mutex<u64>,
+    /// Loads that are not back in time: there are only so many threads to lose.
+    stuck: Arc<Semaphore>,
 }
 
 impl Reloads {
@@ -80,6 +86,7 @@ impl Reloads {
         Self {
             source,
             last: tokio::sync::Mutex::new(stamp),
+            stuck: Arc::new(Semaphore::new(STUCK)),
         }
     }
 }
@@ -98,12 +105,13 @@ impl App {
     /// # Errors
     /// What is wrong with them; what was in force is.
     pub(super) async fn reload(&self) -> Result<Arc<Active>, String> {
-        let mut last = self.reloads.last.lock().await;
         let source = self.reloads.source.clone();
         let source = source.ok_or("this server's router was not read from a file")?;
-        let loaded = spawn_blocking(move || (source.stamp(), source.load())).await;
-        let (stamp, loaded) = loaded.map_err(|error| format!("loading failed: {error}"))?;
-        *last = stamp;
+        let mut last = self.reloads.last.lock().await;
+        let (stamp, loaded) = self.load(source).await;
+        if let Some(stamp) = stamp {
+            *last = stamp;
+        }
         let loaded = loaded.and_then(|active| match &self.proxy {
             Some(proxy) => proxy.among_new(active),
             None => Ok(active),
@@ -132,6 +140,34 @@ impl App {
                 Err(why)
             }
         }
+    }
+
+    /// Load the files on a thread of its own, which is given up where they do not come; their mark
+    /// from before, as far as it came.
+    async fn load(&self, source: Arc<dyn Source>) -> (Option<u64>, Result<Active, String>) {
+        let Ok(place) = Arc::clone(&self.reloads.stuck).try_acquire_owned() else {
+            let why = format!("{STUCK} loads hang already; see to the disk that the files are on");
+            return (None, Err(why));
+        };
+        let mark = Arc::new(OnceLock::new());
+        let marked = Arc::clone(&mark);
+        let loading = spawn_blocking(move || {
+            marked.get_or_init(|| source.stamp());
+            let loaded = source.load();
+            drop(place);
+            loaded
+        });
+        let loaded = match timeout(self.limits.load, loading).await {
+            Ok(Ok(loaded)) => loaded,
+            Ok(Err(error)) => Err(format!("loading failed: {error}")),
+            Err(_) => {
+                let seconds = self.limits.load.as_secs_f64();
+                Err(format!(
+                    "the files were not loaded within {seconds} seconds"
+                ))
+            }
+        };
+        (mark.get().copied(), loaded)
     }
 
     /// Look at the files for ever, and load them when they change.

@@ -53,7 +53,8 @@ async fn answer(app: &App, request: HttpRequest, below: bool) -> Response {
         [] if below => br#"{"request":{}}"#,
         body => body,
     };
-    respond(app, &head.headers, body, as_proxy)
+    let respond = || respond(app, &head.headers, body, as_proxy);
+    (app.heavy(body.len(), respond).await)
         .unwrap_or_else(|refusal| refusal.answer(StatusCode::BAD_REQUEST))
 }
 
@@ -99,7 +100,7 @@ fn batch(app: &App, headers: &HeaderMap, items: Vec<Asked>) -> Result<Response, 
         .into_iter()
         .enumerate()
         .map(|(i, item)| {
-            let id = App::named(item.id).map_err(|refusal| refusal.of_item(i))?;
+            let id = app.named(item.id).map_err(|refusal| refusal.of_item(i))?;
             Ok((
                 id.unwrap_or_else(|| format!("{whole_id}-{i}")),
                 item.request,

@@ -4,9 +4,11 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::runtime;
+use tokio::time::timeout;
 
 use super::accept::serve_until;
 use super::app::{App, routes};
@@ -16,6 +18,9 @@ use super::options::ServeOptions;
 use super::proxy::Proxy;
 use super::record::Recorder;
 use super::reload::Files;
+
+/// How long the disk may take for what waits to be recorded in the end.
+const FINISH: Duration = Duration::from_secs(30);
 
 /// [`serve`] on a runtime of its own; returns once the server has stopped.
 ///
@@ -31,7 +36,10 @@ pub fn run(
         .enable_all()
         .build()
         .map_err(ServeError::Runtime)?;
-    runtime.block_on(serve(files, options, ready))
+    let ended = runtime.block_on(serve(files, options, ready));
+    // Whatever still hangs, in a file system that does not answer, say, is left behind.
+    runtime.shutdown_background();
+    ended
 }
 
 /// Answer with the decisions of the files until SIGINT or SIGTERM, then let requests that are under
@@ -60,7 +68,8 @@ pub async fn serve(
         }
         None => Recorder::off(),
     };
-    let app = App::with_log(files, recorder.clone(), log.clone(), &options);
+    let app = App::with_log(files, recorder.clone(), log.clone(), &options)
+        .map_err(ServeError::Randomness)?;
     let app = Arc::new(app.with_proxy(proxy));
     say_where(&app, address);
     ready(address);
@@ -73,7 +82,10 @@ pub async fn serve(
     // What waits is written, and the last segment compressed, before the process ends.
     let finished = tokio::task::spawn_blocking(move || recorder.finish());
     // A panic there has been told by its own thread.
-    let _ = finished.await;
+    if timeout(FINISH, finished).await.is_err() {
+        let message = "the disk does not take what waits to be recorded; it is lost";
+        log.error("weighbridge.recording", message, &[]);
+    }
     let message = "stopped; requests under way were answered";
     log.info("weighbridge.stopped", message, &[]);
     log.flush();

@@ -11,6 +11,7 @@ use weighbridge_router::{Decision, Prediction, Request, Router};
 
 use super::answer::Refusal;
 use super::assign::Assigned;
+use super::bounds;
 
 /// The most requests of a batch: what a worker decides at a stretch.
 pub(super) const MAX_BATCH: usize = 1000;
@@ -77,6 +78,7 @@ impl Body {
             let at = error.valid_up_to();
             Refusal::whole(format!("the body is not UTF-8 from byte {at}"))
         })?;
+        bounds::look(text)?;
         let envelope: Envelope<'_> = serde_json::from_str(text)
             .map_err(|error| Refusal::whole(format!("the body is not valid JSON: {error}")))?;
         let Some(requests) = envelope.requests else {
@@ -106,6 +108,15 @@ impl Body {
     }
 }
 
+/// The request that a chat body is.
+///
+/// # Errors
+/// Where a field that bears on the decision is not what it must be.
+pub(super) fn of_chat(text: &str) -> Result<Request, Refusal> {
+    let request = Request::from_chat(text).map_err(|error| Refusal::read("", &error))?;
+    bounds::named_in_chat(request, text)
+}
+
 /// The body's fields as they stand. Read by hand, so that the request, which may be long, is
 /// parsed once and every fault names its field.
 #[derive(Default)]
@@ -121,10 +132,9 @@ impl Envelope<'_> {
     /// The one request that it holds; `text` is the whole of it.
     fn one(self, text: &str) -> Result<Asked, Refusal> {
         if self.is_chat && self.request.is_none() {
-            let request = Request::from_chat(text).map_err(|error| Refusal::read("", &error))?;
             return Ok(Asked {
                 id: None,
-                request,
+                request: of_chat(text)?,
                 is_chat: true,
             });
         }
@@ -142,11 +152,11 @@ impl Envelope<'_> {
             Some(raw) => serde_json::from_str(raw.get())
                 .map_err(|_| Refusal::field("id", "must be a text"))?,
         };
-        let request =
-            Request::from_json(request.get()).map_err(|error| Refusal::read("request", &error))?;
+        let request = Request::from_json(request.get());
+        let request = request.map_err(|error| Refusal::read("request", &error))?;
         Ok(Asked {
             id,
-            request,
+            request: bounds::named(request)?,
             is_chat: false,
         })
     }

@@ -48,6 +48,7 @@ mod readme;
 mod sample;
 mod schema;
 #[cfg(target_os = "linux")]
+mod serve_edge;
 mod serve_faults;
 mod server;
 mod support;

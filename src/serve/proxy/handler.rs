@@ -18,9 +18,11 @@ use super::chain::{Chain, End};
 use super::ledger::Ledger;
 use crate::serve::answer::{Refusal, json as json_answer};
 use crate::serve::app::{App, REQUEST_ID, header_value, no_room};
+use crate::serve::bounds;
 use crate::serve::clock;
 use crate::serve::record::Entry;
 use crate::serve::route::write_headers;
+use crate::serve::wire::of_chat;
 
 /// What is routed.
 pub(in crate::serve) const AUTO: &str = "auto";
@@ -61,11 +63,16 @@ async fn answer(
         return Err(no_proxy());
     };
     let wrong = |refusal| (StatusCode::BAD_REQUEST, refusal);
-    let chat = ChatBody::read(body).map_err(wrong)?;
-    let text = std::str::from_utf8(body).unwrap_or_default();
-    let mut request = weighbridge_router::Request::from_chat(text)
-        .map_err(|error| wrong(Refusal::read("", &error)))?;
+    let (chat, mut request) = (app.heavy(body.len(), || read(body)).await).map_err(wrong)?;
     request.at.get_or_insert_with(clock::now);
+    // Its prompt is held to the end of the answer, longer than the body that it came in.
+    let mut held = app.bodies.share();
+    if held
+        .grow(request.prompt.as_ref().map_or(0, String::len))
+        .is_err()
+    {
+        return Ok(no_room());
+    }
     let id_header = header_value(&id);
     let call = Call {
         caller: &proxy.caller,
@@ -80,7 +87,7 @@ async fn answer(
     };
     let (assigned, active, router, chain, entry);
     if chat.model == AUTO {
-        assigned = app.assign(&request, &id);
+        assigned = (app.heavy(body.len(), || app.assign(&request, &id))).await;
         write_headers(headers, &id, &assigned);
         router = assigned.router();
         entry = assigned.entry(id, request, Vec::new());
@@ -95,7 +102,7 @@ async fn answer(
         entry = Entry::passed_through(id, request, Vec::new());
         chain = Some(Chain::named(router, named));
     }
-    let mut ledger = Ledger::new(Arc::clone(app), entry);
+    let mut ledger = Ledger::new(Arc::clone(app), entry, held);
     let Some(chain) = chain else {
         return Err(unanswered());
     };
@@ -118,6 +125,13 @@ async fn answer(
         }
         End::Nobody => Err(nobody(&chat.model)),
     }
+}
+
+/// What goes upstream, and what decides.
+fn read(body: &[u8]) -> Result<(ChatBody<'_>, weighbridge_router::Request), Refusal> {
+    let text = std::str::from_utf8(body).unwrap_or_default();
+    bounds::look(text)?;
+    Ok((ChatBody::read(body)?, of_chat(text)?))
 }
 
 fn answered(

@@ -11,6 +11,7 @@ use weighbridge_router::{Endpoint, Request};
 
 use super::usage::Heard;
 use crate::serve::app::App;
+use crate::serve::body_budget::Share;
 use crate::serve::record::{Attempt, Entry};
 
 /// The attempts of one request.
@@ -19,6 +20,8 @@ pub(super) struct Ledger {
     app: Arc<App>,
     entry: Option<Entry>,
     open: Option<Open>,
+    /// What the request holds of the budget of bodies.
+    _held: Share,
 }
 
 /// An upstream that has been asked and has not answered to the end.
@@ -30,11 +33,12 @@ struct Open {
 
 impl Ledger {
     /// For a request that nobody has been asked for yet.
-    pub(super) fn new(app: Arc<App>, entry: Entry) -> Self {
+    pub(super) fn new(app: Arc<App>, entry: Entry, held: Share) -> Self {
         Self {
             app,
             entry: Some(entry),
             open: None,
+            _held: held,
         }
     }
 

@@ -47,27 +47,26 @@ fn tokens_open_what_they_are_for_and_nothing_else() {
         admin_tokens: Some(AccessTokens::parse(ADMIN).unwrap()),
         ..ServeOptions::default()
     }));
-    let mut client = server.client();
     for line in ["POST /v1/route", "POST /v1/route/v1/chat/completions"] {
-        assert_eq!(ask(&mut client, line, Some(TOKEN)).status, 200);
+        assert_eq!(ask(&mut server.client(), line, Some(TOKEN)).status, 200);
         for wrong in [None, Some(ADMIN), Some("a-token-for-decision")] {
-            let reply = ask(&mut client, line, wrong);
+            let reply = ask(&mut server.client(), line, wrong);
             assert_eq!(reply.status, 401, "{wrong:?}");
             assert_eq!(reply.body["error"]["type"], "authentication_error");
             assert!(reply.head.contains("\r\nwww-authenticate: bearer\r\n"));
         }
     }
     for wrong in [None, Some(TOKEN)] {
-        assert_eq!(ask(&mut client, "GET /metrics", wrong).status, 401);
+        assert_eq!(ask(&mut server.client(), "GET /metrics", wrong).status, 401);
     }
-    let text = ask_text(&mut client, ADMIN);
+    let text = ask_text(&mut server.client(), ADMIN);
     assert!(
         text.contains(r#"weighbridge_requests_total{route="/v1/route",status="401"} 6"#),
         "{text}"
     );
     // Whoever looks whether the server lives has no token.
-    assert_eq!(ask(&mut client, "GET /healthz", None).status, 200);
-    assert_eq!(ask(&mut client, "GET /readyz", None).status, 200);
+    assert_eq!(ask(&mut server.client(), "GET /healthz", None).status, 200);
+    assert_eq!(ask(&mut server.client(), "GET /readyz", None).status, 200);
 }
 
 fn ask_text(client: &mut Client, token: &str) -> String {
@@ -136,6 +135,7 @@ fn what_happens_is_counted() {
             "{line} in:\n{text}"
         );
     }
+    assert!(text.contains("\nweighbridge_body_bytes "), "{text}");
     assert!(text.ends_with("# EOF\n"));
     // Nothing that a client sends becomes a label.
     assert!(!text.contains("made"));

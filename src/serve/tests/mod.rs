@@ -2,6 +2,7 @@
 
 mod access;
 mod deciding;
+mod edge;
 mod living;
 mod reloading;
 

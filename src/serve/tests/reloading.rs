@@ -11,7 +11,7 @@ use super::{Client, DRIVER, Running, SPECIALIST, active, quick, router};
 use crate::serve::app::App;
 use crate::serve::log::Log;
 use crate::serve::record::Recorder;
-use crate::serve::{AccessTokens, Active, Files, ServeOptions, Source};
+use crate::serve::{AccessTokens, Active, Files, Limits, ServeOptions, Source, run};
 
 const ADMIN: &str = "a-token-for-administration";
 
@@ -20,6 +20,10 @@ const ADMIN: &str = "a-token-for-administration";
 struct Disk {
     stamp: AtomicU64,
     text: Mutex<Option<Router>>,
+    /// Whether reading hangs.
+    stuck: AtomicBool,
+    /// Reads that hang.
+    hanging: AtomicU64,
 }
 
 impl Disk {
@@ -35,6 +39,12 @@ impl Source for Disk {
     }
 
     fn load(&self) -> Result<Active, String> {
+        if self.stuck.load(Ordering::SeqCst) {
+            self.hanging.fetch_add(1, Ordering::SeqCst);
+            while self.stuck.load(Ordering::SeqCst) {
+                thread::sleep(Duration::from_millis(5));
+            }
+        }
         let router = self.text.lock().unwrap().clone();
         router
             .map(active)
@@ -47,17 +57,21 @@ fn always(id: &str) -> Router {
 }
 
 fn app(disk: &Arc<Disk>) -> App {
+    app_with(disk, quick())
+}
+
+fn app_with(disk: &Arc<Disk>, limits: Limits) -> App {
     let files = Files {
         active: active(always(DRIVER)),
         stamp: 0,
         source: Some(disk.clone()),
     };
     let options = ServeOptions {
-        limits: quick(),
+        limits,
         admin_tokens: Some(AccessTokens::parse(ADMIN).unwrap()),
         ..ServeOptions::default()
     };
-    App::with_log(files, Recorder::off(), Log::off(), &options)
+    App::with_log(files, Recorder::off(), Log::off(), &options).unwrap()
 }
 
 fn order(client: &mut Client) -> super::Reply {
@@ -164,4 +178,78 @@ fn a_change_is_seen_and_no_request_is_lost_meanwhile() {
         wait_for(DRIVER);
     });
     assert!(asked.load(Ordering::SeqCst) > 100);
+}
+
+#[test]
+fn a_file_that_hangs_is_given_up_and_the_next_one_taken() {
+    let disk = Arc::new(Disk::default());
+    let limits = Limits {
+        load: Duration::from_millis(50),
+        ..quick()
+    };
+    let app = Arc::new(app_with(&disk, limits));
+    let watched = Arc::clone(&app);
+    let server = Running::of_shared(app, async move { watched.watch().await });
+    let mut client = server.client();
+    disk.stuck.store(true, Ordering::SeqCst);
+    disk.write(Some(always(SPECIALIST)));
+    // Whoever orders it is answered, however many hang.
+    for _ in 0..10 {
+        let reply = order(&mut client);
+        assert_eq!(reply.status, 422);
+        let message = reply.body["error"]["message"].as_str().unwrap();
+        let says = ["not loaded within 0.05 seconds", "8 loads hang already"];
+        assert!(says.iter().any(|says| message.contains(says)), "{message}");
+        assert_eq!(endpoint(&mut client), DRIVER);
+    }
+    assert_eq!(disk.hanging.load(Ordering::SeqCst), 8);
+    // What comes in the end, too late, is not what is taken.
+    disk.write(None);
+    disk.stuck.store(false, Ordering::SeqCst);
+    let mut tries = 0;
+    while order(&mut client).body["error"]["message"]
+        != "not reloaded, what was in force stays: x.router.json: garbage"
+    {
+        tries += 1;
+        assert!(tries < 3000, "the threads never come back");
+        thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(endpoint(&mut client), DRIVER);
+    disk.write(Some(always(SPECIALIST)));
+    assert_eq!(order(&mut client).status, 200);
+    assert_eq!(endpoint(&mut client), SPECIALIST);
+}
+
+#[test]
+#[cfg(unix)]
+fn a_signal_ends_the_server_while_a_file_hangs() {
+    let disk = Arc::new(Disk::default());
+    disk.stuck.store(true, Ordering::SeqCst);
+    disk.write(Some(always(SPECIALIST)));
+    let files = Files {
+        active: active(always(DRIVER)),
+        stamp: 0,
+        source: Some(disk.clone()),
+    };
+    let options = ServeOptions {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        limits: quick(),
+        ..ServeOptions::default()
+    };
+    let hangs = Arc::clone(&disk);
+    // Ends where it may not wait for the thread that hangs for ever.
+    let ended = run(files, options, move |_| {
+        thread::spawn(move || {
+            while hangs.hanging.load(Ordering::SeqCst) == 0 {
+                thread::sleep(Duration::from_millis(5));
+            }
+            let kill = format!("kill -TERM {}", std::process::id());
+            let told = std::process::Command::new("sh")
+                .args(["-c", &kill])
+                .status();
+            assert!(told.unwrap().success());
+        });
+    });
+    assert!(ended.is_ok(), "{ended:?}");
+    disk.stuck.store(false, Ordering::SeqCst);
 }

@@ -236,7 +236,9 @@ async fn a_file_that_loses_an_endpoint_with_an_upstream_is_refused() {
     };
     let proxy = Proxy::try_new(bound(&[("driver@b", nobody().await)])).unwrap();
     let options = ServeOptions::default();
-    let app = App::with_log(files, Recorder::off(), Log::off(), &options).with_proxy(proxy);
+    let app = App::with_log(files, Recorder::off(), Log::off(), &options)
+        .unwrap()
+        .with_proxy(proxy);
     let reached = || {
         let router = app.live.get().main.router.clone();
         let places = (0..router.endpoints().len()).map(|i| EndpointIndex(i as u16));
