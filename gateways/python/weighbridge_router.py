@@ -242,6 +242,7 @@ def _rate(value):
     return micros
 
 
+FIRST_MS, LAST_MS = -62_167_219_200_000, 253_402_300_799_999  # what can be written: years have four digits
 TIME = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)(?:[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:[Zz]|([+-])(\d\d):(\d\d)))?", re.ASCII
 )
@@ -261,7 +262,10 @@ def _time(value):
         if dated and hour < 24 and minute < 60 and second <= 60 and hours < 24 and minutes < 60:
             ms = ((hour * 60 + minute) * 60 + min(second, 59)) * 1000 + int(((fraction or "") + "000")[:3])
             offset = (hours * 60 + minutes) * (-1 if sign == "-" else 1)
-            return _days(year, month, day) * 86_400_000 + ms - offset * 60_000
+            ms += _days(year, month, day) * 86_400_000 - offset * 60_000
+            if not FIRST_MS <= ms <= LAST_MS:
+                raise RouterError(f"`{value[:40]}` lies outside of the years 0000 to 9999 in UTC")
+            return ms
     raise RouterError(f"`{value[:40]}` is not a time; write it like 2025-12-02T09:14:03Z or 2025-12-02")
 
 

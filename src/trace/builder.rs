@@ -443,6 +443,10 @@ fn check(row: &Row<'_>) -> Result<(), RowFault> {
 }
 
 fn check_request(request: &RequestRef<'_>) -> Result<(), RowFault> {
+    if request.at.is_some_and(|at| !at.is_writable()) {
+        let message = "lies outside of the years 0000 to 9999 in UTC";
+        return Err(RowFault::new("at", message));
+    }
     for (field, usd) in [
         ("value_usd", request.value_usd),
         ("wrong_usd", request.wrong_usd),

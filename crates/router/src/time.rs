@@ -11,6 +11,11 @@ pub struct Timestamp(i64);
 const DAY_MS: i64 = 86_400_000;
 
 impl Timestamp {
+    /// The first moment that can be written: years have four digits.
+    pub const MIN: Self = Self(-62_167_219_200_000);
+    /// The last one.
+    pub const MAX: Self = Self(253_402_300_799_999);
+
     /// The moment so many milliseconds after the epoch.
     #[must_use]
     pub const fn from_millis(ms: i64) -> Self {
@@ -34,13 +39,26 @@ impl Timestamp {
     /// which means its first moment in UTC. Digits beyond the millisecond are cut off.
     ///
     /// # Errors
-    /// Where the text is neither.
+    /// Where the text is neither, or its offset leads out of the years that can be written.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        parse(text.as_bytes()).map(Self).ok_or_else(|| {
+        let time = parse(text.as_bytes()).map(Self).ok_or_else(|| {
             Error::value(format!(
                 "`{text}` is not a time; write it like 2025-12-02T09:14:03Z or 2025-12-02"
             ))
-        })
+        })?;
+        if time.is_writable() {
+            Ok(time)
+        } else {
+            Err(Error::value(format!(
+                "`{text}` lies outside of the years 0000 to 9999 in UTC"
+            )))
+        }
+    }
+
+    /// Whether its text is one that [`Self::parse`] takes.
+    #[must_use]
+    pub fn is_writable(self) -> bool {
+        (Self::MIN..=Self::MAX).contains(&self)
     }
 }
 
@@ -212,11 +230,62 @@ mod tests {
         }
     }
 
+    #[test]
+    fn an_offset_does_not_lead_out_of_the_years_that_can_be_written() {
+        for (text, at) in [
+            ("0000-01-01T00:00:00Z", Timestamp::MIN),
+            ("0000-01-01T00:01:00+00:01", Timestamp::MIN),
+            ("9999-12-31T23:59:59.999Z", Timestamp::MAX),
+            ("9999-12-31T23:58:59.999-00:01", Timestamp::MAX),
+        ] {
+            assert_eq!(Timestamp::parse(text).unwrap(), at);
+        }
+        for text in [
+            "0000-01-01T00:00:00+00:01",
+            "0000-01-01T23:58:59.999+23:59",
+            "9999-12-31T23:59:59-00:01",
+            "9999-12-31T00:01:00-23:59",
+        ] {
+            let error = Timestamp::parse(text).unwrap_err().to_string();
+            assert!(
+                error.ends_with("lies outside of the years 0000 to 9999 in UTC"),
+                "{error}"
+            );
+        }
+        for beyond in [Timestamp::MIN.0 - 1, Timestamp::MAX.0 + 1] {
+            let beyond = Timestamp(beyond);
+            assert!(!beyond.is_writable() && Timestamp::parse(&beyond.to_string()).is_err());
+        }
+    }
+
+    /// Dates, times and offsets as they are written, those at both ends of time often.
+    fn texts() -> impl Strategy<Value = String> {
+        let year = prop_oneof![Just(0), Just(9999), 0..10_000];
+        let date = (year, prop_oneof![Just((1, 1)), Just((12, 31)), (1..13, 1..32)]);
+        let clock = (
+            prop_oneof![Just(0), Just(23), 0..24],
+            0..60,
+            0..61,
+            ".[0-9]{1,5}|",
+        );
+        let zone = "Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9]";
+        (date, clock, zone).prop_map(|((year, (month, day)), (h, m, s, fraction), zone)| {
+            format!("{year:04}-{month:02}-{day:02}T{h:02}:{m:02}:{s:02}{fraction}{zone}")
+        })
+    }
+
     proptest! {
         #[test]
-        fn a_time_survives_being_printed(ms in -62_135_596_800_000i64..253_402_300_799_999) {
+        fn a_time_survives_being_printed(ms in Timestamp::MIN.0..=Timestamp::MAX.0) {
             let time = Timestamp::from_millis(ms);
             prop_assert_eq!(Timestamp::parse(&time.to_string()).unwrap(), time);
+        }
+
+        #[test]
+        fn a_time_that_was_read_is_read_again_as_it_is_printed(text in texts()) {
+            if let Ok(time) = Timestamp::parse(&text) {
+                prop_assert_eq!(Timestamp::parse(&time.to_string()).unwrap(), time);
+            }
         }
     }
 }
