@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::answer::{Refusal, json};
+use super::answer::{Refusal, json, overloaded};
 use super::app::App;
 use super::clock;
 use super::record::{NotTaken, reports_of};
@@ -39,13 +39,9 @@ pub(super) async fn feedback(State(app): State<Arc<App>>, request: Request) -> R
             let refusal = Refusal::whole(message).coded("not_recording");
             refusal.answer(StatusCode::CONFLICT)
         }
-        Err(NotTaken::Full) => {
-            let message = "the disk does not keep up; send it again later";
-            let refusal = Refusal::whole(message).coded("overloaded");
-            let mut answer = refusal.answer(StatusCode::SERVICE_UNAVAILABLE);
-            let second = HeaderValue::from_static("1");
-            answer.headers_mut().insert(header::RETRY_AFTER, second);
-            answer
+        Err(NotTaken::Full) => overloaded("the disk does not keep up; send it again later"),
+        Err(NotTaken::Refused) => {
+            overloaded("the disk takes nothing that is recorded; send it again later")
         }
     }
 }

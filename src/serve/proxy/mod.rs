@@ -26,6 +26,8 @@ use std::time::Duration;
 use super::clock;
 use client::Caller;
 pub(super) use handler::{chat, models};
+#[cfg(any(test, fuzzing))]
+pub(super) use ledger::attempt_that_said;
 use translate::Limits;
 use upstream::Upstreams;
 pub use upstream::{DEFAULT_DEADLINE, DEFAULT_SILENCE, ProxyOptions, Upstream};
