@@ -21,6 +21,7 @@ use super::access::{AccessTokens, guard};
 use super::answer::{Refusal, json, overloaded};
 use super::assign::{Assigned, assign};
 use super::body_budget::{BodyBudget, Spent, Whole};
+use super::bounds::{ID_RULE, is_id};
 use super::clock::Ids;
 use super::feedback::feedback;
 #[cfg(test)]
@@ -44,9 +45,6 @@ const LIGHT: usize = 32 << 10;
 
 /// How many larger ones are read at a time, so that the memory that reading takes is bounded too.
 const HEAVY: usize = 2;
-
-/// The longest request id.
-const MAX_ID_BYTES: usize = 128;
 
 /// What all handlers share.
 #[derive(Debug)]
@@ -246,14 +244,8 @@ impl App {
     }
 }
 
-/// Whether a text may be a request's id: it stands in a header, and in files by line.
-fn is_id(text: &str) -> bool {
-    (1..=MAX_ID_BYTES).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
-}
-
 fn wrong_id(field: &str) -> Refusal {
-    let message = format!("must be 1 to {MAX_ID_BYTES} visible ASCII characters, without spaces");
-    Refusal::field(field, message)
+    Refusal::field(field, ID_RULE)
 }
 
 fn too_large(limit: usize) -> Response {

@@ -41,9 +41,9 @@ pub(super) async fn feedback(State(app): State<Arc<App>>, request: Request) -> R
             let refusal = Refusal::whole(message).coded("not_recording");
             refusal.answer(StatusCode::CONFLICT)
         }
-        Err(NotTaken::Full) => {
-            let message = "the disk does not keep up; send it again later";
-            overloaded(message)
+        Err(NotTaken::Full) => overloaded("the disk does not keep up; send it again later"),
+        Err(NotTaken::Refused) => {
+            overloaded("the disk takes nothing that is recorded; send it again later")
         }
     }
 }

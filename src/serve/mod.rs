@@ -41,6 +41,8 @@ pub use options::{DEFAULT_LISTEN, DEFAULT_THREADS, Limits, ServeOptions};
 pub use origin::AllowedHosts;
 pub use proxy::{DEFAULT_DEADLINE, DEFAULT_SILENCE, ProxyOptions, Upstream};
 pub use record::{Prompts, RecordOptions};
+#[cfg(any(test, fuzzing))]
+pub use record::{Said, record_and_read};
 pub use reload::{Files, Source};
 pub use server::{run, serve};
 pub use tls::Tls;

@@ -5,6 +5,7 @@ use std::io::{self, BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
 use super::error::TraceError;
+use super::twin::{Twin, compare, packed};
 
 /// How the names of files of feedback begin.
 pub(super) const FEEDBACK_PREFIX: &str = "feedback-";
@@ -46,9 +47,7 @@ impl Inputs {
 
     fn list(&mut self, folder: &Path) -> Result<(), TraceError> {
         let before = self.traces.len();
-        for (name, path) in
-            segments_in(folder).map_err(|error| TraceError::of_reading(folder, &error))?
-        {
+        for (name, path) in segments_in(folder)? {
             if name.starts_with(FEEDBACK_PREFIX) {
                 self.feedback.push(path);
             } else {
@@ -74,10 +73,55 @@ pub fn stored_bytes(paths: &[PathBuf]) -> Result<u64, TraceError> {
 }
 
 /// The files of a folder that end like segments, with their names less that ending, in the order of
-/// these. A plain file whose compressed form is there is passed over: the server was stopped
-/// between making the one and removing the other.
-pub(super) fn segments_in(folder: &Path) -> io::Result<Vec<(String, PathBuf)>> {
-    let mut found: Vec<(String, bool, PathBuf)> = Vec::new();
+/// these. Of a plain file and its compressed form that are both there, since the server was stopped
+/// between making the one and removing the other, the one that holds all is taken.
+///
+/// # Errors
+/// Where the folder or such a pair cannot be read, or neither holds what the other holds.
+fn segments_in(folder: &Path) -> Result<Vec<(String, PathBuf)>, TraceError> {
+    let mut found = listed(folder).map_err(|error| TraceError::of_reading(folder, &error))?;
+    found.sort();
+    let mut segments: Vec<(String, PathBuf)> = Vec::new();
+    for (stem, _, path) in found {
+        match segments.last_mut() {
+            // Of two of a stem the plain one comes first.
+            Some((first, plain)) if *first == stem => {
+                if holds_all(plain, &path)? {
+                    *plain = path;
+                }
+            }
+            _ => segments.push((stem, path)),
+        }
+    }
+    Ok(segments)
+}
+
+/// Whether a compressed file holds all that the plain one beside it holds; else that one holds all.
+fn holds_all(plain: &Path, packed: &Path) -> Result<bool, TraceError> {
+    let fault = |error| TraceError::of_reading(plain, &error);
+    let here = match File::open(plain) {
+        Ok(file) => file,
+        // A running server has just removed it.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+        Err(error) => return Err(fault(error)),
+    };
+    let there = File::open(packed).map_err(|error| TraceError::of_reading(packed, &error))?;
+    match compare(here, there).map_err(fault)? {
+        Twin::Whole => Ok(true),
+        Twin::Part => Ok(false),
+        Twin::Other => {
+            let message = format!(
+                "it and {} beside it should hold the same, and each has what the other has not; take one of them away",
+                plain.display()
+            );
+            Err(TraceError::of_file(packed, message))
+        }
+    }
+}
+
+/// Each file that ends like a segment: its name less that ending, whether it is compressed, its path.
+fn listed(folder: &Path) -> io::Result<Vec<(String, bool, PathBuf)>> {
+    let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name();
@@ -85,16 +129,12 @@ pub(super) fn segments_in(folder: &Path) -> io::Result<Vec<(String, PathBuf)>> {
             continue;
         };
         if let Some(stem) = name.strip_suffix(PACKED) {
-            found.push((stem.to_owned(), false, entry.path()));
-        } else if let Some(stem) = name.strip_suffix(PLAIN) {
             found.push((stem.to_owned(), true, entry.path()));
+        } else if let Some(stem) = name.strip_suffix(PLAIN) {
+            found.push((stem.to_owned(), false, entry.path()));
         }
     }
-    // Of two of a stem the compressed one comes first.
-    found.sort();
-    found.dedup_by(|later, first| later.0 == first.0);
-    let named = found.into_iter().map(|(stem, _, path)| (stem, path));
-    Ok(named.collect())
+    Ok(found)
 }
 
 /// A segment under the name that it has by now: a running server compresses those that are
@@ -103,9 +143,7 @@ pub(super) fn as_it_is_now(path: &Path) -> PathBuf {
     if path.exists() {
         return path.to_owned();
     }
-    let mut packed = path.as_os_str().to_owned();
-    packed.push(".gz");
-    let packed = PathBuf::from(packed);
+    let packed = packed(path);
     if packed.exists() {
         packed
     } else {

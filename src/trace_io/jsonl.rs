@@ -20,7 +20,7 @@ use super::directory::{Inputs, as_it_is_now, never_begun};
 use super::error::{OnError, ReadReport, TraceError};
 use super::given::GivenLater;
 use super::header::{read_header, write_header};
-use super::line::{push_line, write_line};
+use super::line::{push_line, too_long, write_line};
 use super::source::Source;
 use crate::trace::{RowFault, Trace, TraceBuilder};
 
@@ -255,12 +255,8 @@ fn in_parallel(
 fn part_of(block: &Block, how: How<'_>) -> Part {
     let line_limit = how.line_limit;
     let mut part = Part::default();
-    let too_long = || {
-        let message = format!("the line is longer than {line_limit} bytes; is this a trace?");
-        RowFault::new("", message)
-    };
     let Block::Lines(block) = block else {
-        part.faults.push((0, too_long()));
+        part.faults.push((0, too_long(line_limit)));
         part.lines = 1;
         return part;
     };
@@ -273,7 +269,7 @@ fn part_of(block: &Block, how: How<'_>) -> Part {
             continue;
         }
         let pushed = if line.len() > line_limit {
-            Err(too_long())
+            Err(too_long(line_limit))
         } else {
             push_line(&mut part.builder, line, how.given)
         };

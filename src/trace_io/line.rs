@@ -9,6 +9,7 @@ use std::io::{self, Write};
 use serde_json::Value;
 use weighbridge_router::{Millis, Request, RequestRef, Tokens, Usd};
 
+use super::blocks::LINE_LIMIT;
 use super::given::GivenLater;
 use super::wire::{
     At, Extra, ExtraWire, LineWire, LoggedWire, Money, OutcomeWire, RequestWire, Single, Text,
@@ -20,6 +21,34 @@ pub(super) fn push_line(
     builder: &mut TraceBuilder,
     line: &[u8],
     given: Option<&GivenLater>,
+) -> Result<(), RowFault> {
+    with_row(line, |row| match given {
+        Some(given) => given.push_joined(row, builder),
+        None => builder.push(row),
+    })
+}
+
+/// Whether a reader of traces takes a line.
+///
+/// # Errors
+/// Where it does not: what it would say.
+pub fn check_line(line: &[u8]) -> Result<(), RowFault> {
+    if line.len() > LINE_LIMIT {
+        return Err(too_long(LINE_LIMIT));
+    }
+    with_row(line, |row| row.check())
+}
+
+/// What is wrong with a line of more than so many bytes.
+pub(super) fn too_long(limit: usize) -> RowFault {
+    let message = format!("the line is longer than {limit} bytes; is this a trace?");
+    RowFault::new("", message)
+}
+
+/// Read a line, and do something with it.
+fn with_row(
+    line: &[u8],
+    take: impl FnOnce(&Row<'_>) -> Result<(), RowFault>,
 ) -> Result<(), RowFault> {
     let text = utf8(line)?;
     let wire: LineWire<'_> = serde_json::from_str(text).map_err(|error| diagnose(text, &error))?;
@@ -41,7 +70,7 @@ pub(super) fn push_line(
         .map(|(i, (outcome, extra))| outcome_ref(i, outcome, extra.as_deref()))
         .collect::<Result<_, _>>()?;
     let extra = extra_text(&wire, request);
-    let row = Row {
+    take(&Row {
         id: &id.0,
         request: RequestRef {
             embedding: embedding.as_deref(),
@@ -50,11 +79,7 @@ pub(super) fn push_line(
         outcomes: &outcomes,
         logged: wire.logged.as_ref().map(logged_ref).transpose()?,
         extra: extra.as_deref(),
-    };
-    match given {
-        Some(given) => given.push_joined(&row, builder),
-        None => builder.push(&row),
-    }
+    })
 }
 
 /// The text of a line.

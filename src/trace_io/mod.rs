@@ -20,14 +20,15 @@ mod import;
 mod jsonl;
 mod line;
 mod lines;
+mod recording;
 mod request_lines;
 mod routellm;
 mod routerarena;
-mod segments;
 mod source;
 mod table;
 #[cfg(test)]
 mod tests;
+mod twin;
 mod wire;
 
 pub use atomic::write_file;
@@ -37,9 +38,9 @@ pub use error::{FeedbackReport, ISSUES_KEPT, OnError, ReadReport, TraceError};
 pub use feedback::Feedback;
 pub use import::{IMPORT_FORMATS, ImportFormat, ImportOptions, import};
 pub use jsonl::{ReadOptions, read, rows_of_lines, write};
-pub use line::write_row;
-pub use request_lines::RequestLines;
-pub use segments::{
+pub use line::{check_line, write_row};
+pub use recording::{
     Lost, Mended, RecordFolder, Segments, compress, feedback_header, requests_header,
 };
+pub use request_lines::RequestLines;
 pub use wire::{FEEDBACK_FORMAT, FORMAT};

@@ -54,7 +54,7 @@ fn segments(folder: &str) -> BTreeMap<String, String> {
     let names = entries.map(|entry| entry.expect("it can be listed").file_name());
     let names = names.map(|name| name.into_string().expect("UTF-8"));
     let segments = names.filter(|name| name.ends_with(".jsonl") || name.ends_with(".jsonl.gz"));
-    segments
+    let mut found: BTreeMap<String, String> = segments
         .filter_map(|name| {
             // A running server may have compressed it by now.
             let bytes = fs::read(Path::new(folder).join(&name)).ok()?;
@@ -68,7 +68,11 @@ fn segments(folder: &str) -> BTreeMap<String, String> {
             }
             Some((name, text))
         })
-        .collect()
+        .collect();
+    // A server that was killed as it compressed one leaves it in both forms.
+    let packed = found.clone();
+    found.retain(|name, text| packed.get(&format!("{name}.gz")) != Some(text));
+    found
 }
 
 fn ids(lines: &[Value]) -> BTreeSet<String> {
@@ -178,17 +182,12 @@ fn a_recording_with_feedback_is_replayed_and_trained_on_as_it_stands() {
     assert_eq!(decided.out.lines().count(), 600);
 }
 
-#[test]
+/// Load from four clients until the server is killed: what was answered, and how long before the kill.
 #[expect(
     clippy::disallowed_methods,
     reason = "what was answered in the last second before the kill is told by the clock"
 )]
-fn a_kill_loses_at_most_a_second_and_leaves_a_trace() {
-    let folder = Folder::new();
-    let router = compiled(&folder, "policies/always-driver.toml");
-    let recorded = folder.at("rec");
-    // One segment, however fast the machine is.
-    let server = Server::start(&[&router, "--record", &recorded, "--segment-mb", "4096"]);
+fn killed_under_load(server: Server, kill: usize) -> Vec<(String, Duration)> {
     let clients: Vec<_> = (0..4)
         .map(|worker| {
             let mut client = server.client();
@@ -198,7 +197,7 @@ fn a_kill_loses_at_most_a_second_and_leaves_a_trace() {
                 for i in 0.. {
                     // Not so fast that the queue overflows, which is another matter than a kill.
                     thread::sleep(Duration::from_micros(200));
-                    let id = format!("{worker}-{i}");
+                    let id = format!("{kill}-{worker}-{i}");
                     let body = json!({"id": id, "request": {"prompt": prompt}}).to_string();
                     match client.post("/v1/route", &body) {
                         Some((200, _)) => answered.push((id, Instant::now())),
@@ -210,25 +209,44 @@ fn a_kill_loses_at_most_a_second_and_leaves_a_trace() {
             })
         })
         .collect();
-    thread::sleep(Duration::from_millis(1800));
+    thread::sleep(Duration::from_millis(1500));
     let killed_at = Instant::now();
     server.end("-KILL");
-    let answered: Vec<(String, Instant)> = clients
+    let answered = clients
         .into_iter()
-        .flat_map(|client| client.join().unwrap())
-        .collect();
-    let there = ids(&lines(&recorded, "weighbridge-"));
-    let second = Duration::from_secs(1);
-    let (old, lost): (Vec<_>, Vec<_>) = answered
-        .iter()
-        .partition(|(_, at)| *at + second < killed_at);
-    assert!(old.len() > 100, "{}", old.len());
-    assert!(old.iter().all(|(id, _)| there.contains(id)));
-    assert!(there.len() + lost.len() >= answered.len());
-    run(&["inspect", &recorded]).done();
+        .flat_map(|client| client.join().unwrap());
+    answered
+        .map(|(id, at)| (id, killed_at.saturating_duration_since(at)))
+        .collect()
+}
+
+/// Three kills, and the next server goes on in the same folder. `tests/cross/edge_kills.py` measures what thirty lose.
+#[test]
+fn a_kill_loses_at_most_a_second_doubles_nothing_and_leaves_a_trace() {
+    let folder = Folder::new();
+    let router = compiled(&folder, "policies/always-driver.toml");
+    let recorded = folder.at("rec");
+    let mut there = BTreeSet::new();
+    for kill in 0..3 {
+        // One segment, however fast the machine is.
+        let server = Server::start(&[&router, "--record", &recorded, "--segment-mb", "4096"]);
+        let answered = killed_under_load(server, kill);
+        let rows = lines(&recorded, "weighbridge-");
+        there = ids(&rows);
+        assert_eq!(there.len(), rows.len(), "a line stands twice");
+        let second = Duration::from_secs(1);
+        let (old, lost): (Vec<_>, Vec<_>) = answered.iter().partition(|(_, at)| *at > second);
+        assert!(old.len() > 100, "{}", old.len());
+        assert!(old.iter().all(|(id, _)| there.contains(id)));
+        assert!(there.len() + lost.len() >= answered.len());
+        run(&["inspect", &recorded]).done();
+    }
 
     // Cut the last whole line off, as a kill in the middle of a write does; this one may have, too.
-    let (name, text) = segments(&recorded).pop_last().unwrap();
+    let (name, text) = segments(&recorded)
+        .into_iter()
+        .rfind(|(name, _)| name.ends_with(".jsonl"))
+        .expect("the one that the last kill left open");
     let whole = text.rfind('\n').unwrap();
     fs::write(Path::new(&recorded).join(&name), &text[..whole - 40]).unwrap();
     let told = run(&["inspect", &recorded]).done();
@@ -246,12 +264,113 @@ fn a_kill_loses_at_most_a_second_and_leaves_a_trace() {
     assert!(said.contains(mended), "{said}");
     let names: Vec<String> = segments(&recorded).into_keys().collect();
     assert!(
-        names.len() == 2 && names.iter().all(|name| name.ends_with(".gz")),
+        names.len() == 4 && names.iter().all(|name| name.ends_with(".gz")),
         "{names:?}"
     );
     let now = ids(&lines(&recorded, "weighbridge-"));
     assert!(now.contains("after"));
     assert_eq!(now.len(), there.len(), "one line was cut off, one has come");
+}
+
+/// Each is refused with its field, or recorded so that the folder is read.
+#[test]
+fn what_is_answered_is_recorded_and_read_however_odd() {
+    let folder = Folder::new();
+    let router = compiled(&folder, "policies/always-driver.toml");
+    let recorded = folder.at("rec");
+    let server = Server::start(&[&router, "--record", &recorded]);
+    let mut client = server.client();
+    let mut taken = 0;
+    for (place, (request, field)) in [
+        (r#"{"at":"0000-01-01T00:00:00+00:01"}"#, Some("request.at")),
+        (r#"{"at":"9999-12-31T23:59:59-00:01"}"#, Some("request.at")),
+        (r#"{"at":"0000-01-01T00:01:00+00:01"}"#, None),
+        (r#"{"at":"9999-12-31T23:59:59.999999Z"}"#, None),
+        (
+            r#"{"at":"2016-12-31T23:59:60Z","task":"\u0000\u001b[31m"}"#,
+            None,
+        ),
+        (
+            r#"{"prompt":"\ud83d\ude00\u2028\r\n","session":"\ufeff"}"#,
+            None,
+        ),
+        (r#"{"prompt":"\ud800"}"#, Some("")),
+        (
+            r#"{"turn":4294967294,"deadline_ms":0,"value_usd":1e-12}"#,
+            None,
+        ),
+        (r#"{"value_usd":1e400}"#, Some("")),
+        (
+            r#"{"value_usd":9223372.036854775,"embedding":[1e-45,3.4028235e38,-0.0]}"#,
+            None,
+        ),
+        (r#"{"embedding":[3.5e38]}"#, Some("request.embedding[0]")),
+        (r#"{"needs":["","\"",""],"prefix":["","\n"]}"#, None),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let body = format!(r#"{{"id":"r-{place}","request":{request}}}"#);
+        let (status, said) = client.post("/v1/route", &body).unwrap();
+        assert_eq!(
+            status,
+            if field.is_some() { 400 } else { 200 },
+            "{body}: {said}"
+        );
+        if let Some(field) = field.filter(|field| !field.is_empty()) {
+            assert_eq!(said["error"]["param"], field, "{body}");
+        }
+        taken += u64::from(field.is_none());
+    }
+    for (report, field) in [
+        (
+            r#"{"id":"r-2","at":"0000-01-01T00:00:00+00:01","score":1}"#,
+            "at",
+        ),
+        (r#"{"id":"r 2","score":1}"#, "id"),
+        (r#"{"id":"r-2\n","score":1}"#, "id"),
+        (r#"{"id":"r-2","score":1,"endpoint":""}"#, "endpoint"),
+    ] {
+        let (status, said) = client.post("/v1/feedback", report).unwrap();
+        assert_eq!(
+            (status, said["error"]["param"].as_str()),
+            (400, Some(field))
+        );
+    }
+    let long = json!({"id": "r-2", "status": "x".repeat(257)}).to_string();
+    let (status, said) = client.post("/v1/feedback", &long).unwrap();
+    assert_eq!(
+        (status, said["error"]["param"].as_str()),
+        (400, Some("status"))
+    );
+    let report = r#"{"id":"r-2","at":"9999-12-31T23:59:59.999Z","score":1,"status":"\u001b"}"#;
+    assert_eq!(client.post("/v1/feedback", report).unwrap().0, 200);
+    drop(client);
+    server.end("-TERM");
+    assert_eq!(lines(&recorded, "weighbridge-").len() as u64, taken);
+    let inspected = run(&["inspect", &recorded]).done();
+    assert!(
+        inspected.err.contains("1 reports joined"),
+        "{}",
+        inspected.err
+    );
+}
+
+/// The recording's own lock lies on the folder, so that nobody lets a second server in by tidying up.
+#[cfg(unix)]
+#[test]
+fn a_folder_whose_lock_file_was_removed_takes_no_second_server() {
+    let folder = Folder::new();
+    let router = compiled(&folder, "policies/always-driver.toml");
+    let recorded = folder.at("rec");
+    let first = Server::start(&[&router, "--record", &recorded]);
+    fs::remove_file(Path::new(&recorded).join(".weighbridge.lock")).unwrap();
+    let listen = ["--listen", "127.0.0.1:0", "--record", &recorded];
+    let said = run(&[&["serve", &router][..], &listen].concat());
+    assert_eq!(said.code, Some(1));
+    let why = "another server records into this folder";
+    assert!(said.err.contains(why), "{}", said.err);
+    first.end("-TERM");
 }
 
 #[test]
@@ -367,11 +486,19 @@ fn a_full_disk_loses_whole_lines_and_no_request() {
     assert_eq!(count(&server, "written"), whole);
     assert_eq!(count(&server, "lost"), 600 - whole);
     run(&["inspect", &recorded]).done();
+    // Whoever reports is told, instead of being thanked for nothing.
+    let report = r#"{"id":"full-1","score":1}"#;
+    let (status, refused) = client.post("/v1/feedback", report).unwrap();
+    assert_eq!(
+        (status, &refused["error"]["code"]),
+        (503, &json!("overloaded"))
+    );
     fs::remove_file(filler).unwrap();
     for i in 0..5 {
         client.route(&format!("after-{i}"), &json!({}));
     }
     wait_for(&server, &["written", "lost"], 605);
+    assert_eq!(client.post("/v1/feedback", report).unwrap().0, 200);
     drop(client);
     let said = server.end("-TERM");
     let once = "requests go on, what cannot be written is lost and counted";

@@ -68,11 +68,8 @@ impl Ledger {
 
     /// What it has told of itself.
     pub(super) fn hear(&mut self, heard: &Heard) {
-        if let (Some(open), Some(usage)) = (&mut self.open, heard.usage) {
-            open.attempt.input_tokens = usage.input;
-            open.attempt.cached_tokens = usage.cached;
-            open.attempt.output_tokens = usage.output;
-            open.attempt.reasoning_tokens = usage.reasoning;
+        if let Some(open) = &mut self.open {
+            note_tokens(&mut open.attempt, heard);
         }
     }
 
@@ -96,6 +93,35 @@ impl Drop for Ledger {
             self.app.recorder.record(move || entry);
         }
     }
+}
+
+fn note_tokens(attempt: &mut Attempt, heard: &Heard) {
+    if let Some(usage) = heard.usage {
+        attempt.input_tokens = usage.input;
+        attempt.cached_tokens = usage.cached;
+        attempt.output_tokens = usage.output;
+        attempt.reasoning_tokens = usage.reasoning;
+    }
+}
+
+/// What would be recorded of an upstream that answered so.
+#[cfg(any(test, fuzzing))]
+pub(in crate::serve) fn attempt_that_said(answer: &[u8]) -> Attempt {
+    let mut heard = Heard::default();
+    let said = super::usage::Said::read(answer);
+    if let Ok(said) = &said {
+        heard.hear(said);
+    }
+    let mut attempt = Attempt {
+        model: "a".into(),
+        endpoint: "a@x".into(),
+        status: said.map_or("error", |_| heard.status()),
+        latency_ms: Some(u32::MAX),
+        ttft_ms: Some(u32::MAX - 1),
+        ..Attempt::default()
+    };
+    note_tokens(&mut attempt, &heard);
+    attempt
 }
 
 fn millis_since(moment: Instant) -> u32 {

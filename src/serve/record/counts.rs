@@ -1,6 +1,6 @@
 //! How much was recorded, and how much was not.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Counts since the server started.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub(in crate::serve) struct Counts {
     pub(in crate::serve) overflowed: u64,
     /// Lines that the disk did not take.
     pub(in crate::serve) lost: u64,
-    /// Entries that no trace can hold.
+    /// Entries and reports that no trace can hold.
     pub(in crate::serve) unfit: u64,
 }
 
@@ -22,6 +22,7 @@ pub(super) struct Counters {
     overflowed: AtomicU64,
     lost: AtomicU64,
     unfit: AtomicU64,
+    refusing: AtomicBool,
 }
 
 impl Counters {
@@ -41,6 +42,16 @@ impl Counters {
     /// Count one that no trace can hold; how many there are by now.
     pub(super) fn unfit(&self) -> u64 {
         self.unfit.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// The disk refuses what is written, or takes it; whether it refused before.
+    pub(super) fn set_refusing(&self, refusing: bool) -> bool {
+        self.refusing.swap(refusing, Ordering::Relaxed)
+    }
+
+    /// Whether the disk refused what was written last.
+    pub(super) fn is_refusing(&self) -> bool {
+        self.refusing.load(Ordering::Relaxed)
     }
 
     pub(super) fn now(&self) -> Counts {

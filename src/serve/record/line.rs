@@ -1,7 +1,8 @@
-//! An entry as a line of a trace.
+//! An entry as a line of a trace, a report as a line of feedback.
 //!
 //! Whatever an upstream or a client says, the line is one that a reader of traces takes: numbers
-//! that contradict each other are left out, since they are not known then.
+//! that contradict each other are left out, since they are not known then, and a line that the reader
+//! would refuse all the same is not written.
 
 use std::fmt::Write as _;
 use std::io;
@@ -12,7 +13,7 @@ use weighbridge_router::{Millis, Ppm, Request, RequestRef, Tokens, prompt_group}
 use super::entry::{Attempt, Entry, Logged};
 use super::options::Prompts;
 use crate::trace::{LoggedRef, OutcomeRef, Row};
-use crate::trace_io::write_row;
+use crate::trace_io::{Feedback, check_line, write_row};
 
 /// Append the line; where that fails, nothing is appended.
 ///
@@ -36,8 +37,38 @@ pub(super) fn write_entry(entry: &Entry, prompts: Prompts, out: &mut Vec<u8>) ->
         extra: extra.as_deref(),
     };
     row.check().map_err(io::Error::other)?;
+    append_checked(
+        out,
+        |out| write_row(&row, out),
+        |line| check_line(line).map_err(io::Error::other),
+    )
+}
+
+/// The same of a report.
+///
+/// # Errors
+/// Where a reader would refuse it: why.
+pub(super) fn write_report(report: &Feedback, out: &mut Vec<u8>) -> io::Result<()> {
+    append_checked(
+        out,
+        |out| report.write_line(out),
+        |line| {
+            let text = std::str::from_utf8(line).map_err(io::Error::other)?;
+            let read = Feedback::from_json(text, false);
+            read.map(drop).map_err(io::Error::other)
+        },
+    )
+}
+
+/// Append a line that its reader takes, or nothing.
+fn append_checked(
+    out: &mut Vec<u8>,
+    write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>,
+    check: impl FnOnce(&[u8]) -> io::Result<()>,
+) -> io::Result<()> {
     let before = out.len();
-    write_row(&row, out).inspect_err(|_| out.truncate(before))
+    let written = write(out).and_then(|()| check(&out[before..]));
+    written.inspect_err(|_| out.truncate(before))
 }
 
 /// The request, without its text where that is not kept. What was worked out from the text for
@@ -232,5 +263,31 @@ mod tests {
         let why = write_entry(&bad, Prompts::Keep, &mut out).unwrap_err();
         assert!(why.to_string().starts_with("request.turn: "), "{why}");
         assert_eq!(out, b"before\n");
+    }
+
+    /// Whatever lets such a moment in: it is kept out of the files.
+    #[test]
+    fn what_a_reader_would_refuse_is_not_written() {
+        for ms in [i64::MIN, -62_167_219_200_001, 253_402_300_800_000, i64::MAX] {
+            let at = Some(weighbridge_router::Timestamp::from_millis(ms));
+            let mut out = b"before\n".to_vec();
+            let bad = Entry {
+                request: Request {
+                    at,
+                    ..Request::default()
+                },
+                ..entry()
+            };
+            let why = write_entry(&bad, Prompts::Keep, &mut out).unwrap_err();
+            assert!(why.to_string().contains("is not a time"), "{why}");
+            let bad = Feedback {
+                id: "r-1".into(),
+                at,
+                score: Some(1.0),
+                ..Feedback::default()
+            };
+            write_report(&bad, &mut out).unwrap_err();
+            assert_eq!(out, b"before\n");
+        }
     }
 }

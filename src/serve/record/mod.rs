@@ -9,7 +9,12 @@ mod entry;
 mod line;
 mod options;
 mod queue;
+#[cfg(any(test, fuzzing))]
+mod read_back;
 mod reports;
+mod stream;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::fmt;
@@ -19,6 +24,8 @@ use std::thread::JoinHandle;
 pub(super) use counts::Counts;
 pub(super) use entry::{Attempt, Entry, Logged};
 pub use options::{Prompts, RecordOptions};
+#[cfg(any(test, fuzzing))]
+pub use read_back::{Said, record_and_read};
 pub(super) use reports::reports_of;
 
 use self::counts::Counters;
@@ -27,7 +34,7 @@ use self::writer::{Say, Surroundings};
 use super::error::ServeError;
 use super::live::Active;
 use crate::trace::Header;
-use crate::trace_io::{Feedback, RecordFolder, TraceError};
+use crate::trace_io::{Feedback, Mended, RecordFolder, TraceError};
 
 /// Where entries go.
 #[derive(Clone, Default)]
@@ -49,6 +56,8 @@ pub(super) enum NotTaken {
     Off,
     /// The disk does not keep up; later there may be room.
     Full,
+    /// The disk takes nothing; later it may.
+    Refused,
 }
 
 impl Recorder {
@@ -69,13 +78,7 @@ impl Recorder {
     ) -> Result<Self, ServeError> {
         let folder = RecordFolder::claim(&options.folder).map_err(ServeError::Record)?;
         let mended = folder.mend().map_err(ServeError::Record)?;
-        if !mended.unfinished.is_empty() {
-            say(&format!(
-                "recording: {} segments were left open; {} ended in a line that was cut off",
-                mended.unfinished.len(),
-                mended.torn
-            ));
-        }
+        say_mended(&mended, &say);
         let (queue, counters) = (Arc::new(Queue::new(QUEUE_BYTES)), Arc::default());
         let header = Arc::new(Mutex::new(header_of(active)));
         let with = Surroundings {
@@ -119,9 +122,12 @@ impl Recorder {
     /// Take what was reported about answers, all or none.
     ///
     /// # Errors
-    /// Where nothing is recorded, or there is no room.
+    /// Where nothing is recorded, there is no room, or the disk has refused what was written last.
     pub(super) fn feedback(&self, reports: Vec<Feedback>) -> Result<(), NotTaken> {
         let running = self.0.as_ref().ok_or(NotTaken::Off)?;
+        if running.counters.is_refusing() {
+            return Err(NotTaken::Refused);
+        }
         let count = reports.len() as u64;
         if running.queue.report(reports) {
             return Ok(());
@@ -149,6 +155,28 @@ impl Recorder {
         {
             (running.say)("recording: the thread that writes has panicked; what it held is lost");
         }
+    }
+}
+
+fn say_mended(mended: &Mended, say: &Say) {
+    if !mended.unfinished.is_empty() {
+        say(&format!(
+            "recording: {} segments were left open; {} ended in a line that was cut off",
+            mended.unfinished.len(),
+            mended.torn
+        ));
+    }
+    for path in &mended.aside {
+        let path = path.display();
+        say(&format!(
+            "recording: {path}: put aside, it is not what the plain segment beside it is; look at both"
+        ));
+    }
+    for path in &mended.foreign {
+        say(&format!(
+            "recording: {}: no regular file; left alone",
+            path.display()
+        ));
     }
 }
 

@@ -3,6 +3,7 @@
 use serde_json::value::RawValue;
 use weighbridge_router::Timestamp;
 
+use crate::serve::bounds::{ID_RULE, MAX_NAME_BYTES, is_id};
 use crate::trace::RowFault;
 use crate::trace_io::Feedback;
 
@@ -17,6 +18,7 @@ pub(in crate::serve) fn reports_of(body: &[u8], now: Timestamp) -> Result<Vec<Fe
     })?;
     let one = |text: &str| {
         let mut report = Feedback::from_json(text, true)?;
+        check_texts(&report)?;
         report.at.get_or_insert(now);
         Ok(report)
     };
@@ -32,6 +34,25 @@ pub(in crate::serve) fn reports_of(body: &[u8], now: Timestamp) -> Result<Vec<Fe
         })
     });
     read.collect()
+}
+
+/// An id is one that a request can have; names are short.
+fn check_texts(report: &Feedback) -> Result<(), RowFault> {
+    if !is_id(&report.id) {
+        return Err(RowFault::new("id", ID_RULE));
+    }
+    let names = [("endpoint", &report.endpoint), ("status", &report.status)];
+    let long = |text: &&Option<String>| {
+        text.as_ref()
+            .is_some_and(|text| text.len() > MAX_NAME_BYTES)
+    };
+    match names.iter().find(|(_, text)| long(text)) {
+        Some((field, _)) => {
+            let message = format!("must be at most {MAX_NAME_BYTES} bytes long");
+            Err(RowFault::new(*field, message))
+        }
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -89,6 +110,29 @@ mod tests {
             r#"[{"id":"a","scor":1}]"#,
             "[0].scor: unknown field; known here: id, at, endpoint, status, score, input_tokens, cached_tokens, output_tokens, reasoning_tokens, ttft_ms, latency_ms, cost_usd",
         );
+        let rule = format!("id: {ID_RULE}");
+        let long = "i".repeat(129);
+        for id in ["a b", "a\\n", "\\u0000", "\u{e9}", &long] {
+            refused(&format!(r#"{{"id":"{id}","score":1}}"#), &rule);
+        }
+        refused(
+            &format!(
+                r#"[{{"id":"{}","score":1}},{{"id":" ","score":1}}]"#,
+                &long[1..]
+            ),
+            &format!("[1].{rule}"),
+        );
+        for field in ["status", "endpoint"] {
+            let of = |bytes: usize| {
+                let text = "\u{e9}".repeat(bytes / 2);
+                format!(r#"{{"id":"a","score":1,"{field}":"{text}"}}"#)
+            };
+            reports_of(of(256).as_bytes(), NOW).unwrap();
+            refused(
+                &of(258),
+                &format!("{field}: must be at most 256 bytes long"),
+            );
+        }
         refused(
             r#"{"id":"a","score":1,"score":0}"#,
             ": duplicate field `score`",

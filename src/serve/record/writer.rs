@@ -1,30 +1,28 @@
 //! The threads behind a recording: one writes whole lines, one compresses finished segments.
 //!
 //! Nobody waits for them but a server that stops. Whatever goes wrong with the disk is counted, said
-//! once, and tried again with the next lines.
+//! once, and tried again with the next lines. Feedback, which was acknowledged, waits for that; a request's
+//! line does not.
 
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::counts::Counters;
-use super::line::write_entry;
+use super::line::{write_entry, write_report};
 use super::options::RecordOptions;
 use super::queue::{Batch, Queue};
-use crate::serve::clock;
+use super::stream::{Appended, Stream};
 use crate::trace::Header;
-use crate::trace_io::{Lost, RecordFolder, Segments, compress, feedback_header, requests_header};
+use crate::trace_io::{RecordFolder, compress, feedback_header, requests_header};
 
 /// How long entries are gathered before they are written: what a kill loses.
 const GATHER: Duration = Duration::from_millis(100);
 
-/// How often the age of segments is looked at while nothing comes.
+/// How often the age of segments is looked at while nothing comes, and the disk while it refuses.
 const IDLE: Duration = Duration::from_secs(1);
-
-/// How much is written at once.
-const PIECE: usize = 1 << 18;
 
 /// Where remarks go.
 pub(super) type Say = Arc<dyn Fn(&str) + Send + Sync>;
@@ -60,20 +58,21 @@ pub(super) fn start(
             let writer = Writer {
                 requests: Stream::new(folder.requests()),
                 feedback: Stream::new(folder.feedback()),
+                folder,
                 options,
                 with,
                 finished,
                 lost_at_last: 0,
             };
-            writer.run();
+            // Only when both are done may another server record here.
+            let _folder = writer.run();
             // A panic there has been told by its own thread.
             let _ = packer.join();
-            // Only now may another server record here.
-            drop(folder);
         })
 }
 
 struct Writer {
+    folder: RecordFolder,
     requests: Stream,
     feedback: Stream,
     options: RecordOptions,
@@ -83,119 +82,154 @@ struct Writer {
     lost_at_last: u64,
 }
 
-/// Segments of one kind, and what will be appended next.
-struct Stream {
-    segments: Segments,
-    since: Option<Instant>,
-    lines: Vec<u8>,
-}
-
-impl Stream {
-    fn new(segments: Segments) -> Self {
-        Self {
-            segments,
-            since: None,
-            lines: Vec::new(),
-        }
-    }
-}
-
 impl Writer {
-    fn run(mut self) {
+    fn run(mut self) -> RecordFolder {
         let queue = Arc::clone(&self.with.queue);
         let mut batch = Batch::default();
         loop {
             let open = queue.take(&mut batch, IDLE, GATHER);
+            let idle = batch.is_empty() && self.feedback.is_empty();
             for entry in batch.entries.drain(..) {
-                match write_entry(&entry, self.options.prompts, &mut self.requests.lines) {
-                    Ok(()) => {}
-                    Err(why) => self.refuse(&entry.id, &why.to_string()),
+                let written = write_entry(&entry, self.options.prompts, self.requests.lines());
+                if let Err(why) = written {
+                    self.refuse("request", &entry.id, &why.to_string());
                 }
-                if self.requests.lines.len() >= PIECE {
+                if self.requests.is_long() {
                     self.append_requests();
                 }
             }
             self.append_requests();
             for report in batch.reports.drain(..) {
-                // Memory takes everything.
-                let _ = report.write_line(&mut self.feedback.lines);
+                if let Err(why) = write_report(&report, self.feedback.lines()) {
+                    self.refuse("feedback of", &report.id, &why.to_string());
+                }
             }
-            self.append_feedback();
+            self.append_feedback(!open);
+            if idle && self.with.counters.is_refusing() {
+                self.try_disk();
+            }
             self.finish_those_that_are_full(!open);
             if !open {
-                return;
+                return self.folder;
             }
         }
     }
 
-    /// An entry that no trace can hold.
-    fn refuse(&self, id: &str, why: &str) {
+    /// An entry or a report that no trace can hold.
+    fn refuse(&self, what: &str, id: &str, why: &str) {
         if self.with.counters.unfit() == 1 {
             (self.with.say)(&format!(
-                "recording: request {id} cannot stand in a trace ({why}); it is left out, and so are others like it, which are counted"
+                "recording: {what} {id} cannot stand in a trace ({why}); it is left out, and so are others like it, which are counted"
             ));
         }
     }
 
     fn append_requests(&mut self) {
-        let header = &self.with.header;
-        let result = self
-            .requests
-            .append(|| requests_header(&header.lock().unwrap_or_else(PoisonError::into_inner)));
-        self.note(result);
+        if self.requests.is_empty() {
+            return;
+        }
+        let appended = match self.look_after_folder() {
+            Ok(()) => {
+                let header = &self.with.header;
+                let header = || header.lock().unwrap_or_else(PoisonError::into_inner);
+                self.requests.append(|| requests_header(&header()))
+            }
+            Err(why) => Appended::nothing(why),
+        };
+        let lost = self.requests.drop_lines();
+        self.note(appended, lost);
     }
 
-    fn append_feedback(&mut self) {
-        let result = self.feedback.append(feedback_header);
-        self.note(result);
+    /// What was acknowledged stays until the disk takes it, or the server stops, which is when it is
+    /// lost; as far as there is room for it.
+    fn append_feedback(&mut self, last: bool) {
+        if self.feedback.is_empty() {
+            return;
+        }
+        let appended = match self.look_after_folder() {
+            Ok(()) => self.feedback.append(feedback_header),
+            Err(why) => Appended::nothing(why),
+        };
+        let lost = match last || self.feedback.is_too_long_to_keep() {
+            true => self.feedback.drop_lines(),
+            false => 0,
+        };
+        self.note(appended, lost);
+    }
+
+    /// See that what is written next can be found again: a folder that was removed is made anew, a
+    /// segment that was taken away is followed by another.
+    ///
+    /// # Errors
+    /// Where the folder is gone and cannot be had: why.
+    fn look_after_folder(&mut self) -> Result<(), String> {
+        let renewed = self.folder.renew();
+        if renewed.as_ref().map_or(true, |&renewed| renewed) {
+            self.requests.give_up();
+            self.feedback.give_up();
+        }
+        if renewed.map_err(|error| error.message)? {
+            let folder = self.options.folder.display();
+            (self.with.say)(&format!(
+                "recording: {folder}: was removed or moved away, and is made anew"
+            ));
+        }
+        for stream in [&mut self.requests, &mut self.feedback] {
+            if let Some(path) = stream.give_up_if_gone() {
+                let path = path.display();
+                (self.with.say)(&format!(
+                    "recording: {path}: was taken away while it was open; another is begun"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// While nothing is written nobody would notice that the disk takes lines again.
+    fn try_disk(&mut self) {
+        if self.look_after_folder().is_ok() && self.folder.probe().is_ok() {
+            self.note(Appended::default(), 0);
+        }
     }
 
     /// Count what was written and lost, and say it when that begins and ends.
-    fn note(&mut self, (lines, result): (u64, Result<(), Lost>)) {
-        if lines == 0 {
-            return;
-        }
-        let lost = result.as_ref().map_or_else(|lost| lost.lines, |()| 0);
-        self.with.counters.written(lines.saturating_sub(lost));
+    fn note(&mut self, appended: Appended, lost: u64) {
+        let Appended { written, fault } = appended;
+        self.with.counters.written(written);
         self.with.counters.lost(lost);
-        match result {
-            Err(lost) => {
-                if self.lost_at_last == 0 {
+        self.lost_at_last += lost;
+        let refused = self.with.counters.set_refusing(fault.is_some());
+        let folder = self.options.folder.display();
+        match fault {
+            Some(fault) => {
+                if !refused {
                     (self.with.say)(&format!(
-                        "recording: {}: {}; requests go on, what cannot be written is lost and counted",
-                        self.options.folder.display(),
-                        lost.error
+                        "recording: {folder}: {}; requests go on, what cannot be written is lost and counted",
+                        fault.why
                     ));
                 }
-                self.lost_at_last += lost.lines;
                 // A file that may not grow: the next one may.
-                if lost.error.kind() == std::io::ErrorKind::FileTooLarge {
+                if fault.is_too_large {
                     self.finish_those_that_are_full(true);
                 }
             }
-            Ok(()) if self.lost_at_last > 0 => {
+            None if refused => {
                 (self.with.say)(&format!(
-                    "recording: {} takes lines again; {} were lost",
-                    self.options.folder.display(),
+                    "recording: {folder} takes lines again; {} were lost",
                     self.lost_at_last
                 ));
                 self.lost_at_last = 0;
             }
-            Ok(()) => {}
+            None => {}
         }
     }
 
     fn finish_those_that_are_full(&mut self, all: bool) {
         for stream in [&mut self.requests, &mut self.feedback] {
-            let full = stream.segments.bytes() >= self.options.segment_bytes
-                || stream
-                    .since
-                    .is_some_and(|since| since.elapsed() >= self.options.segment_age);
-            if !(all || full) {
+            if !(all || stream.is_full(&self.options)) {
                 continue;
             }
-            stream.since = None;
-            if let Some((path, synced)) = stream.segments.finish() {
+            if let Some((path, synced)) = stream.finish() {
                 if let Err(error) = synced {
                     (self.with.say)(&format!("recording: {}: {error}", path.display()));
                 }
@@ -204,32 +238,6 @@ impl Writer {
             }
         }
     }
-}
-
-impl Stream {
-    /// Append the lines that wait: how many, and what came of it.
-    fn append(&mut self, header: impl FnOnce() -> Vec<u8>) -> (u64, Result<(), Lost>) {
-        if self.lines.is_empty() {
-            return (0, Ok(()));
-        }
-        let lines = self.lines.iter().filter(|&&byte| byte == b'\n').count() as u64;
-        let result = self.segments.append(&self.lines, clock::now(), header);
-        if self.segments.bytes() > 0 {
-            self.since.get_or_insert_with(this_moment);
-        }
-        self.lines.clear();
-        // One long prompt is no reason to keep its room.
-        self.lines.shrink_to(2 * PIECE);
-        (lines, result)
-    }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a segment is finished when it is old"
-)]
-fn this_moment() -> Instant {
-    Instant::now()
 }
 
 /// Compress what is finished; what cannot be is tried again with the next.
