@@ -13,7 +13,7 @@ use super::writer::Say;
 use super::{Attempt, Counts, Entry, Prompts, RecordOptions, Recorder, reports_of};
 use crate::serve::assign::assign;
 use crate::serve::bounds::is_id;
-use crate::serve::live::{Active, Canary, Explore, Loaded};
+use crate::serve::live::{Active, Canary, Loaded};
 use crate::serve::proxy::attempt_that_said;
 use crate::trace::{OutcomeRef, Trace};
 use crate::trace_io::{Feedback, ReadOptions, read};
@@ -118,10 +118,7 @@ fn active() -> Active {
             share: Ppm(300_000),
         }),
         shadow: Some(loaded("shadow", rules)),
-        explore: Explore {
-            share: Ppm(400_000),
-            among: None,
-        },
+        explore: Ppm(400_000),
     }
 }
 

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use super::*;
-use crate::serve::live::{Explore, Loaded};
+use crate::serve::live::Loaded;
 use weighbridge_router::{Parts, Router};
 
 /// A JSON value of a kind, most of the time one that is taken.
@@ -295,7 +295,7 @@ fn recording(folder: &Path) -> (Recorder, Arc<Mutex<String>>) {
         },
         canary: None,
         shadow: None,
-        explore: Explore::default(),
+        explore: Ppm(0),
     };
     let options = RecordOptions {
         folder: folder.to_owned(),
