@@ -10,11 +10,13 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use weighbridge_router::Request;
 
 use super::answer::Refusal;
-use super::wire::MAX_BATCH;
 
 /// The most bytes of a name: whose request it is, what it is about, where it goes. They are counted,
 /// compared, recorded and shown, and none is a text.
 pub(super) const MAX_NAME_BYTES: usize = 256;
+
+/// The most requests of a batch: what a worker decides at a stretch.
+pub(super) const MAX_BATCH: usize = 1000;
 
 /// The most keys of an object that is read here.
 pub(super) const MAX_KEYS: usize = 1_000;
