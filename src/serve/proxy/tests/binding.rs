@@ -1,6 +1,8 @@
 //! Upstreams are endpoints: what is decided among, how often an address is asked, whose answer it
 //! is, and when the server is ready.
 
+use std::collections::BTreeSet;
+
 use weighbridge_router::{EndpointIndex, Timestamp};
 
 use super::fake::{Fake, answer, respond};
@@ -24,16 +26,18 @@ fn market() -> Router {
     )
 }
 
-fn market_of(ids: &[&str], choose: &str) -> Router {
-    let endpoint = |id: &&str| Endpoint {
-        model: id.split('@').next().unwrap().into(),
+fn market_of<'a>(ids: &[&'a str], choose: &str) -> Router {
+    let model = |id: &'a str| id.split('@').next().unwrap();
+    let models: BTreeSet<&str> = ids.iter().map(|id| model(id)).collect();
+    let endpoint = |id: &&'a str| Endpoint {
+        model: model(id).into(),
         recorded_only: false,
         ..Endpoint::recorded_only(id)
     };
     Router::try_new(Parts {
         endpoints: ids.iter().map(endpoint).collect(),
         choose: Some(Choose::from_json(choose).unwrap()),
-        fallback: vec!["driver".into(), "specialist".into()],
+        fallback: models.into_iter().map(str::to_owned).collect(),
         ..Parts::default()
     })
     .unwrap()
