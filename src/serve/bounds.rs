@@ -10,7 +10,6 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use weighbridge_router::Request;
 
 use super::answer::Refusal;
-use super::wire::MAX_BATCH;
 
 /// The most bytes of a name: whose request it is, what it is about, where it goes. They are counted,
 /// compared, recorded and shown, and none is a text.
@@ -26,6 +25,9 @@ pub(super) const ID_RULE: &str = "must be 1 to 128 visible ASCII characters, wit
 pub(super) fn is_id(text: &str) -> bool {
     (1..=MAX_ID_BYTES).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
+
+/// The most requests of a batch: what a worker decides at a stretch.
+pub(super) const MAX_BATCH: usize = 1000;
 
 /// The most keys of an object that is read here.
 pub(super) const MAX_KEYS: usize = 1_000;

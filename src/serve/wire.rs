@@ -11,10 +11,7 @@ use weighbridge_router::{Decision, Prediction, Request, Router};
 
 use super::answer::Refusal;
 use super::assign::Assigned;
-use super::bounds;
-
-/// The most requests of a batch: what a worker decides at a stretch.
-pub(super) const MAX_BATCH: usize = 1000;
+use super::bounds::{self, MAX_BATCH};
 
 /// One request of a body of `/v1/route`, read and checked.
 #[derive(Debug)]
