@@ -261,7 +261,10 @@ mod tests {
     /// Dates, times and offsets as they are written, those at both ends of time often.
     fn texts() -> impl Strategy<Value = String> {
         let year = prop_oneof![Just(0), Just(9999), 0..10_000];
-        let date = (year, prop_oneof![Just((1, 1)), Just((12, 31)), (1..13, 1..32)]);
+        let date = (
+            year,
+            prop_oneof![Just((1, 1)), Just((12, 31)), (1..13, 1..32)],
+        );
         let clock = (
             prop_oneof![Just(0), Just(23), 0..24],
             0..60,

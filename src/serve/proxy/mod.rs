@@ -26,11 +26,12 @@ use std::time::Duration;
 use super::clock;
 use client::Caller;
 pub(super) use handler::{chat, models};
-#[cfg(any(test, fuzzing))]
-pub(super) use ledger::attempt_that_said;
 use translate::Limits;
 use upstream::Upstreams;
 pub use upstream::{DEFAULT_DEADLINE, DEFAULT_SILENCE, ProxyOptions, Upstream};
+
+#[cfg(any(test, fuzzing))]
+pub(super) use ledger::attempt_that_said;
 
 /// All that proxying needs.
 #[derive(Debug)]
