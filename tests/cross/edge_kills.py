@@ -67,6 +67,8 @@ def main(binary, kills, most):
         assert not doubled, f"{len(doubled)} stand twice: {doubled[:5]}"
         lost = [before for id, before in told if id not in seen]
         longest = max(lost, default=0.0)
+        worst = [max((at for id, at in told if id.startswith(f"{kill}-") and id not in seen), default=0.0) for kill in range(kills)]
+        print("kills: the oldest loss of each, s:", " ".join(f"{at:.3f}" for at in worst))
         print(f"kills: {kills}, {len(told)} answered, {len(lost)} lost, the oldest {longest:.3f} s before its kill; 0 doubled")
         assert longest <= most, f"lost {longest:.3f} s before the kill, more than {most}"
 

@@ -32,12 +32,13 @@ use super::live::Active;
 pub(super) use body::ChatBody;
 use client::Caller;
 pub(super) use handler::{AUTO, chat, models, unknown_model};
-#[cfg(any(test, fuzzing))]
-pub(super) use ledger::attempt_that_said;
 use secrets::Secrets;
 use translate::Limits;
 use upstream::Upstreams;
 pub use upstream::{DEFAULT_DEADLINE, DEFAULT_SILENCE, ProxyOptions, Upstream};
+
+#[cfg(any(test, fuzzing))]
+pub(super) use ledger::attempt_that_said;
 
 /// All that proxying needs.
 #[derive(Debug)]

@@ -383,7 +383,7 @@ fn while_the_disk_refuses_reports_are_refused_and_those_that_were_taken_are_kept
         }
     );
     let (trace, report) = crate::trace_io::read(
-        &[folder.clone()],
+        std::slice::from_ref(&folder),
         &crate::trace_io::ReadOptions::default(),
         &mut |_| {},
     )
