@@ -295,7 +295,7 @@ fn recording(folder: &Path) -> (Recorder, Arc<Mutex<String>>) {
         },
         canary: None,
         shadow: None,
-        explore: Ppm(0),
+        explore: weighbridge_router::Ppm(0),
     };
     let options = RecordOptions {
         folder: folder.to_owned(),
