@@ -11,7 +11,7 @@ use proptest::sample::{Index, select};
 
 use super::*;
 use crate::serve::live::Loaded;
-use weighbridge_router::{Parts, Router};
+use weighbridge_router::{Parts, Ppm, Router};
 
 /// A JSON value of a kind, most of the time one that is taken.
 type Values = BoxedStrategy<String>;
@@ -295,7 +295,7 @@ fn recording(folder: &Path) -> (Recorder, Arc<Mutex<String>>) {
         },
         canary: None,
         shadow: None,
-        explore: weighbridge_router::Ppm(0),
+        explore: Ppm(0),
     };
     let options = RecordOptions {
         folder: folder.to_owned(),
