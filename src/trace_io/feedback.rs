@@ -43,7 +43,7 @@ pub struct Feedback {
 
 const KINDS: &[(&str, Kind)] = &[
     ("id", Kind::Text),
-    ("at", Kind::Text),
+    ("at", Kind::Time),
     ("endpoint", Kind::Text),
     ("status", Kind::Text),
     ("score", Kind::Number),

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use serde_json::Value;
-use weighbridge_router::{Millis, Request, RequestRef, Tokens, Usd};
+use weighbridge_router::{Millis, Request, RequestRef, Timestamp, Tokens, Usd};
 
 use super::blocks::LINE_LIMIT;
 use super::given::GivenLater;
@@ -350,6 +350,7 @@ pub(super) fn row_fault(place: &str, error: &weighbridge_router::Error) -> RowFa
 #[derive(Clone, Copy)]
 pub(super) enum Kind {
     Text,
+    Time,
     Whole,
     Number,
     Money,
@@ -395,6 +396,10 @@ pub(super) fn fault_of_object(
 fn wrong(value: &Value, kind: Kind) -> Option<String> {
     let (right, what) = match kind {
         Kind::Text => (value.is_string(), "a text"),
+        Kind::Time => match value.as_str().map(Timestamp::parse) {
+            Some(Err(error)) => return Some(error.to_string()),
+            time => (time.is_some(), "a time"),
+        },
         Kind::Whole => (
             value.as_u64().is_some_and(|n| n < u64::from(u32::MAX)),
             "a whole number from 0 to 4294967294",

@@ -343,7 +343,7 @@ fn what_is_answered_is_recorded_and_read_however_odd() {
         (status, said["error"]["param"].as_str()),
         (400, Some("status"))
     );
-    let report = r#"{"id":"r-2","at":"9999-12-31T23:59:59.999Z","score":1,"status":"\u001b"}"#;
+    let report = r#"{"id":"r-2","at":"9999-12-31T23:59:59.999Z","endpoint":"m@x","score":1,"status":"\u001b"}"#;
     assert_eq!(client.post("/v1/feedback", report).unwrap().0, 200);
     drop(client);
     server.end("-TERM");

@@ -95,6 +95,14 @@ mod tests {
             ": nothing is said about the answer; give a `score`, `status`, tokens, times or `cost_usd`",
         );
         refused(
+            r#"{"id":"a","score":1,"at":"noon"}"#,
+            "at: `noon` is not a time; write it like 2025-12-02T09:14:03Z or 2025-12-02",
+        );
+        refused(
+            r#"{"id":"a","score":1,"at":7}"#,
+            "at: must be a time, not 7",
+        );
+        refused(
             r#"{"id":"a","score":2}"#,
             "score: 2 is outside [0, 1]; scale scores before they are recorded",
         );
