@@ -177,10 +177,14 @@ fn root() -> PathBuf {
 }
 
 fn sources() -> Vec<(PathBuf, String)> {
-    files_below(&root().join("src"))
-        .into_iter()
-        .map(read)
-        .collect()
+    let files = files_below(&root().join("src")).into_iter();
+    files.filter(|path| !is_test(path)).map(read).collect()
+}
+
+/// Whether a file holds tests alone, which may look where their module may not.
+fn is_test(path: &Path) -> bool {
+    path.components()
+        .any(|part| part.as_os_str() == "tests" || part.as_os_str() == "tests.rs")
 }
 
 fn read(path: PathBuf) -> (PathBuf, String) {

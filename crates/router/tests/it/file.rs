@@ -353,7 +353,7 @@ fn each_wrong_field_is_named_with_its_place() {
             "\"input\":0.28",
             "\"input\":-1",
             Value,
-            "usd_per_mtok.input: -1 is not a price",
+            "usd_per_mtok.input: -1.0 is not a price",
         ),
         (
             "\"context_tokens\":131072",

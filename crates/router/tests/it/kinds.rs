@@ -324,8 +324,8 @@ fn what_is_wrong_in_trees_is_named_with_its_place() {
             ),
             (
                 "/heads/2/splits/0",
-                json!(4_294_967_295_u32),
-                "heads[2].column: 84 values where the trees have 4294967379",
+                json!(4_294_967_294_u32),
+                "heads[2].column: 84 values where the trees have 4294967378",
             ),
             (
                 "/heads/2/splits",
