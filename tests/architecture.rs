@@ -183,8 +183,8 @@ fn sources() -> Vec<(PathBuf, String)> {
 
 /// Whether a file holds tests alone, which may look where their module may not.
 fn is_test(path: &Path) -> bool {
-    path.components()
-        .any(|part| part.as_os_str() == "tests" || part.as_os_str() == "tests.rs")
+    let mut below = path.strip_prefix(root()).unwrap().components();
+    below.any(|part| part.as_os_str() == "tests" || part.as_os_str() == "tests.rs")
 }
 
 fn read(path: PathBuf) -> (PathBuf, String) {
