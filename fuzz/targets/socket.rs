@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
 use weighbridge::serve::{
-    Active, Explore, Files, Limits, Loaded, LogFormat, LogOptions, Prompts, RecordOptions, ServeOptions, run,
+    Active, Files, Limits, Loaded, LogFormat, LogOptions, Prompts, RecordOptions, ServeOptions, run,
 };
 use weighbridge::trace_io::{ReadOptions, read};
 use weighbridge_router::{Ppm, Router};
@@ -72,8 +72,7 @@ fn server() -> SocketAddr {
     *ADDRESS.get_or_init(|| {
         let router = Router::from_bytes(FILE).expect("the corpus is read");
         let main = Loaded { name: "fuzzed".to_owned(), router };
-        let explore = Explore { share: Ppm(300_000), among: None };
-        let active = Active { main, canary: None, shadow: None, explore };
+        let active = Active { main, canary: None, shadow: None, explore: Ppm(300_000) };
         let options = ServeOptions {
             listen: ([127, 0, 0, 1], 0).into(),
             limits: Limits { head: Duration::from_secs(2), body: Duration::from_secs(2), ..Limits::default() },
