@@ -8,10 +8,11 @@ import json
 import os
 import shutil
 import subprocess
+from contextlib import contextmanager
 from pathlib import Path
 
 import maturin
-from maturin import get_requires_for_build_wheel, prepare_metadata_for_build_wheel  # noqa: F401
+from maturin import get_requires_for_build_wheel  # noqa: F401
 
 HERE = Path(__file__).resolve().parents[1]
 ROOT = HERE.parents[1]
@@ -30,14 +31,26 @@ def built():
     return Path(next(path for path in reversed(found) if path))
 
 
-def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
-    command = built()
-    shutil.rmtree(SCRIPTS, ignore_errors=True)
+@contextmanager
+def scripts():
+    """The folder of programs, while it is needed: maturin wants it there for the metadata too."""
+    shutil.rmtree(SCRIPTS.parent, ignore_errors=True)
     SCRIPTS.mkdir(parents=True)
     try:
-        place = SCRIPTS / command.name
+        yield SCRIPTS
+    finally:
+        shutil.rmtree(SCRIPTS.parent)
+
+
+def prepare_metadata_for_build_wheel(metadata_directory, config_settings=None):
+    with scripts():
+        return maturin.prepare_metadata_for_build_wheel(metadata_directory, config_settings)
+
+
+def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
+    command = built()
+    with scripts() as folder:
+        place = folder / command.name
         shutil.copyfile(command, place)
         place.chmod(0o755)
         return maturin.build_wheel(wheel_directory, config_settings, metadata_directory)
-    finally:
-        shutil.rmtree(SCRIPTS.parent)
